@@ -1,0 +1,69 @@
+// What api needs to know from above. server implements these (server/providers.*); all thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "storage/model/labels.h"
+#include "storage/model/metadata.h"
+
+namespace api {
+
+struct TargetInfo {
+  model::Labels discovered_labels, labels;
+  std::string scrape_pool, scrape_url, global_url, last_error;
+  int64_t last_scrape_ns = 0;        // Unix time in nanoseconds; 0: never.
+  double last_scrape_duration_s = 0;
+  std::string health;                // up, down, unknown
+  std::string scrape_interval, scrape_timeout;  // "15s"
+};
+struct DroppedTarget {
+  model::Labels discovered_labels;
+  std::string scrape_pool;
+};
+struct TargetMetadata {
+  model::Labels target;              // Its labels.
+  std::string metric;
+  model::Metadata metadata;
+};
+
+class TargetProvider {
+ public:
+  virtual ~TargetProvider() = default;
+  virtual std::vector<TargetInfo> ActiveTargets() = 0;              // By pool.
+  virtual std::vector<DroppedTarget> DroppedTargets() = 0;
+  virtual std::map<std::string, int> DroppedTargetCounts() = 0;
+  virtual std::vector<std::string> ScrapePools() = 0;               // Sorted.
+  virtual absl::StatusOr<std::string> ScrapePoolConfig(std::string_view pool) = 0;  // YAML
+  virtual std::vector<TargetMetadata> Metadata() = 0;               // Of all active targets.
+};
+
+class StatusProvider {
+ public:
+  virtual ~StatusProvider() = default;
+  virtual std::string ConfigYaml() = 0;
+  virtual std::map<std::string, std::string> Flags() = 0;
+  virtual std::vector<std::pair<std::string, std::string>> BuildInfo() = 0;  // In order of printing.
+  // Key and ready JSON value, in order: startTime, CWD, hostname, ...
+  virtual std::vector<std::pair<std::string, std::string>> RuntimeInfo() = 0;
+  virtual std::string MetricsText() = 0;                            // Body of /metrics, text 0.0.4.
+  virtual model::Labels ExternalLabels() = 0;
+  // kOk when queries may be answered; kUnavailable while starting or stopping.
+  virtual bool Ready() = 0;
+  virtual bool Stopping() = 0;
+  virtual absl::Status Reload() = 0;                                // POST /-/reload; blocks.
+  virtual void Quit() = 0;                                          // POST /-/quit
+  virtual bool LifecycleEnabled() = 0;
+  virtual bool AdminEnabled() = 0;
+  virtual bool RemoteWriteEnabled() = 0;
+};
+
+
+}  // namespace api

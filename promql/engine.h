@@ -1,0 +1,87 @@
+// Runs a parsed query over storage, within limits.
+//   Expr -> MakePlan -> Plan -> Build -> Operator tree -> Collect -> Value
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include "promql/parser.h"
+#include "promql/value.h"
+#include "storage/querier.h"
+
+namespace promql {
+
+// The times to evaluate at: start, start+step, ... up to end inclusive.
+struct Grid {
+  model::TimeMs start = 0, end = 0;
+  int64_t step_ms = 0;  // 0 exactly when the query is instant: start == end.
+  int size() const { return step_ms == 0 ? 1 : static_cast<int>((end - start) / step_ms) + 1; }
+  model::TimeMs at(int i) const { return start + i * step_ms; }
+};
+
+struct QueryStats {
+  double queue_s = 0, prepare_s = 0, eval_s = 0, sort_s = 0, total_s = 0;
+  int64_t samples = 0, peak_samples = 0;
+};
+
+struct Result {
+  Value value;
+  Annotations annotations;
+  QueryStats stats;
+};
+
+struct QueryOptions {
+  std::optional<absl::Duration> timeout;         // Capped by the engine's.
+  std::optional<absl::Duration> lookback;
+  const std::atomic<bool>* cancelled = nullptr;  // Polled; true ends the query with kCancelled.
+};
+
+struct EngineStats {  // Totals.
+  int64_t queries = 0, active = 0, max_concurrent = 0;
+  double queue_s = 0, prepare_s = 0, eval_s = 0, sort_s = 0;
+  int64_t samples = 0;
+};
+
+class Engine {  // Thread-safe; one per process; owns the gate on concurrent queries.
+ public:
+  struct Options {
+    int max_concurrency = 20;
+    absl::Duration timeout = absl::Minutes(2);
+    absl::Duration lookback = absl::Minutes(5);
+    int64_t max_samples = 50'000'000;
+    absl::Duration default_subquery_step = absl::Minutes(1);  // global.evaluation_interval
+    ParseOptions features;
+    bool delayed_name_removal = false;
+  };
+  explicit Engine(Options options);
+  ~Engine();
+
+  // Blocks the calling thread, waiting for its turn too. Codes:
+  //   kInvalidArgument     the expression does not parse, or is of a type the grid does not allow
+  //   kAborted             cannot be evaluated on this data (many-to-many ...)
+  //   kUnimplemented       a part of the language this build does not evaluate yet
+  //   kResourceExhausted   max_samples
+  //   kDeadlineExceeded, kCancelled
+  // Anything else is storage's own, as "expanding series: ...".
+  absl::StatusOr<Result> Evaluate(std::string_view query, Grid grid, storage::Queryable* data,
+                                  const QueryOptions& options = {});
+  absl::StatusOr<Result> Evaluate(const ExprPtr& expr, Grid grid, storage::Queryable* data,
+                                  const QueryOptions& options = {});
+
+  const Options& options() const;
+  void set_default_subquery_step(absl::Duration step);
+  EngineStats stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace promql

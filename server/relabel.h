@@ -1,0 +1,41 @@
+// Relabel rules: for targets, metrics, alerts. spec 5.3.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "storage/model/labels.h"
+
+namespace server {
+
+enum class RelabelAction : uint8_t {
+  kReplace, kKeep, kDrop, kKeepEqual, kDropEqual, kHashMod, kLabelMap, kLabelDrop, kLabelKeep,
+  kLowercase, kUppercase,
+};
+
+class RelabelRegex;  // Compiled, anchored, with capture groups. Immutable.
+
+struct RelabelConfig {
+  std::vector<std::string> source_labels;
+  std::string separator = ";", regex = "(.*)", target_label, replacement = "$1";
+  uint64_t modulus = 0;
+  RelabelAction action = RelabelAction::kReplace;
+  std::shared_ptr<const RelabelRegex> compiled;  // Set by CompileRelabel.
+};
+
+// Checks what must hold (messages of spec 5.3) and compiles the regex. `legacy_names`: label names
+// by the old rule.
+absl::Status CompileRelabel(RelabelConfig* config, bool legacy_names = false);
+absl::StatusOr<RelabelAction> ParseRelabelAction(std::string_view name);
+std::string_view ToString(RelabelAction action);
+
+// Applies the rules in order to *labels. False: dropped. Thread-safe for one `rules` from many
+// threads.
+bool Relabel(std::span<const RelabelConfig> rules, model::LabelsBuilder* labels);
+
+}  // namespace server

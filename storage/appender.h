@@ -1,0 +1,64 @@
+// The way in. One Appender is one batch: one scrape or one write request.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include <absl/status/status.h>
+
+#include "storage/index/postings.h"
+#include "storage/model/exemplar.h"
+#include "storage/model/labels.h"
+#include "storage/model/metadata.h"
+#include "storage/model/sample.h"
+
+namespace storage {
+
+// What became of one sample. Everyday answers, which callers count; absl::Status is for calls that
+// could not do their work. Rules: spec 8.
+enum class Outcome : uint8_t {
+  kAccepted,
+  kDuplicate,      // Same time, other value. (Same time, same bits is accepted and changes nothing.)
+  kOutOfOrder,     // Older than the series' newest sample.
+  kOutOfBounds,    // Older than anything the head takes.
+  kTooOld,         // Older than the out-of-order window.
+  kInvalidLabels,  // No label at all.
+  kLimited,        // A new series, and a series limit or the memory budget refuses new ones.
+};
+// In Prometheus' words: "out of order sample", "out of bounds", ...
+std::string_view ToString(Outcome outcome);
+
+struct Appended {
+  SeriesRef ref = SeriesRef::kNone;  // Give it back as `hint` to skip the lookup.
+  Outcome outcome = Outcome::kAccepted;
+};
+
+// Gathers a batch. Nothing is durable or visible before Commit; a destroyed Appender leaves no
+// trace. Not thread-safe. Labels are copied only for a series never seen before.
+class Appender {
+ public:
+  virtual ~Appender() = default;
+
+  // `hint` is a ref that an earlier Append of any Appender of the same Database gave. A stale or
+  // kNone hint is allowed: `labels` then decides; with a good hint `labels` are not looked at, so
+  // they may be empty (an empty `labels` with a stale hint is kInvalidLabels: come again with
+  // labels). The answer holds for the head as it is now; a sample overtaken before Commit is
+  // dropped there and counted.
+  virtual Appended Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) = 0;
+
+  // False when the exemplar is refused (out of order, duplicate).
+  virtual bool AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) = 0;
+
+  // To the log, then to the head, then visible, as one step: a query sees all of the batch or
+  // nothing. kUnavailable when the log refused: nothing was applied. Call once, at the end.
+  // With --storage.wal-sync=always it returns when the batch is on the disk.
+  virtual absl::Status Commit() = 0;
+};
+
+class Appendable {  // Thread-safe.
+ public:
+  virtual ~Appendable() = default;
+  virtual std::unique_ptr<Appender> NewAppender() = 0;
+};
+
+}  // namespace storage

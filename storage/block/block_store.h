@@ -1,0 +1,65 @@
+// Immutable windows of series in RocksDB; one column family each. Keys: block_keys.h.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "storage/querier.h"
+
+namespace storage {
+
+struct BlockMeta {
+  std::string ulid;                  // Sorts by creation time.
+  model::TimeRange range;            // Of the samples inside.
+  int level = 0;                     // 0 from the head; 1: 2 h windows; 2: days.
+  std::vector<std::string> parents;  // ULIDs this block stands in for.
+  uint64_t num_series = 0, num_chunks = 0, num_samples = 0;
+  uint64_t bytes = 0;                // On disk.
+};
+
+// Builds one block, in label order. Chunk bytes are copied unread. Destroyed before Publish, it
+// removes its files. Not thread-safe.
+class BlockWriter {
+ public:
+  virtual ~BlockWriter() = default;
+  // `labels` ascend strictly from call to call; `chunks` ascend in time and do not overlap.
+  virtual absl::Status AddSeries(model::LabelsView labels,
+                                 std::span<const chunk::ChunkView> chunks) = 0;
+  // Makes the block readable and its parents gone, as one step: after a crash one sees either all
+  // of the old or the new. With `watermark`, the log's first segment still needed becomes that in
+  // the same step. A block without series only moves the watermark, and its ulid is empty.
+  virtual absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark = std::nullopt) = 0;
+};
+
+// Owns the RocksDB instance; no RocksDB name crosses this header. Thread-safe.
+class BlockStore {
+ public:
+  // Opens, and tidies what a crash left. kFailedPrecondition for a newer format.
+  static absl::StatusOr<std::unique_ptr<BlockStore>> Open(std::string dir, int64_t cache_bytes);
+  ~BlockStore();
+
+  std::vector<BlockMeta> Metas() const;  // By range.min.
+  // First log segment that holds what no block has; 0 when nothing was ever flushed.
+  uint32_t watermark() const;
+
+  // level and parents of `meta` are used; the writer finds out the rest.
+  absl::StatusOr<std::unique_ptr<BlockWriter>> NewBlock(BlockMeta meta);
+  // Selections and cursors keep their block readable, dropped or not.
+  absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(const std::string& ulid, model::TimeRange range) const;
+  absl::StatusOr<std::unique_ptr<SeriesCursor>> NewCursor(const std::string& ulid) const;
+  absl::Status Drop(const std::string& ulid);  // kNotFound when there is none.
+  uint64_t bytes() const;                      // On disk now.
+  absl::Status Close();
+
+ private:
+  class Impl;
+  explicit BlockStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace storage

@@ -1,0 +1,107 @@
+// The whole store: head, blocks and log under one directory lock; both doors.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "storage/appender.h"
+#include "storage/base/clock.h"
+#include "storage/block/block_store.h"
+#include "storage/querier.h"
+#include "wal/writer.h"
+
+namespace storage {
+
+class Head;
+
+struct DatabaseOptions {
+  std::string dir;
+  wal::WriterOptions wal;
+  bool lock_dir = true;                  // A file "lock" held by flock; false for --storage.tsdb.no-lockfile.
+  int64_t block_cache_bytes = 32 << 20;
+  int64_t max_exemplars = 100'000;       // 0: exemplars are refused.
+  base::Clock* clock = base::SystemClock::Get();
+};
+
+struct ReplayProgress {  // For /api/v1/status/walreplay.
+  uint32_t min = 0, max = 0, current = 0;
+  bool done = false;
+};
+
+struct HeadInfo {  // For /api/v1/status/tsdb, with counts of the head only.
+  uint64_t num_series = 0, num_label_pairs = 0, num_chunks = 0, num_samples = 0, bytes = 0;
+  model::TimeRange range = model::TimeRange::None();
+};
+
+// Everything counted since Open; see server/self_metrics for what they are called.
+struct DatabaseStats {
+  HeadInfo head;
+  uint64_t samples_appended = 0, out_of_order = 0, out_of_bounds = 0, duplicates = 0, too_old = 0;
+  uint64_t series_created = 0, series_removed = 0;
+  uint64_t exemplars_appended = 0, exemplars_stored = 0;
+  uint64_t wal_corruptions = 0, replayed_records = 0;
+  double replay_seconds = 0;
+  wal::WriterStats wal;
+  uint64_t wal_bytes = 0, block_bytes = 0;        // On disk now.
+  uint64_t flushes = 0, flush_failures = 0;
+  double flush_seconds = 0;
+};
+
+struct CardinalityEntry {
+  std::string name;
+  uint64_t value = 0;
+};
+struct Cardinality {  // The largest first, `limit` each; of the head.
+  std::vector<CardinalityEntry> series_by_metric, values_by_label, bytes_by_label, series_by_pair;
+};
+
+struct ExemplarSeries {
+  model::Labels labels;
+  std::vector<model::Exemplar> exemplars;
+};
+
+// Thread-safe. Passive: it has no thread but the log's; whoever owns it calls FlushHead and the
+// BlockStore's merges and drops (compaction does).
+class Database final : public Appendable, public Queryable {
+ public:
+  // Takes the lock, opens the blocks, and replays the log. kFailedPrecondition: the directory is
+  // in use, or its format is newer than this program knows (the message names both versions).
+  // `progress`, when given, is called from time to time during replay.
+  static absl::StatusOr<std::unique_ptr<Database>> Open(
+      DatabaseOptions options, std::function<void(const ReplayProgress&)> progress = nullptr);
+  ~Database() override;  // As Close, but silent.
+
+  std::unique_ptr<Appender> NewAppender() override;
+  absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range) override;
+  // Exemplars of the series that satisfy any of the matcher sets, in label order.
+  absl::StatusOr<std::vector<ExemplarSeries>> Exemplars(
+      std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range);
+
+  // Writes everything the head holds as one level-0 block, in one atomic ingest together with the
+  // log's watermark, and removes the log before it. Ingest and queries go on meanwhile. What was
+  // flushed leaves the head; series without news since `idle_ms` leave too.
+  absl::Status FlushHead();
+  // FlushHead, so that nothing is left to replay, then everything is closed. Appenders and Queriers
+  // must be gone. Idempotent.
+  absl::Status Close();
+
+  BlockStore* blocks();
+  DatabaseStats stats() const;
+  Cardinality TopCardinality(size_t limit) const;
+  // The newest and oldest sample anywhere; None when empty.
+  model::TimeRange range() const;
+  const std::string& dir() const;
+
+ private:
+  class Impl;
+  explicit Database(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace storage

@@ -1,0 +1,70 @@
+// The way out. First who (labels), then what (samples).
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "storage/chunk/chunk.h"
+#include "storage/model/labels.h"
+#include "storage/model/matcher.h"
+
+namespace storage {
+
+using Matchers = std::span<const model::Matcher>;
+
+// The series a Select found, in label order, each label set once. Who they are is known already;
+// what they hold is read one series at a time, by index, from any thread. Keeps alive what it reads,
+// also after its Querier is gone.
+class Selection {
+ public:
+  virtual ~Selection() = default;
+  virtual int size() const = 0;
+  virtual model::LabelsView labels(int i) const = 0;  // As long as the Selection lives.
+  // Replaces *out with the samples of series `i` inside `range` (which lies inside the range of the
+  // Select), head and blocks merged in time order, repeats removed. Reuses the capacity of *out.
+  virtual absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const = 0;
+};
+
+// One selector and the span of time it will be read in. Series without a chunk that overlaps `range`
+// may be left out.
+struct SelectRequest {
+  Matchers matchers;
+  model::TimeRange range;
+};
+
+// One moment's view of head and blocks: whatever was committed when it was made, whole batches only,
+// and nothing later. Drop it soon: it holds back truncation. Thread-compatible.
+class Querier {
+ public:
+  virtual ~Querier() = default;
+  virtual absl::StatusOr<std::unique_ptr<Selection>> Select(const SelectRequest& request) = 0;
+  // Sorted. Without matchers: of everything that overlaps the Querier's range. `limit` 0: none.
+  virtual absl::StatusOr<std::vector<std::string>> LabelNames(Matchers matchers, size_t limit) = 0;
+  virtual absl::StatusOr<std::vector<std::string>> LabelValues(std::string_view name,
+                                                               Matchers matchers, size_t limit) = 0;
+  // Things the reader should know, such as damaged chunks that were left out; grows while reading.
+  virtual std::vector<std::string> Warnings() const { return {}; }
+};
+
+class Queryable {  // Thread-safe.
+ public:
+  virtual ~Queryable() = default;
+  virtual absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range) = 0;
+};
+
+// Series and their chunks as bytes, in label order: for flushing, compaction and remote read, which
+// move chunks without opening them. Not thread-safe.
+class SeriesCursor {
+ public:
+  virtual ~SeriesCursor() = default;
+  virtual absl::StatusOr<bool> Next() = 0;                         // False at the end.
+  virtual model::LabelsView labels() const = 0;                    // Until the next Next().
+  virtual std::span<const chunk::ChunkView> chunks() const = 0;    // Likewise; by time.
+};
+
+}  // namespace storage

@@ -1,0 +1,56 @@
+// What one running query carries: its grid, limits and annotations.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+
+#include "promql/engine.h"
+#include "promql/value.h"
+#include "storage/querier.h"
+
+namespace promql {
+
+// Collects annotations, each text once. Not thread-safe.
+class AnnotationSink {
+ public:
+  explicit AnnotationSink(std::string_view query) : query_(query) {}
+  // `text` without the "PromQL warning: " prefix; `pos` becomes " (line:col)". spec 1.10.
+  void Warn(std::string_view text, PositionRange pos);
+  void Info(std::string_view text, PositionRange pos);
+  // A warning that does not come from the language: storage.
+  void WarnPlain(std::string text);
+  Annotations Take();
+
+ private:
+  void Add(std::vector<std::string>* list, std::string text);
+  std::string query_;
+  Annotations all_;
+};
+
+// Handed down every call of one query (a subquery makes a child with a grid of its own).
+struct Context {
+  Grid grid;        // Of this node.
+  Grid query_grid;  // The outermost: start(), end(), range(), step().
+  int64_t lookback_ms = 300'000;
+  int64_t default_subquery_step_ms = 60'000;
+  absl::Time deadline = absl::InfiniteFuture();
+  const std::atomic<bool>* cancelled = nullptr;
+  int64_t* samples_left = nullptr;   // Shared by the whole query: what it may still hold in memory.
+  int64_t* samples_read = nullptr;   // Total, for stats.
+  AnnotationSink* annotations = nullptr;
+  storage::Querier* querier = nullptr;
+
+  // kDeadlineExceeded ("query timed out in expression evaluation") or kCancelled. Call once per
+  // tile or per series, not per sample.
+  absl::Status Check() const;
+  // Takes `samples` from the budget: kResourceExhausted in Prometheus' words. Check()s too.
+  absl::Status Charge(int64_t samples);
+  void Release(int64_t samples) { *samples_left += samples; }
+};
+
+}  // namespace promql

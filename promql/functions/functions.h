@@ -1,0 +1,57 @@
+// The bodies of the language's functions, by shape. build.cc looks a call up here.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "promql/ast.h"
+#include "promql/context.h"
+#include "promql/operator.h"
+#include "storage/chunk/chunk.h"
+
+namespace promql {
+
+// Windows on the grid: at step i the window is (end(i) - range_ms, end(i)], end(i) = first_end +
+// i * step_ms, offsets and @ already applied.
+struct WindowGrid {
+  model::TimeMs first_end = 0;
+  int64_t step_ms = 0;
+  int steps = 1;
+  int64_t range_ms = 0;
+  model::TimeMs end(int i) const { return first_end + i * step_ms; }
+};
+
+// Parameters of a function that are scalars: params[k][i] is the k-th at step i.
+using ScalarParams = std::span<const double* const>;
+
+// A function of a range vector: rate, sum_over_time, ... One pass over the columns for all steps.
+//   samples   ascending, stale markers already removed; NaN values pass through
+//   eval_times at step i is where the query stands (differs from end(i) with offset or @): i-th of
+//             grid `eval` (predict_linear needs it)
+//   out       all absent on entry
+// Thread-safe, no allocation in proportion to steps x samples.
+using WindowFunction = void (*)(const chunk::SampleColumns& samples, const WindowGrid& windows,
+                                const Grid& eval, ScalarParams params, Row out);
+
+struct WindowSpec {
+  WindowFunction run = nullptr;
+  bool keeps_name = false;      // last_over_time, first_over_time
+  bool wants_counter = false;   // rate, increase: info when the name does not look like a counter
+};
+// Null run when `name` is not a function of a range vector over floats.
+WindowSpec FindWindowFunction(std::string_view name);
+
+// A function cell by cell: abs, ln, clamp, round, hour(v) ... In place; presence may be dropped
+// (clamp with min > max gives nothing). The name is dropped by the caller.
+using CellFunction = void (*)(Row row, const Grid& eval, ScalarParams params);
+CellFunction FindCellFunction(std::string_view name);  // Null when there is none.
+
+// Everything that is a function but neither of the above: histogram_quantile, histogram_fraction,
+// label_replace, label_join, absent, sort*, scalar, vector, time, pi, hour() without argument,
+// timestamp of an expression ... `args` are the operators of call.args in order, null where the argument is a
+// string literal (read it from call.args). Null when `call` is not such a function.
+// absent_over_time, present_over_time over ranges are WindowFunctions with their frame here.
+absl::StatusOr<OperatorPtr> MakeFunctionOperator(const Expr& call, std::vector<OperatorPtr> args);
+
+}  // namespace promql

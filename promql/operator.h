@@ -1,0 +1,83 @@
+// The one shape evaluation takes: tiles of series x steps, pulled.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "promql/context.h"
+#include "storage/model/labels.h"
+
+namespace promql {
+
+// One series on the grid, borrowed from a Tile. A cell exists only if its bit is set: NaN is a
+// value, absence is not. values[i] of an absent cell is unspecified.
+struct Row {
+  double* values = nullptr;     // steps
+  uint64_t* present = nullptr;  // (steps + 63) / 64 words; bits past `steps` are zero
+  int steps = 0;
+
+  bool has(int i) const { return (present[i >> 6] >> (i & 63)) & 1; }
+  void Set(int i, double v) {
+    values[i] = v;
+    present[i >> 6] |= uint64_t{1} << (i & 63);
+  }
+  void Drop(int i) { present[i >> 6] &= ~(uint64_t{1} << (i & 63)); }
+};
+
+inline constexpr int kTileCells = 8192;  // 64 KiB of doubles: a tile fits in L2.
+
+// Some series by all steps, row-major. Reused from call to call.
+struct Tile {
+  int steps = 0;
+  int words = 0;                  // Presence words per row.
+  std::vector<int> rows;          // Row -> index into Operator::Series(). Ascending.
+  std::vector<double> values;     // rows.size() * steps
+  std::vector<uint64_t> present;  // rows.size() * words
+
+  // Empties it for a grid of `steps`.
+  void Reset(int new_steps) {
+    steps = new_steps;
+    words = (new_steps + 63) / 64;
+    rows.clear(), values.clear(), present.clear();
+  }
+  // Adds an absent row; earlier Rows become invalid.
+  Row AddRow(int series) {
+    rows.push_back(series);
+    values.resize(values.size() + steps);
+    present.resize(present.size() + words);
+    return row(static_cast<int>(rows.size()) - 1);
+  }
+  Row row(int i) { return {values.data() + size_t(i) * steps, present.data() + size_t(i) * words, steps}; }
+  void DropLastRow() {
+    rows.pop_back();
+    values.resize(values.size() - steps);
+    present.resize(present.size() - words);
+  }
+  int size() const { return static_cast<int>(rows.size()); }
+  bool full() const { return size_t(size()) * steps >= size_t(kTileCells); }
+};
+
+// A node of the running query; the tree mirrors the plan. Single-threaded unless it says otherwise.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+
+  // Every series this node may yield, fixed for the query; label sets may repeat only where the
+  // language allows (they are checked per step on collecting). Called once, before Next: parents
+  // size their tables by it and then match by index instead of by hash.
+  // A scalar is one series without labels, present at every step.
+  virtual absl::StatusOr<std::vector<model::Labels>> Series(Context& context) = 0;
+
+  // Replaces *out with the next rows; false at the end (*out is then empty). Indices ascend over
+  // the whole query and a series comes at most once; series without any cell may be left out.
+  virtual absl::StatusOr<bool> Next(Context& context, Tile* out) = 0;
+
+  virtual std::string Describe() const = 0;  // Its line in EXPLAIN.
+};
+using OperatorPtr = std::unique_ptr<Operator>;
+
+}  // namespace promql

@@ -12,8 +12,8 @@ struct Signature {
   std::string_view name;
   ValueType args[5] = {};       // Declared parameters, kNone-terminated.
   int num_args = 0;
-  // 0: exactly num_args. -1: the last may repeat or be absent any number of times. n > 0: up to n of
-  // the last may be left out (Prometheus' Variadic).
+  // Prometheus' Variadic. 0: exactly num_args. -1: the last may be absent or repeat any number of
+  // times. n > 0: the last may be absent or stand up to n times: num_args - 1 to num_args - 1 + n.
   int variadic = 0;
   ValueType returns = ValueType::kVector;
   bool experimental = false;

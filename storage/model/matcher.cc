@@ -94,6 +94,8 @@ class Regex final : public AnchoredRegex {
                                    alone.error_arg().empty() ? "" : "`");
     }
     if (regex->Analyse()) return regex;
+    regex->way_ = Way::kRe2;
+    regex->suffix_.clear();
     regex->re2_ = std::make_unique<RE2>(fmt::format("(?s:{})", pattern), options);
     if (!regex->re2_->ok()) {
       return base::InvalidArgument("error parsing regexp: {}", regex->re2_->error());

@@ -18,8 +18,8 @@ namespace wal {
 // Writes one. Destroyed before Finish it leaves nothing but a ".tmp" that the next one removes.
 class CheckpointWriter {
  public:
-  static absl::StatusOr<std::unique_ptr<CheckpointWriter>> Create(const std::string& log_dir,
-                                                                  uint32_t segment);
+  static absl::StatusOr<std::unique_ptr<CheckpointWriter>> Create(
+      const std::string& log_dir, uint32_t segment, FileSystem* files = FileSystem::Posix());
   ~CheckpointWriter();
   absl::Status Append(std::span<const std::string_view> records);
   absl::Status Finish();  // Synced, renamed, the directory synced.
@@ -39,6 +39,7 @@ struct Checkpoint {
 absl::StatusOr<std::optional<Checkpoint>> LastCheckpoint(const std::string& log_dir);
 absl::StatusOr<std::optional<Checkpoint>> FindCheckpoint(const std::string& log_dir, uint32_t segment);
 // Removes every other checkpoint, and what unfinished ones left.
-absl::Status RemoveCheckpointsExcept(const std::string& log_dir, uint32_t segment);
+absl::Status RemoveCheckpointsExcept(const std::string& log_dir, uint32_t segment,
+                                     FileSystem* files = FileSystem::Posix());
 
 }  // namespace wal

@@ -10,6 +10,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include "wal/file.h"
+
 namespace wal {
 
 enum class Sync {
@@ -22,11 +24,12 @@ struct WriterOptions {
   uint32_t segment_bytes = 128u << 20;
   Sync sync = Sync::kInterval;
   int sync_interval_ms = 1000;
-  bool compress = true;  // Snappy per batch, kept only where it is smaller.
+  bool compress = true;  // Snappy per record, kept only where it is smaller.
+  FileSystem* files = FileSystem::Posix();
 };
 
 struct WriterStats {  // Totals since Open.
-  uint64_t records = 0, bytes = 0, syncs = 0, sync_ns = 0, append_failures = 0;
+  uint64_t records = 0, bytes = 0, syncs = 0, sync_ns = 0, append_failures = 0, sync_failures = 0;
   uint32_t segment = 0;  // The one written to.
 };
 

@@ -1,0 +1,286 @@
+#include "wal/reader.h"
+
+#include <fcntl.h>
+#include <snappy.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "wal/crc32c.h"
+#include "wal/format.h"
+#include "wal/segment.h"
+#include "wal/status.h"
+
+namespace wal {
+namespace {
+
+constexpr uint64_t kBufferBytes = 32 * kPageBytes;
+constexpr size_t kMaxRecordBytes = 512u << 20;  // Decompressed; larger is damage.
+
+template <class T>
+T LittleEndianAt(std::string_view bytes, size_t at) {
+  T v;
+  std::memcpy(&v, bytes.data() + at, sizeof v);
+  return v;
+}
+
+bool AllZero(std::string_view s) {
+  return std::all_of(s.begin(), s.end(), [](char c) { return c == 0; });
+}
+
+// One segment file as pages, read a megabyte at a time.
+class PageFile {
+ public:
+  ~PageFile() { Close(); }
+
+  absl::Status Open(const std::string& path) {
+    Close();
+    fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd_ < 0) return ErrnoStatus("open", path);
+    const off_t size = ::lseek(fd_, 0, SEEK_END);
+    if (size < 0) return ErrnoStatus("seek", path);
+    size_ = static_cast<uint64_t>(size);
+    return absl::OkStatus();
+  }
+  void Close() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+    size_ = 0;
+    buffer_.clear();
+    start_ = 0;
+  }
+  uint64_t size() const { return size_; }
+
+  // The bytes from `offset` to the end of its page, shorter at the end of the file or where the
+  // disk will not give them.
+  std::string_view FromHereInPage(uint64_t offset) {
+    if (offset >= size_) return {};
+    if (offset < start_ || offset >= start_ + buffer_.size()) Load(offset - offset % kPageBytes);
+    if (offset >= start_ + buffer_.size()) return {};
+    const uint64_t page_end = std::min(size_, offset - offset % kPageBytes + kPageBytes);
+    return std::string_view(buffer_).substr(offset - start_, page_end - offset);
+  }
+
+ private:
+  void Load(uint64_t offset) {
+    start_ = offset;
+    buffer_.resize(std::min(kBufferBytes, size_ - offset));
+    size_t have = 0;
+    while (have < buffer_.size()) {
+      const ssize_t n = ::pread(fd_, buffer_.data() + have, buffer_.size() - have,
+                                static_cast<off_t>(offset + have));
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      have += static_cast<size_t>(n);
+    }
+    buffer_.resize(have);
+  }
+
+  int fd_ = -1;
+  uint64_t size_ = 0, start_ = 0;
+  std::string buffer_;
+};
+
+struct Fragment {
+  uint8_t kind = kNone, flags = 0;
+  std::string_view data;
+  size_t bytes = 0;  // With its header.
+};
+
+// True when the front of `page` is a whole fragment.
+bool ParseFragment(std::string_view page, Fragment* out) {
+  if (page.size() < kFragmentHeaderBytes) return false;
+  const uint16_t length = LittleEndianAt<uint16_t>(page, 4);
+  if (kFragmentHeaderBytes + length > page.size()) return false;
+  const std::string_view checked = page.substr(6, 1 + length);
+  if (Crc32c(checked) != LittleEndianAt<uint32_t>(page, 0)) return false;
+  const auto kind = static_cast<uint8_t>(page[6]);
+  out->kind = kind & kKindMask;
+  out->flags = kind & ~kKindMask;
+  out->data = checked.substr(1);
+  out->bytes = kFragmentHeaderBytes + length;
+  return out->kind >= kFull && out->kind <= kLast && (out->flags & ~kSnappy) == 0;
+}
+
+}  // namespace
+
+class Reader::Impl {
+ public:
+  absl::Status Open(std::string dir, uint32_t first) {
+    dir_ = std::move(dir);
+    auto segments = ListSegments(dir_);
+    if (!segments.ok()) return segments.status();
+    for (const Segment& s : *segments) {
+      if (s.number >= first) segments_.push_back(s.number);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<bool> Next(std::string_view* record) {
+    while (true) {
+      if (!open_) {
+        auto more = OpenNext();
+        if (!more.ok() || !*more) return more;
+      }
+      if (NextInSegment(record)) return true;
+      open_ = false;
+      ++index_;
+    }
+  }
+
+  absl::StatusOr<bool> OpenNext() {
+    if (index_ >= segments_.size()) return false;
+    const uint32_t number = segments_[index_];
+    if (index_ > 0 && number != segments_[index_ - 1] + 1) {
+      Report({segments_[index_ - 1] + 1, 0}, 0, "segment missing");
+    }
+    const std::string path = dir_ + "/" + SegmentName(number);
+    if (absl::Status status = file_.Open(path); !status.ok()) return status;
+    open_ = true;
+    offset_ = kFileHeaderBytes;
+    assembling_ = false;
+    const std::string_view header = file_.FromHereInPage(0).substr(0, kFileHeaderBytes);
+    const bool good = header.size() == kFileHeaderBytes && header.starts_with(kMagic) &&
+                      LittleEndianAt<uint32_t>(header, 8) == number &&
+                      LittleEndianAt<uint32_t>(header, 12) == Crc32c(header.substr(0, 12));
+    // A file cut off inside its header, or all zeros, is a torn tail like any other.
+    if (!good && header.size() == kFileHeaderBytes && !AllZero(header)) {
+      Report({number, 0}, kFileHeaderBytes, "bad file header");
+    }
+    return true;
+  }
+
+  // False at the end of the segment.
+  bool NextInSegment(std::string_view* record) {
+    while (offset_ < file_.size()) {
+      const std::string_view page = file_.FromHereInPage(offset_);
+      const uint64_t to_page_end = kPageBytes - offset_ % kPageBytes;
+      Fragment fragment;
+      if (to_page_end <= kFragmentHeaderBytes || (AllZeroHeader(page) && AllZero(page))) {
+        offset_ += to_page_end;  // Padding, or space that was never written.
+        continue;
+      }
+      if (!ParseFragment(page, &fragment)) {
+        StepOver(page, to_page_end);
+        continue;
+      }
+      const uint32_t at = static_cast<uint32_t>(offset_);
+      offset_ += fragment.bytes;
+      if (Assemble(fragment, at, record)) return true;
+    }
+    assembling_ = false;  // A record begun and never ended: torn.
+    return false;
+  }
+
+  static bool AllZeroHeader(std::string_view page) {
+    return AllZero(page.substr(0, kFragmentHeaderBytes));
+  }
+
+  // The bytes at offset_ are no fragment. Goes on behind it when its length can be believed (the
+  // next fragment is whole), else at the next page.
+  void StepOver(std::string_view page, uint64_t to_page_end) {
+    const uint64_t from = offset_;
+    const bool has_header = page.size() >= kFragmentHeaderBytes;
+    const size_t length =
+        has_header ? kFragmentHeaderBytes + LittleEndianAt<uint16_t>(page, 4) : SIZE_MAX;
+    Fragment next;
+    if (has_header && length < page.size() && ParseFragment(page.substr(length), &next)) {
+      offset_ += length;
+    } else {
+      offset_ += to_page_end;
+    }
+    const bool last_page = from + to_page_end >= file_.size();
+    const bool cut_short = offset_ >= file_.size() && last_page && (!has_header || length > page.size());
+    const bool unreadable = page.empty();
+    if (cut_short && !unreadable) return;  // A torn tail.
+    Report({segments_[index_], static_cast<uint32_t>(from)}, std::min(offset_, file_.size()) - from,
+           unreadable ? "cannot be read" : "bad checksum");
+    assembling_ = false;
+  }
+
+  // True when `fragment` completes a record.
+  bool Assemble(const Fragment& fragment, uint32_t at, std::string_view* record) {
+    const bool starts = fragment.kind == kFull || fragment.kind == kFirst;
+    if (assembling_ == starts) {  // A start inside a record, or a continuation of none.
+      if (assembling_) {
+        Report({segments_[index_], start_}, at - start_, "record without an end");
+      } else {
+        Report({segments_[index_], at}, fragment.bytes, "record without a beginning");
+        return false;
+      }
+    }
+    if (starts) {
+      start_ = at;
+      flags_ = fragment.flags;
+      assembled_.clear();
+    }
+    assembling_ = fragment.kind == kFirst || fragment.kind == kMiddle;
+    std::string_view whole = fragment.data;
+    if (fragment.kind != kFull) {
+      assembled_.append(fragment.data);
+      if (assembling_) return false;
+      whole = assembled_;
+    }
+    return Finish(whole, record);
+  }
+
+  bool Finish(std::string_view whole, std::string_view* record) {
+    if ((flags_ & kSnappy) != 0) {
+      size_t length = 0;
+      if (!snappy::GetUncompressedLength(whole.data(), whole.size(), &length) ||
+          length > kMaxRecordBytes ||
+          !snappy::Uncompress(whole.data(), whole.size(), &uncompressed_)) {
+        Report({segments_[index_], start_}, offset_ - start_, "bad compression");
+        return false;
+      }
+      whole = uncompressed_;
+    }
+    *record = whole;
+    return true;
+  }
+
+  void Report(Position from, uint64_t bytes, std::string reason) {
+    if (on_damage_) on_damage_({from, bytes, std::move(reason)});
+  }
+
+  std::string dir_;
+  std::vector<uint32_t> segments_;
+  std::function<void(const Damage&)> on_damage_;
+  size_t index_ = 0;
+  bool open_ = false;
+  PageFile file_;
+  uint64_t offset_ = 0;
+  // The record being put together.
+  bool assembling_ = false;
+  uint32_t start_ = 0;
+  uint8_t flags_ = 0;
+  std::string assembled_, uncompressed_;
+};
+
+Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Reader::~Reader() = default;
+
+absl::StatusOr<std::unique_ptr<Reader>> Reader::Open(std::string dir, uint32_t first_segment) {
+  auto impl = std::make_unique<Impl>();
+  WAL_RETURN_IF_ERROR(impl->Open(std::move(dir), first_segment));
+  return std::unique_ptr<Reader>(new Reader(std::move(impl)));
+}
+
+void Reader::OnDamage(std::function<void(const Damage&)> report) {
+  impl_->on_damage_ = std::move(report);
+}
+absl::StatusOr<bool> Reader::Next(std::string_view* record) { return impl_->Next(record); }
+Position Reader::position() const {
+  if (impl_->index_ >= impl_->segments_.size()) return {last_segment(), 0};
+  return {impl_->segments_[impl_->index_], impl_->start_};
+}
+uint32_t Reader::first_segment() const {
+  return impl_->segments_.empty() ? 0 : impl_->segments_.front();
+}
+uint32_t Reader::last_segment() const {
+  return impl_->segments_.empty() ? 0 : impl_->segments_.back();
+}
+
+}  // namespace wal

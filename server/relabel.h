@@ -25,17 +25,19 @@ struct RelabelConfig {
   std::string separator = ";", regex = "(.*)", target_label, replacement = "$1";
   uint64_t modulus = 0;
   RelabelAction action = RelabelAction::kReplace;
+  bool legacy_names = false;                     // Label names by the old rule.
   std::shared_ptr<const RelabelRegex> compiled;  // Set by CompileRelabel.
 };
 
-// Checks what must hold (messages of spec 5.3) and compiles the regex. `legacy_names`: label names
-// by the old rule.
+// Checks what must hold (messages of spec 5.3) and compiles the regex; sets config->legacy_names.
+// kInvalidArgument in Prometheus' words.
 absl::Status CompileRelabel(RelabelConfig* config, bool legacy_names = false);
+// In any case of letters. kInvalidArgument: unknown relabel action "x".
 absl::StatusOr<RelabelAction> ParseRelabelAction(std::string_view name);
 std::string_view ToString(RelabelAction action);
 
-// Applies the rules in order to *labels. False: dropped. Thread-safe for one `rules` from many
-// threads.
+// Applies the rules in order to *labels. False: dropped, and *labels is as the dropping rule found
+// it. Every rule has been through CompileRelabel. Thread-safe for one `rules` from many threads.
 bool Relabel(std::span<const RelabelConfig> rules, model::LabelsBuilder* labels);
 
 }  // namespace server

@@ -34,10 +34,17 @@ using ScalarParams = std::span<const double* const>;
 using WindowFunction = void (*)(const chunk::SampleColumns& samples, const WindowGrid& windows,
                                 const Grid& eval, ScalarParams params, Row out);
 
+// What must be said about the parameters: a warning on a quantile outside [0, 1], an error on a
+// smoothing factor. To be called after each run with the row it filled; only the cells present
+// count, as Prometheus looks at parameters only where a window has samples.
+using WindowCheck = absl::Status (*)(const Expr& call, ScalarParams params, const Row& out,
+                                     AnnotationSink* annotations);
+
 struct WindowSpec {
   WindowFunction run = nullptr;
   bool keeps_name = false;      // last_over_time, first_over_time
   bool wants_counter = false;   // rate, increase: info when the name does not look like a counter
+  WindowCheck check = nullptr;  // Null when there is nothing to check.
 };
 // Null run when `name` is not a function of a range vector over floats.
 WindowSpec FindWindowFunction(std::string_view name);
@@ -48,10 +55,16 @@ using CellFunction = void (*)(Row row, const Grid& eval, ScalarParams params);
 CellFunction FindCellFunction(std::string_view name);  // Null when there is none.
 
 // Everything that is a function but neither of the above: histogram_quantile, histogram_fraction,
-// label_replace, label_join, absent, sort*, scalar, vector, time, pi, hour() without argument,
-// timestamp of an expression ... `args` are the operators of call.args in order, null where the argument is a
-// string literal (read it from call.args). Null when `call` is not such a function.
-// absent_over_time, present_over_time over ranges are WindowFunctions with their frame here.
+// label_replace, label_join, absent, sort*, scalar, vector, time, pi, hour() without argument ...
+// `args` are the operators of call.args in order, null where the argument is a string literal (read
+// it from call.args). Null when `call` is not such a function. `call` must outlive the operator.
+//   timestamp          of an expression is a CellFunction; of a plain selector it is the caller's.
+//   absent_over_time   is a WindowFunction (1 where the window has samples); the operator made here
+//                      turns those rows, args[0], into the answer.
+//   names              stay on the series of these operators: who builds drops them, see DropsName.
 absl::StatusOr<OperatorPtr> MakeFunctionOperator(const Expr& call, std::vector<OperatorPtr> args);
+
+// Whether the function's results lose the metric name (with __type__ and __unit__). spec 1.3.
+bool DropsName(std::string_view function);
 
 }  // namespace promql

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,7 +12,9 @@
 
 #include <absl/status/statusor.h>
 
+#include "storage/database.h"
 #include "storage/model/labels.h"
+#include "storage/model/matcher.h"
 #include "storage/model/metadata.h"
 
 namespace api {
@@ -45,6 +48,12 @@ class TargetProvider {
   virtual std::vector<TargetMetadata> Metadata() = 0;               // Of all active targets.
 };
 
+struct Notification {                // /api/v1/notifications
+  std::string text;
+  int64_t since_ms = 0;
+  bool active = true;
+};
+
 class StatusProvider {
  public:
   virtual ~StatusProvider() = default;
@@ -63,7 +72,23 @@ class StatusProvider {
   virtual bool LifecycleEnabled() = 0;
   virtual bool AdminEnabled() = 0;
   virtual bool RemoteWriteEnabled() = 0;
+  // For /api/v1/features: category -> feature -> on. What is named here wins over api's own list
+  // (which covers api, promql, promql_functions, promql_operators).
+  virtual std::map<std::string, std::map<std::string, bool>> Features() { return {}; }
+  virtual std::vector<Notification> Notifications() { return {}; }
 };
 
+// What api asks of the store besides Queryable and Appendable. StorageSlot (storage_slot.h)
+// implements it over a Database that may come later.
+class StorageProvider {
+ public:
+  virtual ~StorageProvider() = default;
+  virtual absl::StatusOr<std::vector<storage::ExemplarSeries>> Exemplars(
+      std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range) = 0;
+  virtual absl::StatusOr<storage::HeadInfo> Head() = 0;
+  virtual absl::StatusOr<storage::Cardinality> TopCardinality(size_t limit) = 0;
+  virtual absl::StatusOr<std::vector<storage::BlockMeta>> BlockMetas() = 0;
+  virtual storage::ReplayProgress Replay() = 0;  // Answers at any time.
+};
 
 }  // namespace api

@@ -42,19 +42,32 @@ struct Response {
   Pairs headers;
 };
 
+// As Go's http.Error: the message and a newline, text/plain.
+Response TextResponse(int status, std::string_view message);
+
 // Runs on a worker thread and may block. Called from several at once.
 using Handler = std::function<Response(const Request&)>;
+
+// Which threads of the server run a route. kPrompt routes (health, metrics, pages, remote write)
+// also have workers of their own, so that a pile of slow queries does not hold them up.
+enum class Lane : uint8_t { kOrdinary, kPrompt };
 
 // Filled at start-up, read-only after, hence shared without a lock.
 class Router {
  public:
   Router();
   ~Router();
-  // "/a/{name}/b"; "/a/*rest" takes everything below. An exact segment wins over a capture.
-  void Add(Method method, std::string_view pattern, Handler handler);
-  // Including 404, 405 (with Allow), and HEAD by way of GET. `*pattern`, when given, becomes the
-  // route's pattern for metrics ("" for 404).
+  // "/a/{name}/b"; "/a/*rest" takes everything below. An exact segment wins over a capture, a
+  // capture over a rest. Adding the same pattern and method again replaces the handler.
+  void Add(Method method, std::string_view pattern, Handler handler, Lane lane = Lane::kOrdinary);
+  // Everything then lives below `prefix` ("/prom"): "/" redirects there, the rest is 404. "" or "/"
+  // is no prefix. Patterns and what handlers see in Request::path stay without it.
+  void set_prefix(std::string_view prefix);
+  // Including 404, 405 (with Allow), and HEAD by way of GET. Repeated slashes count as one.
+  // `*pattern`, when given, becomes the route's pattern for metrics ("" for 404). A handler that
+  // throws is answered 500.
   Response Route(Request request, std::string* pattern = nullptr) const;
+  Lane LaneOf(Method method, std::string_view path) const;
 
  private:
   struct Impl;

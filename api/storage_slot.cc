@@ -1,0 +1,66 @@
+#include "api/storage_slot.h"
+
+#include "storage/base/status.h"
+
+namespace api {
+namespace {
+absl::Status NotReady() { return base::Unavailable("TSDB not ready"); }
+}  // namespace
+
+void StorageSlot::Set(storage::Database* database) {
+  absl::MutexLock lock(&mu_);
+  database_ = database;
+}
+
+void StorageSlot::SetReplay(const storage::ReplayProgress& progress) {
+  absl::MutexLock lock(&mu_);
+  replay_ = progress;
+}
+
+storage::Database* StorageSlot::database() const {
+  absl::MutexLock lock(&mu_);
+  return database_;
+}
+
+absl::StatusOr<std::unique_ptr<storage::Querier>> StorageSlot::NewQuerier(model::TimeRange range) {
+  storage::Database* db = database();
+  if (db == nullptr) return NotReady();
+  return db->NewQuerier(range);
+}
+
+std::unique_ptr<storage::Appender> StorageSlot::NewAppender() {
+  storage::Database* db = database();
+  return db == nullptr ? nullptr : db->NewAppender();
+}
+
+absl::StatusOr<std::vector<storage::ExemplarSeries>> StorageSlot::Exemplars(
+    std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range) {
+  storage::Database* db = database();
+  if (db == nullptr) return NotReady();
+  return db->Exemplars(matchers, range);
+}
+
+absl::StatusOr<storage::HeadInfo> StorageSlot::Head() {
+  storage::Database* db = database();
+  if (db == nullptr) return NotReady();
+  return db->stats().head;
+}
+
+absl::StatusOr<storage::Cardinality> StorageSlot::TopCardinality(size_t limit) {
+  storage::Database* db = database();
+  if (db == nullptr) return NotReady();
+  return db->TopCardinality(limit);
+}
+
+absl::StatusOr<std::vector<storage::BlockMeta>> StorageSlot::BlockMetas() {
+  storage::Database* db = database();
+  if (db == nullptr) return NotReady();
+  return db->blocks()->Metas();
+}
+
+storage::ReplayProgress StorageSlot::Replay() {
+  absl::MutexLock lock(&mu_);
+  return replay_;
+}
+
+}  // namespace api

@@ -1,0 +1,43 @@
+// Where the Database will be once it has been opened. Until then everything answers kUnavailable,
+// so that the HTTP server can start before the log is replayed.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
+#include "api/providers.h"
+#include "storage/database.h"
+
+namespace api {
+
+// Thread-safe.
+class StorageSlot final : public storage::Queryable,
+                          public storage::Appendable,
+                          public StorageProvider {
+ public:
+  // From now on calls go to `database`, which is borrowed. Set(nullptr) takes it away again: it
+  // does not wait for calls that are under way.
+  void Set(storage::Database* database);
+  void SetReplay(const storage::ReplayProgress& progress);
+  storage::Database* database() const;  // Null while there is none.
+
+  absl::StatusOr<std::unique_ptr<storage::Querier>> NewQuerier(model::TimeRange range) override;
+  // Null while there is no database: callers that cannot be kept away by Ready() check for it.
+  std::unique_ptr<storage::Appender> NewAppender() override;
+  absl::StatusOr<std::vector<storage::ExemplarSeries>> Exemplars(
+      std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range) override;
+  absl::StatusOr<storage::HeadInfo> Head() override;
+  absl::StatusOr<storage::Cardinality> TopCardinality(size_t limit) override;
+  absl::StatusOr<std::vector<storage::BlockMeta>> BlockMetas() override;
+  storage::ReplayProgress Replay() override;
+
+ private:
+  mutable absl::Mutex mu_;
+  storage::Database* database_ ABSL_GUARDED_BY(mu_) = nullptr;
+  storage::ReplayProgress replay_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace api

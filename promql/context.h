@@ -37,10 +37,11 @@ struct Context {
   Grid grid;        // Of this node.
   Grid query_grid;  // The outermost: start(), end(), range(), step().
   int64_t lookback_ms = 300'000;
-  int64_t default_subquery_step_ms = 60'000;
+  bool delayed_name_removal = false;  // See Operator::drop_name.
   absl::Time deadline = absl::InfiniteFuture();
   const std::atomic<bool>* cancelled = nullptr;
   int64_t* samples_left = nullptr;   // Shared by the whole query: what it may still hold in memory.
+  int64_t* least_left = nullptr;     // The lowest samples_left has been. May be null.
   int64_t* samples_read = nullptr;   // Total, for stats.
   AnnotationSink* annotations = nullptr;
   storage::Querier* querier = nullptr;
@@ -51,6 +52,9 @@ struct Context {
   // Takes `samples` from the budget: kResourceExhausted in Prometheus' words. Check()s too.
   absl::Status Charge(int64_t samples);
   void Release(int64_t samples) { *samples_left += samples; }
+
+ private:
+  mutable uint32_t checks_ = 0;  // Looking at the clock is left out of most calls of Check().
 };
 
 }  // namespace promql

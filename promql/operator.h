@@ -61,6 +61,13 @@ struct Tile {
   bool full() const { return size_t(size()) * steps >= size_t(kTileCells); }
 };
 
+// Series() without copies: views that live as long as the operator that lent them.
+struct BorrowedSeries {
+  std::vector<model::LabelsView> labels;
+  // __name__, __type__ and __unit__ are to be thought away: they are still in the views.
+  bool hide_metadata = false;
+};
+
 // A node of the running query; the tree mirrors the plan. Single-threaded unless it says otherwise.
 class Operator {
  public:
@@ -72,11 +79,33 @@ class Operator {
   // A scalar is one series without labels, present at every step.
   virtual absl::StatusOr<std::vector<model::Labels>> Series(Context& context) = 0;
 
+  // The same, called instead of Series() by parents that need no copies of their own. Operators that
+  // hold labels anyway override it; the rest keep what Series() gave.
+  virtual absl::StatusOr<BorrowedSeries> Borrow(Context& context) {
+    auto series = Series(context);
+    if (!series.ok()) return series.status();
+    kept_ = *std::move(series);
+    BorrowedSeries borrowed;
+    borrowed.labels.assign(kept_.begin(), kept_.end());
+    return borrowed;
+  }
+
+  // With Context::delayed_name_removal: 1 for each series whose name is to be dropped when the query
+  // ends. Empty when that is none. Set by Series() or Borrow(); operators that pass their input's
+  // series on pass these on too.
+  const std::vector<char>& drop_name() const { return drop_name_; }
+
   // Replaces *out with the next rows; false at the end (*out is then empty). Indices ascend over
   // the whole query and a series comes at most once; series without any cell may be left out.
   virtual absl::StatusOr<bool> Next(Context& context, Tile* out) = 0;
 
   virtual std::string Describe() const = 0;  // Its line in EXPLAIN.
+
+ protected:
+  std::vector<char> drop_name_;
+
+ private:
+  std::vector<model::Labels> kept_;
 };
 using OperatorPtr = std::unique_ptr<Operator>;
 

@@ -13,6 +13,7 @@
 #include "storage/appender.h"
 #include "storage/base/clock.h"
 #include "storage/block/block_store.h"
+#include "storage/head/head_info.h"
 #include "storage/querier.h"
 #include "wal/writer.h"
 
@@ -29,16 +30,6 @@ struct DatabaseOptions {
   base::Clock* clock = base::SystemClock::Get();
 };
 
-struct ReplayProgress {  // For /api/v1/status/walreplay.
-  uint32_t min = 0, max = 0, current = 0;
-  bool done = false;
-};
-
-struct HeadInfo {  // For /api/v1/status/tsdb, with counts of the head only.
-  uint64_t num_series = 0, num_label_pairs = 0, num_chunks = 0, num_samples = 0, bytes = 0;
-  model::TimeRange range = model::TimeRange::None();
-};
-
 // Everything counted since Open; see server/self_metrics for what they are called.
 struct DatabaseStats {
   HeadInfo head;
@@ -51,19 +42,6 @@ struct DatabaseStats {
   uint64_t wal_bytes = 0, block_bytes = 0;        // On disk now.
   uint64_t flushes = 0, flush_failures = 0;
   double flush_seconds = 0;
-};
-
-struct CardinalityEntry {
-  std::string name;
-  uint64_t value = 0;
-};
-struct Cardinality {  // The largest first, `limit` each; of the head.
-  std::vector<CardinalityEntry> series_by_metric, values_by_label, bytes_by_label, series_by_pair;
-};
-
-struct ExemplarSeries {
-  model::Labels labels;
-  std::vector<model::Exemplar> exemplars;
 };
 
 // Thread-safe. Passive: it has no thread but the log's; whoever owns it calls FlushHead and the

@@ -1,0 +1,105 @@
+// The newest samples of every series, in memory, with a log behind them.
+//
+// What a commit acknowledged is found in the head until a block holds it. Flushing is the owner's
+// task (storage/database), in these steps; F is the order that makes a crash at any point harmless:
+//
+//   ASSIGN_OR_RETURN(uint32_t n, head->CutForFlush());        // Commits from here on: segment >= n.
+//   auto cursor = head->FlushCursor();                        // -> BlockWriter::AddSeries
+//   while (cursor->Next()) ...
+//   CheckpointWriter out(n); head->WriteCheckpoint(&out); out.Finish();              // F1
+//   block_writer->Publish(/*watermark=*/n);                                          // F2
+//   head->DropFlushed(idle_before);
+//   log->RemoveBefore(n); wal::RemoveCheckpointsExcept(n);                           // F3
+//
+// One flush at a time. A flush that is given up half way changes nothing: the next one takes it all.
+// Start: head->Replay(dir, blocks->watermark()) then head->AttachLog(writer).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "storage/appender.h"
+#include "storage/head/head_info.h"
+#include "storage/querier.h"
+#include "wal/checkpoint.h"
+#include "wal/writer.h"
+
+namespace storage {
+
+struct HeadOptions {
+  int64_t max_exemplars = 100'000;  // 0: exemplars are refused.
+  uint64_t max_series = 0;          // New series beyond this many are kLimited; 0: no limit.
+  uint64_t hash_seed = 0;           // Of the map from labels to series; 0: a random one.
+};
+
+struct HeadStats {  // Counted since the head was made.
+  uint64_t samples_appended = 0, out_of_order = 0, out_of_bounds = 0, duplicates = 0, too_old = 0;
+  uint64_t series_created = 0, series_removed = 0;
+  uint64_t exemplars_appended = 0, exemplars_stored = 0;  // Stored: held now.
+};
+
+struct ReplayStats {
+  uint64_t records = 0, samples = 0, series = 0;
+  uint64_t damaged = 0;          // Stretches of the log, and records, that could not be read.
+  uint64_t unknown_series = 0;   // Samples whose series was in a damaged part.
+  double seconds = 0;
+  std::string first_damage;      // Where and why, for the log line; empty without damage.
+};
+
+class Head final : public Appendable {  // Thread-safe.
+ public:
+  explicit Head(HeadOptions options);
+  // Appenders, queriers and cursors must be gone; Selections may stay.
+  ~Head() override;
+
+  // Reads checkpoint `watermark` of the log in `log_dir` when there is one, then the segments from
+  // `watermark` on. For an empty head. Damage is stepped over, counted and reported, never an
+  // error; errors are those of reading files. `progress` may be null.
+  absl::StatusOr<ReplayStats> Replay(const std::string& log_dir, uint32_t watermark,
+                                     const std::function<void(const ReplayProgress&)>& progress);
+  // Commits go to `log` from now on. It outlives the head's last commit. Before any AttachLog
+  // commits are kept in memory only.
+  void AttachLog(wal::Writer* log);
+
+  std::unique_ptr<Appender> NewAppender() override;
+
+  // A view of the head alone. To see head and blocks without gap: list the blocks, make this, list
+  // again, and start over when a block was published in between. What DropFlushed drops later stays
+  // visible to this Querier.
+  std::unique_ptr<Querier> NewQuerier(model::TimeRange range);
+  // Of the series that satisfy any of the matcher sets, in label order; series without any left out.
+  absl::StatusOr<std::vector<ExemplarSeries>> Exemplars(
+      std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range);
+
+  // Ends the log's segment: every commit logged before the new segment, whose number is returned,
+  // is in the head. Waits for commits under way. Without a log it returns 0.
+  absl::StatusOr<uint32_t> CutForFlush();
+  // Every series with samples, in label order, with all its chunks; open chunks are sealed as the
+  // cursor passes. Its end waits for the commits it may have seen half of, so that a block
+  // published after Next() said false never shows half a batch.
+  std::unique_ptr<SeriesCursor> FlushCursor();
+  // After the cursor reached its end. Every live series with its last flushed sample, and the
+  // exemplars held; what later segments add is not in it.
+  absl::Status WriteCheckpoint(wal::CheckpointWriter* out);
+  // After the block is visible. Drops what the last FlushCursor gave out. Series without a sample
+  // later than `idle_before` and without any chunk left are forgotten, names and all.
+  void DropFlushed(model::TimeMs idle_before);
+
+  HeadInfo info() const;
+  HeadStats stats() const;
+  Cardinality TopCardinality(size_t limit) const;
+  // The newest sample ever taken, flushed or not; minimum int64 when there was none.
+  model::TimeMs max_time() const;
+
+  struct Parts;  // head_parts.h, for the files of this folder.
+
+ private:
+  const std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace storage

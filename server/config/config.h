@@ -77,6 +77,7 @@ struct ScrapeConfig {
   std::vector<StaticConfig> static_configs;
   std::vector<FileSdConfig> file_sd_configs;
   std::string yaml;                              // This job as effective YAML, secrets hidden.
+  uint64_t fingerprint = 0;                      // Of all of it, secrets included: has it changed?
 };
 
 struct GlobalConfig {
@@ -91,6 +92,10 @@ struct Config {
   // storage.tsdb.retention of the file; unset: the flags decide.
   std::optional<int64_t> retention_time_ms;
   std::optional<uint64_t> retention_size_bytes;
+  std::optional<double> retention_percentage;    // Of the file system's size.
+  std::optional<int64_t> max_exemplars;          // storage.exemplars.max_exemplars
+  std::vector<std::string> rule_files, scrape_config_files;  // Patterns, resolved.
+  std::vector<std::string> files;                // All files it was read from; the first is the main one.
   std::vector<std::string> without_effect;       // Sections accepted that do nothing yet: "alerting".
   std::string yaml;                              // The whole as effective YAML, secrets hidden.
 };

@@ -93,7 +93,8 @@ struct Fragment {
 bool ParseFragment(std::string_view page, Fragment* out) {
   if (page.size() < kFragmentHeaderBytes) return false;
   const uint16_t length = LittleEndianAt<uint16_t>(page, 4);
-  if (kFragmentHeaderBytes + length > page.size()) return false;
+  const uint8_t part = static_cast<uint8_t>(page[6]) & kKindMask;
+  if (part < kFull || part > kLast || kFragmentHeaderBytes + length > page.size()) return false;
   const std::string_view checked = page.substr(6, 1 + length);
   if (Crc32c(checked) != LittleEndianAt<uint32_t>(page, 0)) return false;
   const auto kind = static_cast<uint8_t>(page[6]);
@@ -101,7 +102,7 @@ bool ParseFragment(std::string_view page, Fragment* out) {
   out->flags = kind & ~kKindMask;
   out->data = checked.substr(1);
   out->bytes = kFragmentHeaderBytes + length;
-  return out->kind >= kFull && out->kind <= kLast && (out->flags & ~kSnappy) == 0;
+  return (out->flags & ~kSnappy) == 0;
 }
 
 }  // namespace
@@ -178,25 +179,21 @@ class Reader::Impl {
     return AllZero(page.substr(0, kFragmentHeaderBytes));
   }
 
-  // The bytes at offset_ are no fragment. Goes on behind it when its length can be believed (the
-  // next fragment is whole), else at the next page.
+  // The bytes at offset_ are no fragment. Goes on at the next whole one in this page, else at the
+  // next page.
   void StepOver(std::string_view page, uint64_t to_page_end) {
     const uint64_t from = offset_;
-    const bool has_header = page.size() >= kFragmentHeaderBytes;
-    const size_t length =
-        has_header ? kFragmentHeaderBytes + LittleEndianAt<uint16_t>(page, 4) : SIZE_MAX;
+    size_t skip = 1;
     Fragment next;
-    if (has_header && length < page.size() && ParseFragment(page.substr(length), &next)) {
-      offset_ += length;
-    } else {
-      offset_ += to_page_end;
-    }
-    const bool last_page = from + to_page_end >= file_.size();
-    const bool cut_short = offset_ >= file_.size() && last_page && (!has_header || length > page.size());
-    const bool unreadable = page.empty();
-    if (cut_short && !unreadable) return;  // A torn tail.
+    while (skip < page.size() && !ParseFragment(page.substr(skip), &next)) ++skip;
+    const bool resumed = skip < page.size();
+    offset_ += resumed ? skip : to_page_end;
+    // Nothing after it, and shorter than it says: a torn tail.
+    const bool cut_short = page.size() < kFragmentHeaderBytes ||
+                           kFragmentHeaderBytes + LittleEndianAt<uint16_t>(page, 4) > page.size();
+    if (!resumed && !page.empty() && cut_short && offset_ >= file_.size()) return;
     Report({segments_[index_], static_cast<uint32_t>(from)}, std::min(offset_, file_.size()) - from,
-           unreadable ? "cannot be read" : "bad checksum");
+           page.empty() ? "cannot be read" : "bad checksum");
     assembling_ = false;
   }
 

@@ -36,8 +36,8 @@ class Reader {  // Not thread-safe.
   // segment is a torn tail, a clean end of that segment, and not reported as damage.
   void OnDamage(std::function<void(const Damage&)> report);
 
-  // True with *record valid until the next call; false at the end. Damage is stepped over page by
-  // page (README). Errors are I/O errors only.
+  // True with *record valid until the next call; false at the end. After damage it goes on at
+  // the next whole fragment. Errors are I/O errors only.
   absl::StatusOr<bool> Next(std::string_view* record);
   Position position() const;  // Start of the record last returned.
   // Progress: segments in all (first to last) and the one being read.

@@ -189,8 +189,12 @@ class Writer::Impl {
   }
 
   absl::Status OpenSegment(uint32_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    const std::string path = dir_ + "/" + SegmentName(number);
+    std::string path = dir_ + "/" + SegmentName(number);
     auto file = options_.files->Create(path);
+    while (absl::IsAlreadyExists(file.status())) {  // Left by an attempt that failed.
+      path = dir_ + "/" + SegmentName(++number);
+      file = options_.files->Create(path);
+    }
     if (!file.ok()) return file.status();
     std::string header(kMagic);
     AppendLittleEndian(&header, number);

@@ -77,6 +77,30 @@ std::string_view StripParens(std::string_view s) {
   return s;
 }
 
+// RE2's error in the words of Go's regexp/syntax.
+absl::Status CompileError(const RE2& re2, std::string_view whole) {
+  std::string_view what = "invalid regular expression";
+  std::string_view where = re2.error_arg();
+  switch (re2.error_code()) {
+    case RE2::ErrorBadEscape: what = "invalid escape sequence"; break;
+    case RE2::ErrorBadCharClass: what = "invalid character class"; break;
+    case RE2::ErrorBadCharRange: what = "invalid character class range"; break;
+    case RE2::ErrorMissingBracket: what = "missing closing ]"; break;
+    case RE2::ErrorMissingParen: what = "missing closing )", where = whole; break;
+    case RE2::ErrorUnexpectedParen: what = "unexpected )", where = whole; break;
+    case RE2::ErrorTrailingBackslash: what = "trailing backslash at end of expression"; break;
+    case RE2::ErrorRepeatArgument: what = "missing argument to repetition operator"; break;
+    case RE2::ErrorRepeatSize: what = "invalid repeat count"; break;
+    case RE2::ErrorRepeatOp: what = "invalid nested repetition operator"; break;
+    case RE2::ErrorBadPerlOp: what = "invalid or unsupported Perl syntax"; break;
+    case RE2::ErrorBadUTF8: what = "invalid UTF-8"; break;
+    case RE2::ErrorBadNamedCapture: what = "invalid named capture"; break;
+    case RE2::ErrorPatternTooLarge: what = "expression too large", where = whole; break;
+    default: break;
+  }
+  return base::InvalidArgument("error parsing regexp: {}: `{}`", what, where);
+}
+
 class Regex final : public AnchoredRegex {
  public:
   static absl::StatusOr<std::shared_ptr<const AnchoredRegex>> Compile(std::string_view pattern) {
@@ -84,21 +108,16 @@ class Regex final : public AnchoredRegex {
     regex->pattern_ = pattern;
     RE2::Options options;
     options.set_log_errors(false);
-    options.set_dot_nl(true);
     options.set_max_mem(64 << 20);
-    // Checked alone first: "a)(b" must not become valid inside the group.
-    RE2 alone(re2::StringPiece(pattern.data(), pattern.size()), options);
-    if (!alone.ok()) {
-      return base::InvalidArgument("error parsing regexp: {}{}{}{}", alone.error(),
-                                   alone.error_arg().empty() ? "" : ": `", alone.error_arg(),
-                                   alone.error_arg().empty() ? "" : "`");
-    }
-    if (regex->Analyse()) return regex;
-    regex->way_ = Way::kRe2;
-    regex->suffix_.clear();
-    regex->re2_ = std::make_unique<RE2>(fmt::format("(?s:{})", pattern), options);
-    if (!regex->re2_->ok()) {
-      return base::InvalidArgument("error parsing regexp: {}", regex->re2_->error());
+    // Exactly the expression Prometheus compiles, so that the same patterns are errors.
+    const std::string whole = fmt::format("^(?s:{})$", pattern);
+    regex->re2_ = std::make_unique<RE2>(whole, options);
+    if (!regex->re2_->ok()) return CompileError(*regex->re2_, whole);
+    if (regex->Analyse()) {
+      regex->re2_.reset();
+    } else {
+      regex->way_ = Way::kRe2;
+      regex->suffix_.clear();
     }
     return regex;
   }

@@ -18,7 +18,7 @@ std::string_view ToString(MatchType type);  // "=", "!=", "=~", "!~"
 // without RE2. Immutable, thread-safe.
 class AnchoredRegex {
  public:
-  // kInvalidArgument in Go's words: error parsing regexp: missing closing ]: `[a`
+  // kInvalidArgument in Go's words: error parsing regexp: missing closing ]: `[a)$`
   static absl::StatusOr<std::shared_ptr<const AnchoredRegex>> Compile(std::string_view pattern);
   virtual ~AnchoredRegex() = default;
 

@@ -1,0 +1,82 @@
+#include "storage/model/matcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <re2/re2.h>
+
+#include <random>
+
+#include "storage/base/status.h"
+
+namespace model {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::shared_ptr<const AnchoredRegex> Regex(std::string_view pattern) {
+  return *AnchoredRegex::Compile(pattern);
+}
+
+TEST(AnchoredRegex, ShortcutsAgreeWithRe2) {
+  const std::vector<std::string> patterns = {
+      "", "a", "ab|b", "a|", "a||b", "(a|b)", "(?:a|ab)", ".*", ".+", "a.*", "a.+", ".*a", ".*ab.*",
+      "a.*b", ".*?", "a.*?b", ".*.*", "a\\.b", "a\\d", "a+b", "ab?", "ab*", "a{2}b", "[ab]", "[ab]c|d",
+      "a|b.*", "(a)(b)", "(a|b)c", "a(b|c)", "(?i)ab", "(?i:a)b", "^a$", "a$", "a\\|b", "a\\", "é+", "aé?",
+      ".", "..", "a.b", "(a|b)*", "a(?i)b|c", "(a)|(b)", "(.*)", "(.+)", "(a.*)", "()", "a-b.*", "\\.a",
+      "a\n.*", ".*\\.b", "x*", "x*a", "a)(b", "a)|(b"};
+  std::vector<std::string> texts = {"", "a", "b", "ab", "ba", "aab", "abb", "A", "AB", "a.b", "a|b", "a5", "é",
+                                    "aé", "éé", "a\nb", "acb", "bab", "c", "ac", "bc", "d", "a-b", "a-bc", ".a",
+                                    "a\nx", "x.b", "xxa", "\n"};
+  std::mt19937 random(1);
+  for (int i = 0; i < 300; ++i) {
+    std::string s;
+    for (unsigned n = random() % 6; n > 0; --n) s += "ab.c|"[random() % 5];
+    texts.push_back(s);
+  }
+  RE2::Options options;
+  options.set_dot_nl(true);
+  options.set_log_errors(false);
+  for (const std::string& pattern : patterns) {
+    const RE2 oracle("^(?s:" + pattern + ")$", options);
+    const auto regex = AnchoredRegex::Compile(pattern);
+    ASSERT_EQ(regex.ok(), oracle.ok()) << pattern;
+    if (!regex.ok()) continue;
+    for (const std::string& text : texts) {
+      EXPECT_EQ((*regex)->Matches(text), RE2::FullMatch(text, oracle))
+          << "/" << pattern << "/ on \"" << text << "\"";
+      EXPECT_TRUE(!(*regex)->Matches(text) || text.starts_with((*regex)->prefix())) << pattern;
+    }
+  }
+}
+
+TEST(AnchoredRegex, KnowsItsLiterals) {
+  EXPECT_THAT(Regex("b|a|b")->literals(), ElementsAre("a", "b"));
+  EXPECT_THAT(Regex("(node-1|node\\.2)")->literals(), ElementsAre("node-1", "node.2"));
+  EXPECT_THAT(Regex("a.*")->literals(), IsEmpty());
+  EXPECT_EQ(Regex("node.+")->prefix(), "node");
+  EXPECT_EQ(Regex("node[0-9]+")->prefix(), "node");
+  EXPECT_TRUE(Regex(".*")->matches_everything());
+}
+
+TEST(AnchoredRegex, ErrorsAreInGosWords) {
+  EXPECT_EQ(base::message(AnchoredRegex::Compile("[a").status()),
+            "error parsing regexp: missing closing ]: `[a)$`");
+  EXPECT_EQ(base::message(AnchoredRegex::Compile("a)").status()),
+            "error parsing regexp: unexpected ): `^(?s:a))$`");
+}
+
+TEST(Matcher, AbsentIsEmpty) {
+  const auto make = [](MatchType type, std::string value) { return *Matcher::Create(type, "l", value); };
+  EXPECT_TRUE(make(MatchType::kEqual, "").matches_empty());
+  EXPECT_FALSE(make(MatchType::kEqual, "x").matches_empty());
+  EXPECT_TRUE(make(MatchType::kNotEqual, "x").matches_empty());
+  EXPECT_FALSE(make(MatchType::kNotEqual, "").matches_empty());
+  EXPECT_TRUE(make(MatchType::kRegex, "a?").matches_empty());
+  EXPECT_FALSE(make(MatchType::kRegex, "a+").matches_empty());
+  EXPECT_TRUE(make(MatchType::kNotRegex, "a+").matches_empty());
+  EXPECT_EQ(make(MatchType::kNotRegex, "a\"+").ToString(), R"(l!~"a\"+")");
+}
+
+}  // namespace
+}  // namespace model

@@ -19,6 +19,7 @@ struct BlockMeta {
   int level = 0;                     // 0 from the head; 1: 2 h windows; 2: days.
   std::vector<std::string> parents;  // ULIDs this block stands in for.
   uint64_t num_series = 0, num_chunks = 0, num_samples = 0;
+  uint64_t damaged_chunks = 0;       // Left out when it was merged from its parents.
   uint64_t bytes = 0;                // On disk.
 };
 
@@ -30,10 +31,24 @@ class BlockWriter {
   // `labels` ascend strictly from call to call; `chunks` ascend in time and do not overlap.
   virtual absl::Status AddSeries(model::LabelsView labels,
                                  std::span<const chunk::ChunkView> chunks) = 0;
+  // For a merge whose inputs were damaged: what BlockMeta::damaged_chunks will say.
+  virtual void SetDamagedChunks(uint64_t n) = 0;
   // Makes the block readable and its parents gone, as one step: after a crash one sees either all
   // of the old or the new. With `watermark`, the log's first segment still needed becomes that in
   // the same step. A block without series only moves the watermark, and its ulid is empty.
   virtual absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark = std::nullopt) = 0;
+};
+
+// A SeriesCursor over one block. Damaged chunks are left out and counted.
+class BlockCursor : public SeriesCursor {
+ public:
+  virtual uint64_t damaged_chunks() const = 0;  // So far.
+};
+
+struct BlockStoreStats {  // Totals since Open.
+  uint64_t damaged_chunks = 0;      // Met while reading; one that is met again counts again.
+  uint64_t unreadable_blocks = 0;   // Found at Open with a damaged meta: set aside, kept on disk.
+  uint64_t published = 0, dropped = 0;
 };
 
 // Owns the RocksDB instance; no RocksDB name crosses this header. Thread-safe.
@@ -49,11 +64,20 @@ class BlockStore {
 
   // level and parents of `meta` are used; the writer finds out the rest.
   absl::StatusOr<std::unique_ptr<BlockWriter>> NewBlock(BlockMeta meta);
-  // Selections and cursors keep their block readable, dropped or not.
-  absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(const std::string& ulid, model::TimeRange range) const;
-  absl::StatusOr<std::unique_ptr<SeriesCursor>> NewCursor(const std::string& ulid) const;
+  // Counts up with every publish.
+  uint64_t generation() const;
+
+  // Queriers, Selections and cursors keep their block readable, dropped or not.
+  absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(const std::string& ulid,
+                                                      model::TimeRange range) const;
+  // One of each block that overlaps `range`, by range.min, all seen at the same moment: of a merge
+  // either the inputs or the result.
+  std::vector<std::unique_ptr<Querier>> NewQueriers(model::TimeRange range) const;
+  absl::StatusOr<std::unique_ptr<BlockCursor>> NewCursor(const std::string& ulid) const;
   absl::Status Drop(const std::string& ulid);  // kNotFound when there is none.
   uint64_t bytes() const;                      // On disk now.
+  BlockStoreStats stats() const;
+  // The files are closed when the last Querier, Selection and cursor is gone as well.
   absl::Status Close();
 
  private:

@@ -1,0 +1,36 @@
+// All series of one block with their chunks as bytes, for merging and copying.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/block/block_db.h"
+#include "storage/block/series_reader.h"
+
+namespace storage::block {
+
+class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
+ public:
+  explicit Cursor(std::shared_ptr<const Block> block);
+  ~Cursor() override;
+
+  absl::StatusOr<bool> Next() override;
+  model::LabelsView labels() const override { return model::LabelsView(series_.labels()); }
+  std::span<const chunk::ChunkView> chunks() const override { return chunks_; }
+  uint64_t damaged_chunks() const override { return damaged_; }
+
+ private:
+  void ReadRow(model::TimeRange row);
+
+  const std::shared_ptr<const Block> block_;
+  SeriesReader series_;
+  std::unique_ptr<rocksdb::Iterator> it_;  // Over rows. Null after it failed.
+  uint32_t ref_ = 0;
+  std::vector<std::string> row_bytes_;  // Of the series; reused.
+  size_t num_rows_ = 0;
+  std::vector<chunk::ChunkView> chunks_;
+  uint64_t damaged_ = 0;
+};
+
+}  // namespace storage::block

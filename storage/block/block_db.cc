@@ -1,0 +1,194 @@
+#include "storage/block/block_db.h"
+
+#include <filesystem>
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/metadata.h>
+#include <rocksdb/table.h>
+
+#include "storage/base/log.h"
+#include "storage/base/status.h"
+
+namespace storage::block {
+namespace {
+
+// The least RocksDB takes: memtables stay empty here, and there is a pair per block.
+constexpr size_t kWriteBufferBytes = 64 << 10;
+constexpr size_t kArenaBlockBytes = 4 << 10;
+
+std::shared_ptr<rocksdb::TableFactory> NewTableFactory(size_t block_size,
+                                                       std::shared_ptr<rocksdb::Cache> cache) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_size = block_size;
+  table.format_version = 5;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  if (cache) {
+    table.block_cache = std::move(cache);
+  } else {
+    table.no_block_cache = true;  // For writing only.
+  }
+  return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(table));
+}
+
+rocksdb::ColumnFamilyOptions FamilyOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = kWriteBufferBytes;
+  options.arena_block_size = kArenaBlockBytes;
+  options.num_levels = 2;
+  options.disable_auto_compactions = true;  // A block is never changed.
+  options.table_factory = NewTableFactory(64 << 10, cache);
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions DefaultFamilyOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
+  rocksdb::ColumnFamilyOptions options = FamilyOptions(cache);
+  options.disable_auto_compactions = false;  // Each publish leaves a file of a few bytes in it.
+  options.compression = rocksdb::kNoCompression;
+  return options;
+}
+
+rocksdb::DBOptions DatabaseOptions() {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.max_open_files = -1;
+  options.max_background_jobs = 2;
+  options.max_file_opening_threads = 2;
+  options.max_manifest_file_size = 1 << 20;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = 1 << 20;
+  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  options.skip_stats_update_on_db_open = true;
+  return options;
+}
+
+rocksdb::Slice ToSlice(std::string_view s) { return {s.data(), s.size()}; }
+
+}  // namespace
+
+absl::Status FromRocks(const rocksdb::Status& status, std::string_view context) {
+  if (status.ok()) return absl::OkStatus();
+  absl::StatusCode code = absl::StatusCode::kInternal;
+  if (status.IsCorruption()) code = absl::StatusCode::kDataLoss;
+  if (status.IsNotFound()) code = absl::StatusCode::kNotFound;
+  if (status.IsIOError() || status.IsBusy() || status.IsAborted() || status.IsTryAgain()) {
+    code = absl::StatusCode::kUnavailable;
+  }
+  return base::Error(code, "{}: {}", context, status.ToString());
+}
+
+rocksdb::Options TableOptions(int level, bool index) {
+  rocksdb::Options options;
+  if (level == 0) {
+    options.compression = rocksdb::kLZ4Compression;
+  } else {
+    options.compression = rocksdb::kZSTD;
+    options.compression_opts.level = 3;
+  }
+  const size_t block_size = index ? 16 << 10 : level == 0 ? 32 << 10 : 64 << 10;
+  options.table_factory = NewTableFactory(block_size, nullptr);
+  return options;
+}
+
+absl::StatusOr<std::shared_ptr<Db>> Db::Open(const std::string& dir, int64_t cache_bytes,
+                                             std::vector<Family>* families) {
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (error) return base::Unavailable("{}: {}", dir, error.message());
+
+  std::shared_ptr<Db> db(new Db);
+  db->cache_bytes_ = cache_bytes;
+  db->cache_ = rocksdb::NewLRUCache(static_cast<size_t>(std::max<int64_t>(cache_bytes, 0)));
+
+  const rocksdb::DBOptions options = DatabaseOptions();
+  std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName};
+  if (std::filesystem::exists(dir + "/CURRENT", error)) {
+    const rocksdb::Status status = rocksdb::DB::ListColumnFamilies(options, dir, &names);
+    if (!status.ok()) return FromRocks(status, dir);
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (const std::string& name : names) {
+    descriptors.emplace_back(name, name == rocksdb::kDefaultColumnFamilyName
+                                       ? DefaultFamilyOptions(db->cache_)
+                                       : FamilyOptions(db->cache_));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(options, dir, descriptors, &handles, &db->rocks_);
+  if (!status.ok()) return FromRocks(status, dir);
+  for (size_t i = 0; i < handles.size(); ++i) {
+    if (names[i] == rocksdb::kDefaultColumnFamilyName) {
+      db->rocks_->DestroyColumnFamilyHandle(handles[i]);  // There is DefaultColumnFamily().
+    } else {
+      families->push_back({names[i], handles[i]});
+    }
+  }
+  return db;
+}
+
+Db::~Db() {
+  if (rocks_ == nullptr) return;
+  const rocksdb::Status status = rocks_->Close();
+  if (!status.ok()) {
+    base::Log(base::LogLevel::kWarn, "blocks", "Closing failed", {{"err", status.ToString()}});
+  }
+  delete rocks_;
+}
+
+rocksdb::ColumnFamilyHandle* Db::default_family() const { return rocks_->DefaultColumnFamily(); }
+
+absl::StatusOr<rocksdb::ColumnFamilyHandle*> Db::CreateFamily(const std::string& name) {
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
+  const auto create = [&] {
+    return rocks_->CreateColumnFamily(FamilyOptions(cache_), name, &handle);
+  };
+  rocksdb::Status status = create();
+  if (!status.ok() && rocks_->Resume().ok()) status = create();
+  if (!status.ok()) return FromRocks(status, "creating a block");
+  return handle;
+}
+
+absl::Status Db::DropFamily(rocksdb::ColumnFamilyHandle* handle) {
+  rocksdb::Status status = rocks_->DropColumnFamily(handle);
+  if (!status.ok() && rocks_->Resume().ok()) status = rocks_->DropColumnFamily(handle);
+  return FromRocks(status, "dropping block " + handle->GetName());
+}
+
+void Db::DestroyHandle(rocksdb::ColumnFamilyHandle* handle) {
+  rocks_->DestroyColumnFamilyHandle(handle);
+}
+
+absl::Status Db::IngestAll(const std::vector<Ingest>& parts) {
+  std::vector<rocksdb::IngestExternalFileArg> args;
+  for (const Ingest& part : parts) {
+    rocksdb::IngestExternalFileArg arg;
+    arg.column_family = part.handle ? part.handle : default_family();
+    arg.external_files = part.files;
+    arg.options.move_files = true;
+    arg.options.write_global_seqno = false;
+    args.push_back(std::move(arg));
+  }
+  rocksdb::Status status = rocks_->IngestExternalFiles(args);
+  if (!status.ok() && rocks_->Resume().ok()) status = rocks_->IngestExternalFiles(args);
+  return FromRocks(status, "publishing a block");
+}
+
+uint64_t Db::FamilyBytes(rocksdb::ColumnFamilyHandle* handle) const {
+  rocksdb::ColumnFamilyMetaData metadata;
+  rocks_->GetColumnFamilyMetaData(handle, &metadata);
+  return metadata.size;
+}
+
+std::unique_ptr<rocksdb::Iterator> Block::NewIterator(bool fill_cache) const {
+  rocksdb::ReadOptions options;
+  options.fill_cache = fill_cache;
+  options.background_purge_on_iterator_cleanup = true;
+  return std::unique_ptr<rocksdb::Iterator>(db_->rocks()->NewIterator(options, handle_));
+}
+
+std::string Block::Context() const { return "block " + meta_.ulid; }
+
+}  // namespace storage::block

@@ -1,0 +1,101 @@
+// The RocksDB instance and one column family of it, for the files of this folder only.
+//
+// No key ever goes through a memtable: every family is filled by ingesting table files, and the
+// watermark travels in the same ingest. RocksDB's own log therefore stays empty, and what one
+// MANIFEST record lists is the whole state.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "storage/base/stats.h"
+#include "storage/block/block_store.h"
+
+namespace rocksdb {
+class Cache;
+class ColumnFamilyHandle;
+class DB;
+class Iterator;
+class Status;
+struct ColumnFamilyOptions;
+struct Options;
+}  // namespace rocksdb
+
+namespace storage::block {
+
+absl::Status FromRocks(const rocksdb::Status& status, std::string_view context);
+
+// How the tables of a block are written. Level 0 lives two hours and is written by the minute, so
+// it is packed lightly; what stays is packed well. The index tables have smaller blocks, since they
+// are read by single keys.
+rocksdb::Options TableOptions(int level, bool index);
+
+class Db {  // Thread-safe. Shared by the store and all blocks, and closed by the last of them.
+ public:
+  struct Family {
+    std::string name;
+    rocksdb::ColumnFamilyHandle* handle;  // Give it to a Block, or to DropFamily.
+  };
+
+  // Opens or creates; *families is all there are but the default one.
+  static absl::StatusOr<std::shared_ptr<Db>> Open(const std::string& dir, int64_t cache_bytes,
+                                                  std::vector<Family>* families);
+  ~Db();
+
+  rocksdb::DB* rocks() const { return rocks_; }
+  rocksdb::ColumnFamilyHandle* default_family() const;
+  int64_t cache_bytes() const { return cache_bytes_; }
+  base::Counter& damaged_chunks() { return damaged_chunks_; }
+
+  absl::StatusOr<rocksdb::ColumnFamilyHandle*> CreateFamily(const std::string& name);
+  // Gone for the next Open; readers that hold it go on. The handle is not destroyed.
+  absl::Status DropFamily(rocksdb::ColumnFamilyHandle* handle);
+  void DestroyHandle(rocksdb::ColumnFamilyHandle* handle);
+  // Moves `files` into their families as one step; `handle` null is the default family. After a
+  // full disk RocksDB refuses to write: it is resumed here, once.
+  struct Ingest {
+    rocksdb::ColumnFamilyHandle* handle;
+    std::vector<std::string> files;
+  };
+  absl::Status IngestAll(const std::vector<Ingest>& parts);
+  uint64_t FamilyBytes(rocksdb::ColumnFamilyHandle* handle) const;
+
+ private:
+  Db() = default;
+
+  rocksdb::DB* rocks_ = nullptr;
+  std::shared_ptr<rocksdb::Cache> cache_;
+  int64_t cache_bytes_ = 0;
+  base::Counter damaged_chunks_;
+};
+
+// A block open for reading, dropped or not, as long as somebody holds it. Immutable.
+class Block {
+ public:
+  // Takes the handle.
+  Block(std::shared_ptr<Db> db, rocksdb::ColumnFamilyHandle* handle, BlockMeta meta)
+      : db_(std::move(db)), handle_(handle), meta_(std::move(meta)) {}
+  ~Block() { db_->DestroyHandle(handle_); }
+  Block(const Block&) = delete;
+
+  const BlockMeta& meta() const { return meta_; }
+  Db& db() const { return *db_; }
+  rocksdb::ColumnFamilyHandle* handle() const { return handle_; }
+  uint32_t num_series() const { return static_cast<uint32_t>(meta_.num_series); }
+
+  // Over the whole family. `fill_cache` false for what is read once.
+  std::unique_ptr<rocksdb::Iterator> NewIterator(bool fill_cache) const;
+  std::string Context() const;  // "block 01ABC..."
+
+ private:
+  const std::shared_ptr<Db> db_;
+  rocksdb::ColumnFamilyHandle* const handle_;
+  const BlockMeta meta_;
+};
+
+}  // namespace storage::block

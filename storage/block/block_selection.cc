@@ -1,0 +1,133 @@
+#include "storage/block/block_selection.h"
+
+#include <rocksdb/db.h>
+
+#include "storage/base/status.h"
+#include "storage/block/block_keys.h"
+#include "storage/block/series_reader.h"
+
+namespace storage::block {
+namespace {
+
+constexpr size_t kMaxIdleReaders = 8;
+
+std::string_view View(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
+
+// Stands on `key`. Tries the next entry first, since that is where a scan goes.
+bool MoveTo(rocksdb::Iterator* it, const std::string& key) {
+  if (it->Valid() && View(it->key()) < key) {
+    it->Next();
+    if (it->Valid() && View(it->key()) == key) return true;
+  }
+  if (!it->Valid() || View(it->key()) != key) it->Seek(key);
+  return it->Valid() && View(it->key()) == key;
+}
+
+}  // namespace
+
+BlockSelection::BlockSelection(std::shared_ptr<const Block> block,
+                               std::shared_ptr<Warnings> warnings)
+    : block_(std::move(block)), warnings_(std::move(warnings)) {}
+
+BlockSelection::~BlockSelection() = default;
+
+absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range) {
+  items_.reserve(refs.size());
+  SeriesReader reader(*block_);
+  for (const SeriesRef series : refs) {
+    const auto ref = static_cast<uint32_t>(series);
+    RETURN_IF_ERROR(reader.Read(ref));
+    const size_t rows_begin = rows_.size();
+    for (const model::TimeRange& row : reader.rows()) {
+      if (row.Overlaps(range)) rows_.push_back(row);
+    }
+    if (rows_.size() == rows_begin) continue;
+    if (rows_.size() > UINT32_MAX) return base::ResourceExhausted("too many rows selected");
+    items_.push_back({label_bytes_.size(), static_cast<uint32_t>(reader.labels().size()), ref,
+                      static_cast<uint32_t>(rows_begin)});
+    label_bytes_.append(reader.labels());
+  }
+  // What would push everything else out of the cache goes past it.
+  const double share = static_cast<double>(items_.size()) / std::max(1u, block_->num_series());
+  fill_cache_ = share * static_cast<double>(block_->meta().bytes) <
+                static_cast<double>(block_->db().cache_bytes()) / 4;
+  return absl::OkStatus();
+}
+
+model::LabelsView BlockSelection::labels(int i) const {
+  const Item& item = items_[static_cast<size_t>(i)];
+  return model::LabelsView(
+      std::string_view(label_bytes_).substr(item.labels_begin, item.labels_size));
+}
+
+BlockSelection::Reader BlockSelection::Borrow(uint32_t ref) const {
+  {
+    absl::MutexLock lock(&mu_);
+    size_t best = idle_.size();
+    for (size_t i = 0; i < idle_.size(); ++i) {
+      const bool before = idle_[i].ref <= ref;
+      if (best == idle_.size() || (before && (idle_[best].ref > ref || idle_[best].ref < idle_[i].ref))) {
+        best = i;
+      }
+    }
+    if (best < idle_.size()) {
+      Reader reader = std::move(idle_[best]);
+      idle_[best] = std::move(idle_.back());
+      idle_.pop_back();
+      return reader;
+    }
+  }
+  return {block_->NewIterator(fill_cache_), 0};
+}
+
+void BlockSelection::Return(Reader reader) const {
+  absl::MutexLock lock(&mu_);
+  if (idle_.size() < kMaxIdleReaders) idle_.push_back(std::move(reader));
+}
+
+absl::Status BlockSelection::Read(int i, model::TimeRange range, chunk::SampleColumns* out) const {
+  out->clear();
+  const Item& item = items_[static_cast<size_t>(i)];
+  const size_t rows_end = static_cast<size_t>(i) + 1 < items_.size()
+                              ? items_[static_cast<size_t>(i) + 1].rows_begin
+                              : rows_.size();
+  Reader reader;
+  for (size_t row = item.rows_begin; row < rows_end; ++row) {
+    if (!rows_[row].Overlaps(range)) continue;
+    if (reader.iterator == nullptr) reader = Borrow(item.ref);
+    if (!ReadRow(reader.iterator.get(), item, rows_[row], range, out)) reader.iterator.reset();
+  }
+  if (reader.iterator != nullptr) {
+    reader.ref = item.ref;
+    Return(std::move(reader));
+  }
+  return absl::OkStatus();
+}
+
+bool BlockSelection::ReadRow(rocksdb::Iterator* it, const Item& item, model::TimeRange row,
+                             model::TimeRange range, chunk::SampleColumns* out) const {
+  if (!MoveTo(it, RowKey(item.ref, row.max))) {
+    Damaged(item, row, it->status().ok() ? "chunks are missing" : it->status().ToString());
+    return it->status().ok();
+  }
+  thread_local std::vector<chunk::ChunkView> chunks;
+  chunks.clear();
+  if (ParseRow(row.max, View(it->value()), range, &chunks) > 0) {
+    Damaged(item, row, "a chunk's checksum is wrong");
+  }
+  for (const chunk::ChunkView& chunk : chunks) {
+    const absl::Status status = chunk::Decode(chunk, range, out);
+    if (!status.ok()) Damaged(item, chunk.range, base::message(status));
+  }
+  return true;
+}
+
+void BlockSelection::Damaged(const Item& item, model::TimeRange where,
+                             std::string_view what) const {
+  block_->db().damaged_chunks().Add();
+  warnings_->Add(fmt::format("{}: samples between {} and {} are damaged and left out ({}), first seen in {}",
+                             block_->Context(), where.min, where.max, what,
+                             labels(static_cast<int>(&item - items_.data())).ToString()));
+}
+
+}  // namespace storage::block

@@ -1,0 +1,62 @@
+// The series of one block that a Select found, and reading them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/synchronization/mutex.h>
+
+#include "storage/block/block_db.h"
+#include "storage/index/postings.h"
+#include "storage/querier.h"
+#include "storage/warnings.h"
+
+namespace storage::block {
+
+// Thread-safe once loaded. Keeps the block. Every thread that reads borrows an iterator; a reader
+// that goes through the series in order finds the one that stands just before its row.
+class BlockSelection final : public Selection {
+ public:
+  BlockSelection(std::shared_ptr<const Block> block, std::shared_ptr<Warnings> warnings);
+  ~BlockSelection() override;
+
+  // Takes the series of `refs` with rows that overlap `range`. Call once, first.
+  absl::Status Load(const Postings& refs, model::TimeRange range);
+
+  int size() const override { return static_cast<int>(items_.size()); }
+  model::LabelsView labels(int i) const override;
+  absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override;
+
+ private:
+  struct Item {
+    uint64_t labels_begin;
+    uint32_t labels_size;
+    uint32_t ref;
+    uint32_t rows_begin;  // Its rows end where those of the next item begin.
+  };
+  struct Reader {
+    std::unique_ptr<rocksdb::Iterator> iterator;
+    uint32_t ref = 0;  // Of the series read last.
+  };
+
+  Reader Borrow(uint32_t ref) const;
+  void Return(Reader reader) const;
+  // Appends the samples of one row. False when the iterator is no good any more.
+  bool ReadRow(rocksdb::Iterator* it, const Item& item, model::TimeRange row,
+               model::TimeRange range, chunk::SampleColumns* out) const;
+  void Damaged(const Item& item, model::TimeRange where, std::string_view what) const;
+
+  const std::shared_ptr<const Block> block_;
+  const std::shared_ptr<Warnings> warnings_;
+  bool fill_cache_ = true;
+  std::string label_bytes_;
+  std::vector<Item> items_;
+  std::vector<model::TimeRange> rows_;
+
+  mutable absl::Mutex mu_;
+  mutable std::vector<Reader> idle_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace storage::block

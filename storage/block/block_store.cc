@@ -1,0 +1,382 @@
+#include "storage/block/block_store.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <absl/synchronization/mutex.h>
+#include <rocksdb/db.h>
+
+#include "storage/base/clock.h"
+#include "storage/base/coding.h"
+#include "storage/base/hash.h"
+#include "storage/base/log.h"
+#include "storage/base/status.h"
+#include "storage/block/block_cursor.h"
+#include "storage/block/block_db.h"
+#include "storage/block/block_keys.h"
+#include "storage/block/block_querier.h"
+#include "storage/block/block_writer.h"
+#include "storage/block/ulid.h"
+
+namespace storage {
+namespace {
+
+using block::Block;
+using block::Db;
+
+constexpr std::string_view kUnfinishedDir = "/unfinished";  // Files of writers at work.
+
+std::string Varint(uint64_t v) {
+  std::string bytes;
+  base::AppendVarint(&bytes, v);
+  return bytes;
+}
+
+// kNotFound when absent.
+absl::StatusOr<uint64_t> ReadNumber(Db& db, std::string_view key) {
+  std::string value;
+  const rocksdb::Slice slice(key.data(), key.size());
+  const rocksdb::Status status =
+      db.rocks()->Get(rocksdb::ReadOptions(), db.default_family(), slice, &value);
+  if (!status.ok()) return block::FromRocks(status, key);
+  std::string_view bytes = value;
+  uint64_t number;
+  if (!base::GetVarint(&bytes, &number) || !bytes.empty()) {
+    return base::DataLoss("{}: not a number", key);
+  }
+  return number;
+}
+
+absl::StatusOr<BlockMeta> ReadMeta(Db& db, const Db::Family& family) {
+  std::string value;
+  const rocksdb::Status status =
+      db.rocks()->Get(rocksdb::ReadOptions(), family.handle,
+                      rocksdb::Slice(block::kMetaKey.data(), block::kMetaKey.size()), &value);
+  if (!status.ok()) return block::FromRocks(status, "meta");
+  BlockMeta meta;
+  if (!block::ParseMeta(value, &meta)) return base::DataLoss("meta is damaged");
+  meta.ulid = family.name;
+  meta.bytes = db.FamilyBytes(family.handle);
+  return meta;
+}
+
+}  // namespace
+
+class BlockStore::Impl final : public block::Publisher {
+ public:
+  explicit Impl(std::string dir) : dir_(std::move(dir)) {}
+  ~Impl() override = default;
+
+  absl::Status Open(int64_t cache_bytes);
+  absl::StatusOr<BlockMeta> Commit(BlockMeta meta, std::vector<std::string> files,
+                                   std::optional<uint32_t> watermark) override;
+  absl::StatusOr<std::unique_ptr<BlockWriter>> NewBlock(BlockMeta meta);
+  absl::Status Drop(const std::string& ulid);
+  absl::Status Close();
+
+  std::vector<std::shared_ptr<const Block>> Blocks() const {
+    absl::MutexLock lock(&mu_);
+    return blocks_;
+  }
+  absl::StatusOr<std::shared_ptr<const Block>> Find(const std::string& ulid) const;
+  uint32_t watermark() const {
+    absl::MutexLock lock(&mu_);
+    return watermark_;
+  }
+  BlockStoreStats stats() const;
+
+ private:
+  absl::Status CheckFormat(bool has_families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
+  absl::Status WriteDefaults(std::optional<uint32_t> watermark, std::string* path)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
+  void Tidy(std::vector<Db::Family> families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
+  void SortBlocks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Drops families of blocks nobody is to see any more; what fails is tried again next time.
+  void DropDoomed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
+
+  const std::string dir_;
+  std::shared_ptr<Db> db_;  // Set by Open; taken away by Close under both locks.
+
+  absl::Mutex commit_mu_;  // Taken before mu_; held over the disk's work.
+  std::vector<std::shared_ptr<const Block>> doomed_ ABSL_GUARDED_BY(commit_mu_);
+  uint64_t next_file_ ABSL_GUARDED_BY(commit_mu_) = 0;
+  bool closed_ ABSL_GUARDED_BY(commit_mu_) = false;
+
+  mutable absl::Mutex mu_;
+  std::vector<std::shared_ptr<const Block>> blocks_ ABSL_GUARDED_BY(mu_);  // By range.min.
+  uint32_t watermark_ ABSL_GUARDED_BY(mu_) = 0;
+  BlockStoreStats stats_ ABSL_GUARDED_BY(mu_);
+};
+
+absl::Status BlockStore::Impl::Open(int64_t cache_bytes) {
+  absl::MutexLock commit(&commit_mu_);
+  std::vector<Db::Family> families;
+  ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes, &families));
+  const auto destroy_all = [&] {
+    for (const Db::Family& family : families) db_->DestroyHandle(family.handle);
+  };
+  std::error_code error;
+  std::filesystem::remove_all(dir_ + std::string(kUnfinishedDir), error);
+  std::filesystem::create_directories(dir_ + std::string(kUnfinishedDir), error);
+  absl::Status status = error ? base::Unavailable("{}: {}", dir_, error.message())
+                              : CheckFormat(!families.empty());
+  if (!status.ok()) {
+    destroy_all();
+    return base::Annotate(status, dir_);
+  }
+  Tidy(std::move(families));
+  return absl::OkStatus();
+}
+
+absl::Status BlockStore::Impl::CheckFormat(bool has_families) {
+  const absl::StatusOr<uint64_t> format = ReadNumber(*db_, block::kFormatKey);
+  if (absl::IsNotFound(format.status())) {
+    // New, unless something else lives here.
+    std::unique_ptr<rocksdb::Iterator> it(
+        db_->rocks()->NewIterator(rocksdb::ReadOptions(), db_->default_family()));
+    it->SeekToFirst();
+    if (it->Valid() || has_families) {
+      return base::FailedPrecondition("a RocksDB database, but not a block store: no format key");
+    }
+    std::string file;
+    RETURN_IF_ERROR(WriteDefaults(std::nullopt, &file));
+    return db_->IngestAll({{nullptr, {file}}});
+  }
+  RETURN_IF_ERROR(format.status());
+  if (*format > block::kFormatVersion) {
+    return base::FailedPrecondition(
+        "block store format {} is newer than {}, the newest this version of tidemark knows",
+        *format, block::kFormatVersion);
+  }
+  const absl::StatusOr<uint64_t> watermark = ReadNumber(*db_, block::kWatermarkKey);
+  if (absl::IsNotFound(watermark.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(watermark.status());
+  if (*watermark > UINT32_MAX) return base::DataLoss("watermark {} is too large", *watermark);
+  absl::MutexLock lock(&mu_);
+  watermark_ = static_cast<uint32_t>(*watermark);
+  return absl::OkStatus();
+}
+
+// A table of the default family's keys, in *path.
+absl::Status BlockStore::Impl::WriteDefaults(std::optional<uint32_t> watermark,
+                                             std::string* path) {
+  *path = fmt::format("{}{}/default-{}", dir_, kUnfinishedDir, next_file_++);
+  std::vector<std::pair<std::string_view, std::string>> pairs = {
+      {block::kFormatKey, Varint(block::kFormatVersion)}};
+  if (watermark) pairs.emplace_back(block::kWatermarkKey, Varint(*watermark));
+  return block::WriteTable(*path, pairs);
+}
+
+// A family without meta was never finished; one named as a parent has been replaced.
+void BlockStore::Impl::Tidy(std::vector<Db::Family> families) {
+  base::StringSet replaced;
+  std::vector<std::shared_ptr<const Block>> found;
+  uint64_t unreadable = 0;
+  for (const Db::Family& family : families) {
+    const absl::StatusOr<BlockMeta> meta = ReadMeta(*db_, family);
+    if (meta.ok()) {
+      replaced.insert(meta->parents.begin(), meta->parents.end());
+      found.push_back(std::make_shared<Block>(db_, family.handle, *meta));
+    } else if (absl::IsNotFound(meta.status())) {
+      BlockMeta unfinished;
+      unfinished.ulid = family.name;
+      doomed_.push_back(std::make_shared<Block>(db_, family.handle, std::move(unfinished)));
+    } else {
+      ++unreadable;
+      db_->DestroyHandle(family.handle);
+      base::Log(base::LogLevel::kError, "blocks", "A block cannot be read and is set aside",
+                {{"block", family.name}, {"err", std::string(base::message(meta.status()))}});
+    }
+  }
+  std::vector<std::shared_ptr<const Block>> kept;
+  for (std::shared_ptr<const Block>& block : found) {
+    auto& where = replaced.contains(block->meta().ulid) ? doomed_ : kept;
+    where.push_back(std::move(block));
+  }
+  found.clear();
+  if (!doomed_.empty()) {
+    base::Log(base::LogLevel::kInfo, "blocks", "Removing blocks replaced or never finished",
+              {{"blocks", std::to_string(doomed_.size())}});
+  }
+  DropDoomed();
+  absl::MutexLock lock(&mu_);
+  blocks_ = std::move(kept);
+  stats_.unreadable_blocks = unreadable;
+  SortBlocks();
+}
+
+void BlockStore::Impl::SortBlocks() {
+  std::sort(blocks_.begin(), blocks_.end(), [](const auto& a, const auto& b) {
+    return std::tie(a->meta().range.min, a->meta().ulid) <
+           std::tie(b->meta().range.min, b->meta().ulid);
+  });
+}
+
+void BlockStore::Impl::DropDoomed() {
+  std::erase_if(doomed_, [&](const std::shared_ptr<const Block>& block) {
+    const absl::Status status = db_->DropFamily(block->handle());
+    if (!status.ok()) {
+      base::Log(base::LogLevel::kWarn, "blocks", "Dropping a block failed; will try again",
+                {{"block", block->meta().ulid}, {"err", std::string(base::message(status))}});
+    }
+    return status.ok();
+  });
+}
+
+absl::StatusOr<std::unique_ptr<BlockWriter>> BlockStore::Impl::NewBlock(BlockMeta meta) {
+  absl::MutexLock commit(&commit_mu_);
+  if (closed_) return base::FailedPrecondition("the block store is closed");
+  const std::string path = fmt::format("{}{}/{}", dir_, kUnfinishedDir, next_file_++);
+  return block::NewWriter(path, std::move(meta), this);
+}
+
+absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<std::string> files,
+                                                   std::optional<uint32_t> watermark) {
+  absl::MutexLock commit(&commit_mu_);
+  if (closed_) return base::FailedPrecondition("the block store is closed");
+  std::shared_ptr<const Block> block;
+  std::vector<Db::Ingest> parts;
+  if (!files.empty()) {
+    meta.ulid = block::NewUlid(base::SystemClock::Get()->NowMs());
+    ASSIGN_OR_RETURN(rocksdb::ColumnFamilyHandle * handle, db_->CreateFamily(meta.ulid));
+    block = std::make_shared<Block>(db_, handle, meta);
+    parts.push_back({handle, std::move(files)});
+  }
+  if (watermark) {
+    std::string file;
+    if (const absl::Status status = WriteDefaults(watermark, &file); !status.ok()) {
+      if (block) doomed_.push_back(block);
+      DropDoomed();
+      return status;
+    }
+    parts.push_back({nullptr, {file}});
+  }
+  if (parts.empty()) return meta;
+  if (const absl::Status status = db_->IngestAll(parts); !status.ok()) {
+    if (block) doomed_.push_back(block);
+    DropDoomed();
+    return status;
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    if (watermark) watermark_ = *watermark;
+    if (block) {
+      std::erase_if(blocks_, [&](const std::shared_ptr<const Block>& old) {
+        const bool replaced = std::find(meta.parents.begin(), meta.parents.end(),
+                                        old->meta().ulid) != meta.parents.end();
+        if (replaced) doomed_.push_back(old);
+        return replaced;
+      });
+      blocks_.push_back(block);
+      SortBlocks();
+      ++stats_.published;
+    }
+  }
+  DropDoomed();
+  return meta;
+}
+
+absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
+  absl::MutexLock commit(&commit_mu_);
+  if (closed_) return base::FailedPrecondition("the block store is closed");
+  std::shared_ptr<const Block> block;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto it = std::find_if(blocks_.begin(), blocks_.end(),
+                                 [&](const auto& b) { return b->meta().ulid == ulid; });
+    if (it == blocks_.end()) return base::NotFound("no block {}", ulid);
+    block = *it;
+  }
+  DropDoomed();  // Parents first: while the child is there, they cannot come back.
+  RETURN_IF_ERROR(db_->DropFamily(block->handle()));
+  absl::MutexLock lock(&mu_);
+  std::erase(blocks_, block);
+  ++stats_.dropped;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const Block>> BlockStore::Impl::Find(const std::string& ulid) const {
+  absl::MutexLock lock(&mu_);
+  for (const auto& block : blocks_) {
+    if (block->meta().ulid == ulid) return block;
+  }
+  return base::NotFound("no block {}", ulid);
+}
+
+BlockStoreStats BlockStore::Impl::stats() const {
+  absl::MutexLock lock(&mu_);
+  BlockStoreStats stats = stats_;
+  if (db_) stats.damaged_chunks = db_->damaged_chunks().value();
+  return stats;
+}
+
+absl::Status BlockStore::Impl::Close() {
+  absl::MutexLock commit(&commit_mu_);
+  if (closed_) return absl::OkStatus();
+  closed_ = true;
+  DropDoomed();
+  doomed_.clear();
+  absl::MutexLock lock(&mu_);
+  blocks_.clear();
+  db_.reset();
+  return absl::OkStatus();
+}
+
+BlockStore::BlockStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+BlockStore::~BlockStore() = default;
+
+absl::StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(std::string dir,
+                                                             int64_t cache_bytes) {
+  auto impl = std::make_unique<Impl>(std::move(dir));
+  RETURN_IF_ERROR(impl->Open(cache_bytes));
+  return std::unique_ptr<BlockStore>(new BlockStore(std::move(impl)));
+}
+
+std::vector<BlockMeta> BlockStore::Metas() const {
+  std::vector<BlockMeta> metas;
+  for (const auto& block : impl_->Blocks()) metas.push_back(block->meta());
+  return metas;
+}
+
+uint32_t BlockStore::watermark() const { return impl_->watermark(); }
+
+absl::StatusOr<std::unique_ptr<BlockWriter>> BlockStore::NewBlock(BlockMeta meta) {
+  return impl_->NewBlock(std::move(meta));
+}
+
+absl::StatusOr<std::unique_ptr<Querier>> BlockStore::NewQuerier(const std::string& ulid,
+                                                                model::TimeRange range) const {
+  ASSIGN_OR_RETURN(std::shared_ptr<const Block> block, impl_->Find(ulid));
+  return std::unique_ptr<Querier>(
+      std::make_unique<block::BlockQuerier>(std::move(block), range));
+}
+
+std::vector<std::unique_ptr<Querier>> BlockStore::NewQueriers(model::TimeRange range) const {
+  std::vector<std::unique_ptr<Querier>> queriers;
+  for (std::shared_ptr<const Block>& block : impl_->Blocks()) {
+    if (!block->meta().range.Overlaps(range)) continue;
+    queriers.push_back(std::make_unique<block::BlockQuerier>(std::move(block), range));
+  }
+  return queriers;
+}
+
+absl::StatusOr<std::unique_ptr<BlockCursor>> BlockStore::NewCursor(const std::string& ulid) const {
+  ASSIGN_OR_RETURN(std::shared_ptr<const Block> block, impl_->Find(ulid));
+  return std::unique_ptr<BlockCursor>(std::make_unique<block::Cursor>(std::move(block)));
+}
+
+uint64_t BlockStore::generation() const { return impl_->stats().published; }
+
+absl::Status BlockStore::Drop(const std::string& ulid) { return impl_->Drop(ulid); }
+
+uint64_t BlockStore::bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& block : impl_->Blocks()) bytes += block->meta().bytes;
+  return bytes;
+}
+
+BlockStoreStats BlockStore::stats() const { return impl_->stats(); }
+
+absl::Status BlockStore::Close() { return impl_->Close(); }
+
+}  // namespace storage

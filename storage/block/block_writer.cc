@@ -1,0 +1,215 @@
+#include "storage/block/block_writer.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
+
+#include "storage/base/coding.h"
+#include "storage/base/status.h"
+#include "storage/block/block_db.h"
+#include "storage/block/block_keys.h"
+
+namespace storage::block {
+namespace {
+
+constexpr uint64_t kFileBytes = 128 << 20;
+// Rows are cut here, so that a short read of a wide series opens little.
+constexpr size_t kRowBytes = 16 << 10;
+
+rocksdb::Slice ToSlice(std::string_view s) { return {s.data(), s.size()}; }
+
+// The refs of one label pair, encoded as they come.
+struct PairPostings {
+  uint32_t last = 0;
+  std::string bytes;
+};
+
+class Writer final : public BlockWriter {
+ public:
+  Writer(std::string path, BlockMeta meta, Publisher* publisher)
+      : publisher_(publisher),
+        meta_(std::move(meta)),
+        rows_(path + "-c", meta_.level, false),
+        index_(path + "-p", meta_.level, true),
+        series_(path + "-s", meta_.level, true) {
+    meta_.ulid.clear();
+    meta_.range = model::TimeRange::None();
+    meta_.num_series = meta_.num_chunks = meta_.num_samples = meta_.bytes = 0;
+  }
+
+  absl::Status AddSeries(model::LabelsView labels,
+                         std::span<const chunk::ChunkView> chunks) override;
+  void SetDamagedChunks(uint64_t n) override { meta_.damaged_chunks = n; }
+  absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark) override;
+
+ private:
+  absl::Status CheckOrder(model::LabelsView labels, std::span<const chunk::ChunkView> chunks) const;
+  absl::Status PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks);
+  absl::Status PutIndex();
+  void AddPostings(uint32_t ref, model::LabelsView labels);
+
+  Publisher* const publisher_;
+  BlockMeta meta_;
+  TableFiles rows_, index_, series_;
+  absl::Status failed_;  // The first error sticks.
+  bool published_ = false;
+  std::string last_labels_;
+  base::StringMap<base::StringMap<PairPostings>> postings_;  // By name, by value.
+  std::vector<model::TimeRange> row_ranges_;                 // Reused.
+  std::string buffer_;                                       // Reused.
+};
+
+absl::Status Writer::CheckOrder(model::LabelsView labels,
+                                std::span<const chunk::ChunkView> chunks) const {
+  if (labels.empty()) return base::InvalidArgument("a series without labels");
+  if (meta_.num_series > 0 && !(model::LabelsView(last_labels_) < labels)) {
+    return base::InvalidArgument("series {} comes after {}", labels.ToString(),
+                                 model::LabelsView(last_labels_).ToString());
+  }
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    if (chunks[i].range.empty() || chunks[i].num_samples <= 0 ||
+        (i > 0 && chunks[i].range.min <= chunks[i - 1].range.max)) {
+      return base::InvalidArgument("series {}: chunk {} is empty or out of order",
+                                   labels.ToString(), i);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Writer::AddSeries(model::LabelsView labels,
+                               std::span<const chunk::ChunkView> chunks) {
+  if (chunks.empty()) return absl::OkStatus();
+  if (published_) return base::FailedPrecondition("the block was published already");
+  RETURN_IF_ERROR(failed_);
+  if (failed_ = CheckOrder(labels, chunks); !failed_.ok()) return failed_;
+  if (meta_.num_series == kMaxRef) return base::ResourceExhausted("too many series in one block");
+
+  const auto ref = static_cast<uint32_t>(++meta_.num_series);
+  last_labels_ = labels.bytes();
+  meta_.range.Extend(model::TimeRange{chunks.front().range.min, chunks.back().range.max});
+  meta_.num_chunks += chunks.size();
+  for (const chunk::ChunkView& chunk : chunks) meta_.num_samples += chunk.num_samples;
+
+  if (failed_ = PutRows(ref, chunks); !failed_.ok()) return failed_;
+  buffer_.clear();
+  AppendSeries(labels, row_ranges_, &buffer_);
+  if (failed_ = series_.Put(SeriesKey(ref), buffer_); !failed_.ok()) return failed_;
+  AddPostings(ref, labels);
+  return absl::OkStatus();
+}
+
+absl::Status Writer::PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks) {
+  row_ranges_.clear();
+  while (!chunks.empty()) {
+    size_t count = 1, bytes = chunks[0].bytes.size();
+    while (count < chunks.size() && bytes + chunks[count].bytes.size() <= kRowBytes) {
+      bytes += chunks[count++].bytes.size();
+    }
+    const auto row = chunks.first(count);
+    chunks = chunks.subspan(count);
+    row_ranges_.push_back({row.front().range.min, row.back().range.max});
+    buffer_.clear();
+    AppendRow(row, &buffer_);
+    RETURN_IF_ERROR(rows_.Put(RowKey(ref, row.back().range.max), buffer_));
+  }
+  return absl::OkStatus();
+}
+
+void Writer::AddPostings(uint32_t ref, model::LabelsView labels) {
+  for (const model::Label& label : labels) {
+    auto name = postings_.find(label.name);
+    if (name == postings_.end()) name = postings_.try_emplace(std::string(label.name)).first;
+    auto value = name->second.find(label.value);
+    if (value == name->second.end()) {
+      value = name->second.try_emplace(std::string(label.value)).first;
+    }
+    base::AppendVarint(&value->second.bytes, ref - value->second.last);
+    value->second.last = ref;
+  }
+}
+
+absl::Status Writer::PutIndex() {
+  buffer_.clear();
+  AppendMeta(meta_, &buffer_);
+  RETURN_IF_ERROR(index_.Put(kMetaKey, buffer_));
+  std::vector<std::pair<std::string, const PairPostings*>> pairs;
+  for (const auto& [name, values] : postings_) {
+    for (const auto& [value, postings] : values) pairs.emplace_back(PairKey(name, value), &postings);
+  }
+  std::sort(pairs.begin(), pairs.end());
+  for (const auto& [key, postings] : pairs) RETURN_IF_ERROR(index_.Put(key, postings->bytes));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BlockMeta> Writer::Publish(std::optional<uint32_t> watermark) {
+  if (published_) return base::FailedPrecondition("the block was published already");
+  RETURN_IF_ERROR(failed_);
+  published_ = true;
+  if (meta_.num_series == 0) return publisher_->Commit(meta_, {}, watermark);
+
+  RETURN_IF_ERROR(PutIndex());
+  std::vector<std::string> files;
+  for (TableFiles* tables : {&rows_, &index_, &series_}) {  // In the order of their keys.
+    RETURN_IF_ERROR(tables->Finish());
+    files.insert(files.end(), tables->files().begin(), tables->files().end());
+    meta_.bytes += tables->bytes();
+  }
+  return publisher_->Commit(meta_, std::move(files), watermark);
+}
+
+}  // namespace
+
+struct TableFiles::Writer {
+  explicit Writer(const rocksdb::Options& options)
+      : sst(rocksdb::EnvOptions(), options, nullptr, /*invalidate_page_cache=*/false) {}
+  rocksdb::SstFileWriter sst;
+};
+
+TableFiles::TableFiles(std::string prefix, int level, bool index)
+    : prefix_(std::move(prefix)), level_(level), index_(index) {}
+
+TableFiles::~TableFiles() {
+  writer_.reset();
+  std::error_code ignored;
+  for (const std::string& file : files_) std::filesystem::remove(file, ignored);
+}
+
+absl::Status TableFiles::Put(std::string_view key, std::string_view value) {
+  if (writer_ == nullptr) {
+    writer_ = std::make_unique<Writer>(TableOptions(level_, index_));
+    files_.push_back(prefix_ + std::to_string(files_.size()));
+    RETURN_IF_ERROR(FromRocks(writer_->sst.Open(files_.back()), files_.back()));
+  }
+  RETURN_IF_ERROR(FromRocks(writer_->sst.Put(ToSlice(key), ToSlice(value)), files_.back()));
+  return writer_->sst.FileSize() >= kFileBytes ? FinishFile() : absl::OkStatus();
+}
+
+absl::Status TableFiles::FinishFile() {
+  rocksdb::ExternalSstFileInfo info;
+  RETURN_IF_ERROR(FromRocks(writer_->sst.Finish(&info), files_.back()));
+  bytes_ += info.file_size;
+  writer_.reset();
+  return absl::OkStatus();
+}
+
+absl::Status TableFiles::Finish() { return writer_ ? FinishFile() : absl::OkStatus(); }
+
+std::unique_ptr<BlockWriter> NewWriter(std::string path, BlockMeta meta, Publisher* publisher) {
+  return std::make_unique<Writer>(std::move(path), std::move(meta), publisher);
+}
+
+absl::Status WriteTable(const std::string& path,
+                        std::span<const std::pair<std::string_view, std::string>> pairs) {
+  rocksdb::Options options;
+  options.compression = rocksdb::kNoCompression;
+  rocksdb::SstFileWriter sst(rocksdb::EnvOptions(), options);
+  RETURN_IF_ERROR(FromRocks(sst.Open(path), path));
+  for (const auto& [key, value] : pairs) {
+    RETURN_IF_ERROR(FromRocks(sst.Put(ToSlice(key), ToSlice(value)), path));
+  }
+  return FromRocks(sst.Finish(), path);
+}
+
+}  // namespace storage::block

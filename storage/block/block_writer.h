@@ -1,0 +1,59 @@
+// Turns series in label order into the table files of one block. RocksDB is inside.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/statusor.h>
+
+#include "storage/base/hash.h"
+#include "storage/block/block_store.h"
+
+namespace storage::block {
+
+// One sequence of table files with ascending keys, cut at about 128 MB. Not thread-safe.
+// Destroyed, it removes its files, unless they were moved away.
+class TableFiles {
+ public:
+  // Files are called <prefix>0, <prefix>1, ...
+  TableFiles(std::string prefix, int level, bool index);
+  ~TableFiles();
+  absl::Status Put(std::string_view key, std::string_view value);
+  absl::Status Finish();  // Call once, at the end. A sequence without keys has no file.
+  const std::vector<std::string>& files() const { return files_; }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct Writer;
+  absl::Status FinishFile();
+
+  const std::string prefix_;
+  const int level_;
+  const bool index_;
+  std::unique_ptr<Writer> writer_;
+  std::vector<std::string> files_;
+  uint64_t bytes_ = 0;
+};
+
+// Commits finished files; the store implements it.
+class Publisher {
+ public:
+  virtual ~Publisher() = default;
+  // `files` may be empty: then only the watermark moves. Gives the ulid.
+  virtual absl::StatusOr<BlockMeta> Commit(BlockMeta meta, std::vector<std::string> files,
+                                           std::optional<uint32_t> watermark) = 0;
+};
+
+// `path` is free, in the store's directory; the files' names begin with it. `publisher` must
+// outlive the writer. Memory: the postings, about 2 bytes per series and label.
+std::unique_ptr<BlockWriter> NewWriter(std::string path, BlockMeta meta, Publisher* publisher);
+
+// A file with the given pairs, which ascend by key.
+absl::Status WriteTable(const std::string& path,
+                        std::span<const std::pair<std::string_view, std::string>> pairs);
+
+}  // namespace storage::block

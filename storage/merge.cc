@@ -1,0 +1,240 @@
+#include "storage/merge.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "storage/base/status.h"
+
+namespace storage {
+namespace {
+
+constexpr uint32_t kEnd = UINT32_MAX;
+
+// One series of one part.
+struct Place {
+  uint32_t part, index;
+};
+
+// Merges lists of places two by two. A place that stands for equal ones in other lists heads a
+// chain of them; chains are links between positions of one flat numbering of all places, so that
+// no labels and no lists are copied. Equal lists, the usual case, shrink to one in the first round.
+class Merger {
+ public:
+  explicit Merger(const std::vector<std::unique_ptr<Selection>>& parts) : parts_(parts) {
+    uint32_t total = 0;
+    for (const auto& part : parts_) {
+      base_.push_back(total);
+      total += static_cast<uint32_t>(part->size());
+    }
+    next_.assign(total, kEnd);
+    last_.resize(total);
+    for (uint32_t i = 0; i < total; ++i) last_[i] = i;
+  }
+
+  // Replaces *chains with the places of each series in the order of parts, one series after the
+  // other in label order, and *ends with where each chain ends.
+  void Run(std::vector<Place>* chains, std::vector<uint32_t>* ends) {
+    std::vector<std::vector<Place>> lists;
+    for (uint32_t part = 0; part < parts_.size(); ++part) {
+      std::vector<Place>& list = lists.emplace_back(static_cast<size_t>(parts_[part]->size()));
+      for (uint32_t i = 0; i < list.size(); ++i) list[i] = {part, i};
+    }
+    while (lists.size() > 1) {  // Neighbours, so that chains keep the order of parts.
+      std::vector<std::vector<Place>> merged;
+      for (size_t i = 0; i + 1 < lists.size(); i += 2) {
+        merged.push_back(MergeTwo(lists[i], lists[i + 1]));
+      }
+      if (lists.size() % 2 == 1) merged.push_back(std::move(lists.back()));
+      lists = std::move(merged);
+    }
+    chains->clear();
+    ends->clear();
+    chains->reserve(next_.size());
+    for (const Place& head : lists.front()) {
+      for (uint32_t i = Number(head); i != kEnd; i = next_[i]) chains->push_back(PlaceOf(i));
+      ends->push_back(static_cast<uint32_t>(chains->size()));
+    }
+  }
+
+ private:
+  uint32_t Number(Place p) const { return base_[p.part] + p.index; }
+  Place PlaceOf(uint32_t number) const {
+    const auto it = std::upper_bound(base_.begin(), base_.end(), number) - 1;
+    return {static_cast<uint32_t>(it - base_.begin()), number - *it};
+  }
+  model::LabelsView LabelsOf(Place p) const {
+    return parts_[p.part]->labels(static_cast<int>(p.index));
+  }
+
+  std::vector<Place> MergeTwo(const std::vector<Place>& a, const std::vector<Place>& b) {
+    std::vector<Place> out;
+    out.reserve(std::max(a.size(), b.size()));
+    size_t i = 0, j = 0;
+    while (i < a.size() && j < b.size()) {
+      const model::LabelsView left = LabelsOf(a[i]), right = LabelsOf(b[j]);
+      if (left == right) {
+        const uint32_t head = Number(a[i]), other = Number(b[j]);
+        next_[last_[head]] = other;
+        last_[head] = last_[other];
+        out.push_back(a[i++]);
+        ++j;
+      } else {
+        out.push_back(left < right ? a[i++] : b[j++]);
+      }
+    }
+    out.insert(out.end(), a.begin() + static_cast<std::ptrdiff_t>(i), a.end());
+    out.insert(out.end(), b.begin() + static_cast<std::ptrdiff_t>(j), b.end());
+    return out;
+  }
+
+  const std::vector<std::unique_ptr<Selection>>& parts_;
+  std::vector<uint32_t> base_;  // Number of the first place of each part.
+  std::vector<uint32_t> next_;  // In its chain.
+  std::vector<uint32_t> last_;  // Of the chain; right for its head only.
+};
+
+class MergedSelection final : public Selection {
+ public:
+  explicit MergedSelection(std::vector<std::unique_ptr<Selection>> parts)
+      : parts_(std::move(parts)) {
+    Merger(parts_).Run(&chains_, &ends_);
+  }
+
+  int size() const override { return static_cast<int>(ends_.size()); }
+
+  model::LabelsView labels(int i) const override {
+    const Place& place = chains_[Begin(i)];
+    return parts_[place.part]->labels(static_cast<int>(place.index));
+  }
+
+  absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override {
+    const size_t begin = Begin(i), end = ends_[static_cast<size_t>(i)];
+    RETURN_IF_ERROR(ReadPart(begin, range, out));
+    if (end - begin == 1) return absl::OkStatus();
+    thread_local chunk::SampleColumns part;
+    for (size_t place = begin + 1; place < end; ++place) {
+      // The thread's buffer may be in use further up when a part is a merge itself.
+      chunk::SampleColumns own = std::move(part);
+      const absl::Status status = ReadPart(place, range, &own);
+      if (status.ok()) MergeColumns(own, out);
+      part = std::move(own);
+      RETURN_IF_ERROR(status);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  size_t Begin(int i) const { return i == 0 ? 0 : ends_[static_cast<size_t>(i) - 1]; }
+  absl::Status ReadPart(size_t place, model::TimeRange range, chunk::SampleColumns* out) const {
+    const Place& p = chains_[place];
+    return parts_[p.part]->Read(static_cast<int>(p.index), range, out);
+  }
+
+  const std::vector<std::unique_ptr<Selection>> parts_;
+  std::vector<Place> chains_;
+  std::vector<uint32_t> ends_;
+};
+
+class MergedQuerier final : public Querier {
+ public:
+  explicit MergedQuerier(std::vector<std::unique_ptr<Querier>> parts) : parts_(std::move(parts)) {}
+
+  absl::StatusOr<std::unique_ptr<Selection>> Select(const SelectRequest& request) override {
+    std::vector<std::unique_ptr<Selection>> selections;
+    for (const auto& part : parts_) {
+      ASSIGN_OR_RETURN(std::unique_ptr<Selection> selection, part->Select(request));
+      if (selection->size() > 0) selections.push_back(std::move(selection));
+    }
+    return MergeSelections(std::move(selections));
+  }
+
+  absl::StatusOr<std::vector<std::string>> LabelNames(Matchers matchers, size_t limit) override {
+    return Gather(limit, [&](Querier& part) { return part.LabelNames(matchers, limit); });
+  }
+  absl::StatusOr<std::vector<std::string>> LabelValues(std::string_view name, Matchers matchers,
+                                                       size_t limit) override {
+    return Gather(limit, [&](Querier& part) { return part.LabelValues(name, matchers, limit); });
+  }
+
+  std::vector<std::string> Warnings() const override {
+    std::vector<std::string> all;
+    for (const auto& part : parts_) {
+      for (std::string& warning : part->Warnings()) all.push_back(std::move(warning));
+    }
+    return all;
+  }
+
+ private:
+  // The sorted union of sorted lists.
+  template <class Ask>
+  absl::StatusOr<std::vector<std::string>> Gather(size_t limit, Ask ask) {
+    std::vector<std::string> all;
+    for (const auto& part : parts_) {
+      ASSIGN_OR_RETURN(std::vector<std::string> list, ask(*part));
+      std::vector<std::string> merged;
+      merged.reserve(std::max(all.size(), list.size()));
+      std::set_union(std::make_move_iterator(all.begin()), std::make_move_iterator(all.end()),
+                     std::make_move_iterator(list.begin()), std::make_move_iterator(list.end()),
+                     std::back_inserter(merged));
+      if (limit != 0 && merged.size() > limit) merged.resize(limit);
+      all = std::move(merged);
+    }
+    return all;
+  }
+
+  const std::vector<std::unique_ptr<Querier>> parts_;
+};
+
+class NoSeries final : public Selection {
+ public:
+  int size() const override { return 0; }
+  model::LabelsView labels(int) const override { return {}; }
+  absl::Status Read(int, model::TimeRange, chunk::SampleColumns* out) const override {
+    out->clear();
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Selection> MergeSelections(std::vector<std::unique_ptr<Selection>> parts) {
+  if (parts.empty()) return std::make_unique<NoSeries>();
+  if (parts.size() == 1) return std::move(parts.front());
+  return std::make_unique<MergedSelection>(std::move(parts));
+}
+
+std::unique_ptr<Querier> MergeQueriers(std::vector<std::unique_ptr<Querier>> parts) {
+  if (parts.size() == 1) return std::move(parts.front());
+  return std::make_unique<MergedQuerier>(std::move(parts));
+}
+
+void MergeColumns(const chunk::SampleColumns& later, chunk::SampleColumns* columns) {
+  if (later.times.empty()) return;
+  std::vector<model::TimeMs>& times = columns->times;
+  std::vector<double>& values = columns->values;
+  if (times.empty() || times.back() < later.times.front()) {
+    times.insert(times.end(), later.times.begin(), later.times.end());
+    values.insert(values.end(), later.values.begin(), later.values.end());
+    return;
+  }
+  // What lies before the overlap stays where it is; the rest is merged again behind it.
+  const auto keep = static_cast<size_t>(
+      std::lower_bound(times.begin(), times.end(), later.times.front()) - times.begin());
+  const std::vector<model::TimeMs> old_times(times.begin() + static_cast<std::ptrdiff_t>(keep),
+                                             times.end());
+  const std::vector<double> old_values(values.begin() + static_cast<std::ptrdiff_t>(keep),
+                                       values.end());
+  times.resize(keep);
+  values.resize(keep);
+  size_t i = 0, j = 0;
+  while (i < old_times.size() || j < later.size()) {
+    const bool take_old = j == later.size() ||
+                          (i < old_times.size() && old_times[i] < later.times[j]);
+    if (!take_old && i < old_times.size() && old_times[i] == later.times[j]) ++i;
+    times.push_back(take_old ? old_times[i] : later.times[j]);
+    values.push_back(take_old ? old_values[i] : later.values[j]);
+    take_old ? ++i : ++j;
+  }
+}
+
+}  // namespace storage

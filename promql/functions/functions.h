@@ -1,29 +1,16 @@
 // The bodies of the language's functions, by shape. build.cc looks a call up here.
 #pragma once
 
-#include <span>
 #include <string_view>
 #include <vector>
 
 #include "promql/ast.h"
 #include "promql/context.h"
+#include "promql/kernels/window.h"
 #include "promql/operator.h"
 #include "storage/chunk/chunk.h"
 
 namespace promql {
-
-// Windows on the grid: at step i the window is (end(i) - range_ms, end(i)], end(i) = first_end +
-// i * step_ms, offsets and @ already applied.
-struct WindowGrid {
-  model::TimeMs first_end = 0;
-  int64_t step_ms = 0;
-  int steps = 1;
-  int64_t range_ms = 0;
-  model::TimeMs end(int i) const { return first_end + i * step_ms; }
-};
-
-// Parameters of a function that are scalars: params[k][i] is the k-th at step i.
-using ScalarParams = std::span<const double* const>;
 
 // A function of a range vector: rate, sum_over_time, ... One pass over the columns for all steps.
 //   samples   ascending, stale markers already removed; NaN values pass through

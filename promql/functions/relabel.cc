@@ -1,5 +1,6 @@
 #include "promql/functions/relabel.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,8 @@ bool MergeInto(const Row& in, Row out) {
   return true;
 }
 
+using LabelCounts = absl::flat_hash_map<model::Labels, int, std::hash<model::Labels>>;
+
 class Relabel final : public Operator {
  public:
   Relabel(OperatorPtr input, RelabelFunction relabel, SameLabels same, std::string describe)
@@ -43,11 +46,14 @@ class Relabel final : public Operator {
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     ASSIGN_OR_RETURN(std::vector<model::Labels> series, input_->Series(context));
-    for (model::Labels& labels : series) labels = relabel_(labels);
-    absl::flat_hash_map<model::Labels, int, std::hash<model::Labels>> members;
+    std::vector<char> drop(series.size(), 0);
+    if (!input_->drop_name().empty()) drop = input_->drop_name();
+    for (size_t i = 0; i < series.size(); ++i) series[i] = relabel_(series[i], &drop[i]);
+    LabelCounts members;
     for (const model::Labels& labels : series) ++members[labels];
-    if (members.size() == series.size()) return series;
-    return Group(std::move(series), members);
+    if (members.size() != series.size()) Group(members, &series, &drop);
+    if (std::find(drop.begin(), drop.end(), 1) != drop.end()) drop_name_ = std::move(drop);
+    return series;
   }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
@@ -74,26 +80,33 @@ class Relabel final : public Operator {
  private:
   // Series that stay alone come first and pass through; those that meet others follow and are put
   // together at the end, as indices must ascend.
-  std::vector<model::Labels> Group(
-      std::vector<model::Labels> series,
-      const absl::flat_hash_map<model::Labels, int, std::hash<model::Labels>>& members) {
+  void Group(const LabelCounts& members, std::vector<model::Labels>* series,
+             std::vector<char>* drop) {
     std::vector<model::Labels> out;
-    out_index_.resize(series.size());
-    for (size_t i = 0; i < series.size(); ++i) {
-      if (members.at(series[i]) > 1) continue;
+    std::vector<char> out_drop;
+    LabelCounts merged;  // Here: index of the merged series.
+    out_index_.resize(series->size());
+    const auto add = [&](size_t i) {
       out_index_[i] = static_cast<int>(out.size());
-      out.push_back(series[i]);
+      out.push_back((*series)[i]);
+      out_drop.push_back((*drop)[i]);
+    };
+    for (size_t i = 0; i < series->size(); ++i) {
+      if (members.at((*series)[i]) == 1) add(i);
     }
     num_single_ = static_cast<int>(out.size());
-    absl::flat_hash_map<model::Labels, int, std::hash<model::Labels>> merged;
-    for (size_t i = 0; i < series.size(); ++i) {
-      if (members.at(series[i]) == 1) continue;
-      const auto [it, added] = merged.try_emplace(series[i], static_cast<int>(out.size()));
-      if (added) out.push_back(series[i]);
-      out_index_[i] = it->second;
+    for (size_t i = 0; i < series->size(); ++i) {
+      if (members.at((*series)[i]) == 1) continue;
+      const auto [it, added] = merged.try_emplace((*series)[i], static_cast<int>(out.size()));
+      if (added) {
+        add(i);
+      } else {
+        out_index_[i] = it->second;
+      }
     }
     held_row_.assign(out.size() - num_single_, -1);
-    return out;
+    *series = std::move(out);
+    *drop = std::move(out_drop);
   }
 
   static void Append(const Row& row, int index, Tile* out) {

@@ -8,8 +8,8 @@
 
 namespace promql {
 
-// The labels a series goes on with.
-using RelabelFunction = std::function<model::Labels(const model::Labels&)>;
+// The labels a series goes on with. May clear or set *drop_name, see Operator::drop_name.
+using RelabelFunction = std::function<model::Labels(const model::Labels&, char* drop_name)>;
 
 // What to do when two series end up with the same labels.
 enum class SameLabels {

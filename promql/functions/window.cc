@@ -1,0 +1,89 @@
+#include <cmath>
+
+#include "promql/functions/functions.h"
+#include "promql/functions/messages.h"
+#include "promql/kernels/window_functions.h"
+#include "storage/base/hash.h"
+#include "storage/base/status.h"
+
+namespace promql {
+namespace {
+
+template <class F>
+absl::Status ForEachPresent(const Row& row, F f) {
+  for (int i = 0; i < row.steps; ++i) {
+    if (!row.has(i)) continue;
+    if (absl::Status status = f(i); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckQuantile(const Expr& call, ScalarParams params, const Row& out,
+                           AnnotationSink* annotations) {
+  double last = 0.5;  // Warn of each run of one figure once.
+  return ForEachPresent(out, [&](int i) {
+    const double q = params[0][i];
+    if (std::memcmp(&q, &last, sizeof(q)) == 0) return absl::OkStatus();
+    last = q;
+    WarnOfQuantile(q, *call.args[0], annotations);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status CheckSmoothing(const Expr&, ScalarParams params, const Row& out, AnnotationSink*) {
+  return ForEachPresent(out, [&](int i) -> absl::Status {
+    const double smoothing = params[0][i], trend = params[1][i];
+    if (smoothing <= 0 || smoothing >= 1) {
+      return base::Aborted("invalid smoothing factor. Expected: 0 < sf < 1, got: {}",
+                           FixedText(smoothing));
+    }
+    if (trend <= 0 || trend >= 1) {
+      return base::Aborted("invalid trend factor. Expected: 0 < tf < 1, got: {}",
+                           FixedText(trend));
+    }
+    return absl::OkStatus();
+  });
+}
+
+const base::StringMap<WindowSpec>& Table() {
+  static const auto& table = *new base::StringMap<WindowSpec>{
+      {"absent_over_time", {.run = kernels::PresentOverTime}},
+      {"avg_over_time", {.run = kernels::AvgOverTime}},
+      {"changes", {.run = kernels::Changes}},
+      {"count_over_time", {.run = kernels::CountOverTime}},
+      {"delta", {.run = kernels::Delta}},
+      {"deriv", {.run = kernels::Deriv}},
+      {"double_exponential_smoothing",
+       {.run = kernels::DoubleExponentialSmoothing, .check = CheckSmoothing}},
+      {"first_over_time", {.run = kernels::FirstOverTime, .keeps_name = true}},
+      {"idelta", {.run = kernels::InstantDelta}},
+      {"increase", {.run = kernels::Increase, .wants_counter = true}},
+      {"irate", {.run = kernels::InstantRate}},
+      {"last_over_time", {.run = kernels::LastOverTime, .keeps_name = true}},
+      {"mad_over_time", {.run = kernels::MadOverTime}},
+      {"max_over_time", {.run = kernels::MaxOverTime}},
+      {"min_over_time", {.run = kernels::MinOverTime}},
+      {"predict_linear", {.run = kernels::PredictLinear}},
+      {"present_over_time", {.run = kernels::PresentOverTime}},
+      {"quantile_over_time", {.run = kernels::QuantileOverTime, .check = CheckQuantile}},
+      {"rate", {.run = kernels::Rate, .wants_counter = true}},
+      {"resets", {.run = kernels::Resets}},
+      {"stddev_over_time", {.run = kernels::StddevOverTime}},
+      {"stdvar_over_time", {.run = kernels::StdvarOverTime}},
+      {"sum_over_time", {.run = kernels::SumOverTime}},
+      {"ts_of_first_over_time", {.run = kernels::TimeOfFirst}},
+      {"ts_of_last_over_time", {.run = kernels::TimeOfLast}},
+      {"ts_of_max_over_time", {.run = kernels::TimeOfMax}},
+      {"ts_of_min_over_time", {.run = kernels::TimeOfMin}},
+  };
+  return table;
+}
+
+}  // namespace
+
+WindowSpec FindWindowFunction(std::string_view name) {
+  const auto it = Table().find(name);
+  return it == Table().end() ? WindowSpec{} : it->second;
+}
+
+}  // namespace promql

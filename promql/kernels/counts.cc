@@ -1,0 +1,82 @@
+#include <cmath>
+
+#include "promql/kernels/window_functions.h"
+
+namespace promql::kernels {
+namespace {
+
+double Seconds(model::TimeMs t) { return static_cast<double>(t) / 1000; }
+
+// Counts the neighbours within each window for which `differs(before, after)` holds: the count up
+// to the window's end minus the count up to its first sample.
+template <class F>
+void CountPairs(const chunk::SampleColumns& samples, const WindowGrid& windows, Row out,
+                F differs) {
+  const double* const values = samples.values.data();
+  size_t counted_to_begin = 0, counted_to_end = 0;  // Samples looked at by either count.
+  int64_t before_begin = 0, before_end = 0;
+  const auto count_to = [&](size_t index, size_t* counted, int64_t* total) {
+    for (; *counted <= index; ++*counted) {
+      if (*counted > 0 && differs(values[*counted - 1], values[*counted])) ++*total;
+    }
+  };
+  ForEachWindow(samples.times, windows, [&](int i, size_t begin, size_t end) {
+    count_to(begin, &counted_to_begin, &before_begin);
+    count_to(end - 1, &counted_to_end, &before_end);
+    out.Set(i, static_cast<double>(before_end - before_begin));
+  });
+}
+
+}  // namespace
+
+void CountOverTime(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
+                   ScalarParams, Row out) {
+  ForEachWindow(samples.times, windows, [&](int i, size_t begin, size_t end) {
+    out.Set(i, static_cast<double>(end - begin));
+  });
+}
+
+void PresentOverTime(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
+                     ScalarParams, Row out) {
+  ForEachWindow(samples.times, windows, [&](int i, size_t, size_t) { out.Set(i, 1); });
+}
+
+void FirstOverTime(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
+                   ScalarParams, Row out) {
+  ForEachWindow(samples.times, windows,
+                [&](int i, size_t begin, size_t) { out.Set(i, samples.values[begin]); });
+}
+
+void LastOverTime(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
+                  ScalarParams, Row out) {
+  ForEachWindow(samples.times, windows,
+                [&](int i, size_t, size_t end) { out.Set(i, samples.values[end - 1]); });
+}
+
+void TimeOfFirst(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
+                 ScalarParams, Row out) {
+  ForEachWindow(samples.times, windows,
+                [&](int i, size_t begin, size_t) { out.Set(i, Seconds(samples.times[begin])); });
+}
+
+void TimeOfLast(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
+                ScalarParams, Row out) {
+  ForEachWindow(samples.times, windows, [&](int i, size_t, size_t end) {
+    out.Set(i, Seconds(samples.times[end - 1]));
+  });
+}
+
+void Changes(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
+             ScalarParams, Row out) {
+  CountPairs(samples, windows, out, [](double before, double after) {
+    return before != after && !(std::isnan(before) && std::isnan(after));
+  });
+}
+
+void Resets(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
+            ScalarParams, Row out) {
+  CountPairs(samples, windows, out,
+             [](double before, double after) { return after < before; });
+}
+
+}  // namespace promql::kernels

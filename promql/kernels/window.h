@@ -1,0 +1,63 @@
+// The windows of a range selector on the grid, and how to walk them over a series' times.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "storage/model/sample.h"
+
+namespace promql {
+
+// Windows on the grid: at step i the window is (end(i) - range_ms, end(i)], end(i) = first_end +
+// i * step_ms, offsets and @ already applied.
+struct WindowGrid {
+  model::TimeMs first_end = 0;
+  int64_t step_ms = 0;
+  int steps = 1;
+  int64_t range_ms = 0;
+  model::TimeMs end(int i) const { return first_end + i * step_ms; }
+};
+
+// Parameters of a function that are scalars: params[k][i] is the k-th at step i.
+using ScalarParams = std::span<const double* const>;
+
+namespace kernels {
+
+// The first index at or after `from` whose time is later than `limit`. Short moves cost a step
+// each, long ones a logarithm.
+inline size_t PassTimes(const model::TimeMs* times, size_t from, size_t size,
+                        model::TimeMs limit) {
+  for (int i = 0; i < 8; ++i, ++from) {
+    if (from == size || times[from] > limit) return from;
+  }
+  size_t leap = 8;
+  while (from + leap < size && times[from + leap] <= limit) from += leap, leap *= 2;
+  size_t end = from + leap < size ? from + leap : size;  // times[end] > limit, were it there.
+  while (from < end) {
+    const size_t middle = from + (end - from) / 2;
+    if (times[middle] <= limit) {
+      from = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return from;
+}
+
+// Calls f(step, begin, end) for each window that has samples: those of indices [begin, end). Both
+// edges only move forward.
+template <class F>
+void ForEachWindow(const std::vector<model::TimeMs>& times, const WindowGrid& windows, F f) {
+  size_t begin = 0, end = 0;
+  for (int i = 0; i < windows.steps; ++i) {
+    const model::TimeMs window_end = windows.end(i);
+    end = PassTimes(times.data(), end, times.size(), window_end);
+    begin = PassTimes(times.data(), begin, end, window_end - windows.range_ms);
+    if (begin < end) f(i, begin, end);
+  }
+}
+
+}  // namespace kernels
+}  // namespace promql

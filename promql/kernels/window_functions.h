@@ -1,0 +1,59 @@
+// Functions of range vectors over floats: each fills one row from one series' columns, all steps
+// in one pass. Contract: WindowFunction in functions/functions.h. Results are Prometheus' to the
+// last bit; where a sliding form would round differently, each window is computed afresh.
+#pragma once
+
+#include "promql/engine.h"
+#include "promql/kernels/window.h"
+#include "promql/operator.h"
+#include "storage/chunk/chunk.h"
+
+namespace promql::kernels {
+
+#define PROMQL_WINDOW_FUNCTION(Name)                                                          \
+  void Name(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid& eval, \
+            ScalarParams params, Row out)
+
+// rate.cc
+PROMQL_WINDOW_FUNCTION(Rate);
+PROMQL_WINDOW_FUNCTION(Increase);
+PROMQL_WINDOW_FUNCTION(Delta);
+PROMQL_WINDOW_FUNCTION(InstantRate);
+PROMQL_WINDOW_FUNCTION(InstantDelta);
+
+// counts.cc: one figure each, from counts of samples.
+PROMQL_WINDOW_FUNCTION(CountOverTime);
+PROMQL_WINDOW_FUNCTION(PresentOverTime);
+PROMQL_WINDOW_FUNCTION(FirstOverTime);
+PROMQL_WINDOW_FUNCTION(LastOverTime);
+PROMQL_WINDOW_FUNCTION(TimeOfFirst);
+PROMQL_WINDOW_FUNCTION(TimeOfLast);
+PROMQL_WINDOW_FUNCTION(Changes);
+PROMQL_WINDOW_FUNCTION(Resets);
+
+// sums.cc
+PROMQL_WINDOW_FUNCTION(SumOverTime);
+PROMQL_WINDOW_FUNCTION(AvgOverTime);
+PROMQL_WINDOW_FUNCTION(StddevOverTime);
+PROMQL_WINDOW_FUNCTION(StdvarOverTime);
+
+// extremes.cc
+PROMQL_WINDOW_FUNCTION(MinOverTime);
+PROMQL_WINDOW_FUNCTION(MaxOverTime);
+PROMQL_WINDOW_FUNCTION(TimeOfMin);
+PROMQL_WINDOW_FUNCTION(TimeOfMax);
+
+// order_statistics.cc
+PROMQL_WINDOW_FUNCTION(QuantileOverTime);  // params: the quantile
+PROMQL_WINDOW_FUNCTION(MadOverTime);
+
+// trends.cc
+PROMQL_WINDOW_FUNCTION(Deriv);
+PROMQL_WINDOW_FUNCTION(PredictLinear);  // params: seconds ahead
+// params: smoothing factor, trend factor. Where one of them is invalid the cell is present with
+// NaN, for the caller's check to find.
+PROMQL_WINDOW_FUNCTION(DoubleExponentialSmoothing);
+
+#undef PROMQL_WINDOW_FUNCTION
+
+}  // namespace promql::kernels

@@ -1,0 +1,124 @@
+#include "storage/model/regex_template.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+
+#include "storage/base/status.h"
+
+namespace model {
+namespace {
+
+re2::StringPiece AsPiece(std::string_view s) { return {s.data(), s.size()}; }
+
+// Go also takes (?<name>...), which this RE2 knows as (?P<name>...) only.
+std::string WithNamedGroups(std::string_view pattern) {
+  std::string out;
+  bool in_class = false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    out += c;
+    if (c == '\\' && i + 1 < pattern.size()) {
+      out += pattern[++i];
+    } else if (c == '[') {
+      in_class = true;
+    } else if (c == ']') {
+      in_class = false;
+    } else if (!in_class && c == '(' && pattern.substr(i).starts_with("(?<")) {
+      out += "?P";
+      ++i;
+    }
+  }
+  return out;
+}
+
+// How much of `s` may be a group's name: letters, digits and underscores of any script.
+size_t NameLength(std::string_view s) {
+  static const RE2* const kName = new RE2("[\\p{L}\\p{Nd}_]*");
+  re2::StringPiece rest = AsPiece(s);
+  RE2::Consume(&rest, *kName);
+  return s.size() - rest.size();
+}
+
+}  // namespace
+
+RegexTemplate::RegexTemplate(std::unique_ptr<re2::RE2> regex) : regex_(std::move(regex)) {}
+RegexTemplate::RegexTemplate(RegexTemplate&&) noexcept = default;
+RegexTemplate& RegexTemplate::operator=(RegexTemplate&&) noexcept = default;
+RegexTemplate::~RegexTemplate() = default;
+
+absl::StatusOr<RegexTemplate> RegexTemplate::Compile(std::string_view pattern,
+                                                     std::string_view replacement) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(64 << 20);
+  auto regex =
+      std::make_unique<RE2>(fmt::format("^(?s:{})$", WithNamedGroups(pattern)), options);
+  if (!regex->ok()) return base::InvalidArgument("{}", regex->error());
+  RegexTemplate compiled(std::move(regex));
+  compiled.Parse(replacement);
+  return compiled;
+}
+
+std::optional<std::string> RegexTemplate::Expand(std::string_view s) const {
+  std::vector<re2::StringPiece> groups(num_groups_);
+  if (!regex_->Match(AsPiece(s), 0, s.size(), RE2::ANCHOR_BOTH, groups.data(), num_groups_)) {
+    return std::nullopt;
+  }
+  std::string out;
+  for (const struct Piece& piece : pieces_) {
+    out += piece.text;
+    if (piece.group >= 0) out.append(groups[piece.group].data(), groups[piece.group].size());
+  }
+  return out;
+}
+
+void RegexTemplate::Parse(std::string_view replacement) {
+  pieces_.emplace_back();
+  while (!replacement.empty()) {
+    const size_t dollar = std::min(replacement.find('$'), replacement.size());
+    pieces_.back().text += replacement.substr(0, dollar);
+    replacement.remove_prefix(dollar);
+    if (replacement.empty()) return;
+    replacement.remove_prefix(1);
+    if (replacement.starts_with('$')) {
+      pieces_.back().text += '$';
+      replacement.remove_prefix(1);
+    } else if (!TakeVariable(&replacement)) {
+      pieces_.back().text += '$';
+    }
+  }
+}
+
+// Takes what follows a dollar, if it is a variable.
+bool RegexTemplate::TakeVariable(std::string_view* rest) {
+  const bool braces = rest->starts_with('{');
+  const std::string_view inner = rest->substr(braces ? 1 : 0);
+  const size_t length = NameLength(inner);
+  if (length == 0) return false;
+  if (braces && !inner.substr(length).starts_with('}')) return false;
+  const int group = GroupOf(inner.substr(0, length));
+  if (group >= 0) {
+    pieces_.back().group = group;
+    pieces_.emplace_back();
+    num_groups_ = std::max(num_groups_, group + 1);
+  }
+  *rest = inner.substr(length + (braces ? 1 : 0));
+  return true;
+}
+
+// -1 when there is no such group. A number has no leading zero; otherwise it is a name.
+int RegexTemplate::GroupOf(std::string_view name) const {
+  const bool number = name.size() <= 9 && (name == "0" || name[0] != '0') &&
+                      std::all_of(name.begin(), name.end(),
+                                  [](char c) { return c >= '0' && c <= '9'; });
+  if (number) {
+    const int group = std::stoi(std::string(name));
+    return group <= regex_->NumberOfCapturingGroups() ? group : -1;
+  }
+  const auto& names = regex_->NamedCapturingGroups();
+  const auto it = names.find(std::string(name));
+  return it == names.end() ? -1 : it->second;
+}
+
+}  // namespace model

@@ -10,6 +10,7 @@
 #include "promql/functions/messages.h"
 #include "promql/functions/scalar_rows.h"
 #include "promql/quantile.h"
+#include "promql/signatures.h"
 #include "storage/base/hash.h"
 #include "storage/base/status.h"
 #include "storage/model/number_text.h"
@@ -155,22 +156,21 @@ class HistogramFunction final : public Operator {
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     out->Reset(context.grid.size());
-    while (!out->full()) {
+    for (;;) {
+      CompleteGroups(context, out);
+      if (out->full()) return true;
+      if (at_end_) break;
       if (next_row_ == tile_.size()) {
-        if (at_end_) break;
         ASSIGN_OR_RETURN(const bool more, input_->Next(context, &tile_));
         next_row_ = 0;
         if (!more) {
           at_end_ = true;
-          tile_.Reset(out->steps);
-          CompleteUpTo(context, static_cast<int>(groups_.series.size()), out);
-          break;
+          reached_ = static_cast<int>(groups_.series.size());
         }
         continue;
       }
-      const int index = tile_.rows[next_row_];
-      RETURN_IF_ERROR(Take(context, index, tile_.row(next_row_++)));
-      CompleteUpTo(context, index, out);
+      reached_ = tile_.rows[next_row_];
+      RETURN_IF_ERROR(Take(context, reached_, tile_.row(next_row_++)));
     }
     if (out->size() > 0) return true;
     Report(context);
@@ -197,9 +197,10 @@ class HistogramFunction final : public Operator {
     return absl::OkStatus();
   }
 
-  // Computes the groups that can get no more rows, the input having come to series `index`.
-  void CompleteUpTo(Context& context, int index, Tile* out) {
-    while (next_group_ < groups_.labels.size() && groups_.last_member[next_group_] <= index) {
+  // Computes groups that can get no more rows, until the tile is full.
+  void CompleteGroups(Context& context, Tile* out) {
+    while (!out->full() && next_group_ < groups_.labels.size() &&
+           groups_.last_member[next_group_] <= reached_) {
       Complete(context, static_cast<int>(next_group_++), out);
     }
   }
@@ -259,6 +260,7 @@ class HistogramFunction final : public Operator {
   size_t next_group_ = 0;
   Tile tile_;         // Of the input; rows before next_row_ are done with.
   int next_row_ = 0;
+  int reached_ = -1;  // The last series taken.
   bool at_end_ = false;
   std::vector<Bucket> present_, buckets_;  // Of one step; kept for their memory.
   base::StringMap<Repairs> repairs_;

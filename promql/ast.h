@@ -46,15 +46,18 @@ bool TakesParam(AggregateOp op);
 struct Expr;
 using ExprPtr = std::shared_ptr<const Expr>;
 
-// A duration written as an expression: 5m, step() * 2, max_of(range(), 1h). Seconds.
+// A duration written as an expression: 5m, step() * 2, max_of(range(), 1h). Seconds. Evaluated by
+// EvaluateDuration (duration_expr.h).
 struct DurationExpr {
   enum class Kind : uint8_t { kNumber, kStep, kRange, kMin, kMax, kAdd, kSub, kMul, kDiv, kMod, kPow,
-                              kNegate, kPlus, kParen };
+                              kNegate, kPlus };
   Kind kind = Kind::kNumber;
-  double number = 0;         // kNumber, in seconds.
+  bool wrapped = false;              // Stands in parentheses: for printing only.
   bool written_as_duration = false;  // 5m rather than 300: for printing only.
-  std::shared_ptr<const DurationExpr> lhs, rhs;
+  double number = 0;                 // kNumber, in seconds.
+  std::shared_ptr<const DurationExpr> lhs, rhs;  // kNegate and kPlus: rhs.
   PositionRange pos;
+  int height = 1;
 };
 using DurationExprPtr = std::shared_ptr<const DurationExpr>;
 
@@ -87,6 +90,7 @@ struct Expr {
   ExprKind kind;
   ValueType type = ValueType::kNone;
   PositionRange pos;
+  int height = 1;  // Levels of the tree from here down: at most kMaxDepth, so recursion is safe.
 
   // kNumber, kString
   double number = 0;

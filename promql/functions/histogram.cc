@@ -8,7 +8,7 @@
 
 #include "promql/functions/bucket_groups.h"
 #include "promql/functions/messages.h"
-#include "promql/functions/scalar_rows.h"
+#include "promql/operators/table.h"
 #include "promql/quantile.h"
 #include "promql/signatures.h"
 #include "storage/base/hash.h"
@@ -34,7 +34,7 @@ class QuantileFigure final : public Figures {
  public:
   QuantileFigure(const Expr& arg, OperatorPtr q) : arg_(arg), q_(std::move(q)) {}
   absl::Status Prepare(Context& context) override {
-    ASSIGN_OR_RETURN(quantiles_, ReadScalar(context, q_.get()));
+    ASSIGN_OR_RETURN(quantiles_, DrainScalar(context, q_.get()));
     for (size_t i = 0; i < quantiles_.size(); ++i) {
       if (i > 0 && quantiles_[i] == quantiles_[i - 1]) continue;
       WarnOfQuantile(quantiles_[i], arg_, context.annotations);
@@ -57,7 +57,7 @@ class ManyQuantiles final : public Figures {
       : call_(call), scalars_(std::move(scalars)) {}
   absl::Status Prepare(Context& context) override {
     for (size_t k = 0; k < scalars_.size(); ++k) {
-      ASSIGN_OR_RETURN(const std::vector<double> values, ReadScalar(context, scalars_[k].get()));
+      ASSIGN_OR_RETURN(const std::vector<double> values, DrainScalar(context, scalars_[k].get()));
       const auto same = [&](double v) {
         return v == values[0] || (std::isnan(v) && std::isnan(values[0]));
       };
@@ -74,7 +74,7 @@ class ManyQuantiles final : public Figures {
   int count() const override { return static_cast<int>(quantiles_.size()); }
   model::Labels LabelsOf(const model::Labels& group, int k) const override {
     return model::LabelsBuilder(group)
-        .Set(call_.args[1]->text, OpenMetricsText(quantiles_[k]))
+        .Set(TextArgument(*call_.args[1]), OpenMetricsText(quantiles_[k]))
         .Build();
   }
   double Compute(int k, int, std::vector<Bucket>* buckets, MonotonicFix* fix) override {
@@ -92,8 +92,8 @@ class FractionFigure final : public Figures {
   FractionFigure(OperatorPtr lower, OperatorPtr upper)
       : lower_(std::move(lower)), upper_(std::move(upper)) {}
   absl::Status Prepare(Context& context) override {
-    ASSIGN_OR_RETURN(lowers_, ReadScalar(context, lower_.get()));
-    ASSIGN_OR_RETURN(uppers_, ReadScalar(context, upper_.get()));
+    ASSIGN_OR_RETURN(lowers_, DrainScalar(context, lower_.get()));
+    ASSIGN_OR_RETURN(uppers_, DrainScalar(context, upper_.get()));
     return absl::OkStatus();
   }
   double Compute(int, int step, std::vector<Bucket>* buckets, MonotonicFix*) override {
@@ -187,10 +187,7 @@ class HistogramFunction final : public Operator {
       held_.Add(series.group, series.upper_bound, row);
       return absl::OkStatus();
     }
-    const auto is_set = [](uint64_t word) { return word != 0; };
-    if (!std::any_of(row.present, row.present + (row.steps + 63) / 64, is_set)) {
-      return absl::OkStatus();
-    }
+    if (!HasAny(row)) return absl::OkStatus();
     std::string text = "bucket label \"le\" is missing or has a malformed value of ";
     model::AppendQuoted(&text, series.bad_label);
     context.annotations->Warn(text + ForMetric(context, series.metric_name), position_);
@@ -271,7 +268,7 @@ class Nothing final : public Operator {
  public:
   Nothing(const Expr& call, OperatorPtr input) : call_(call), input_(std::move(input)) {}
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
-    RETURN_IF_ERROR(Open(context, input_.get()));
+    RETURN_IF_ERROR(input_->Borrow(context).status());
     return std::vector<model::Labels>{};
   }
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "promql/functions/calendar.h"
+#include "promql/plan.h"
 #include "storage/model/number_text.h"
 
 namespace promql {
@@ -19,11 +20,9 @@ std::string_view SpecialText(double v) {
 
 }  // namespace
 
-PositionRange ArgumentPosition(const Expr& arg) {
-  const Expr* inner = &arg;
-  while (inner->kind == ExprKind::kParen) inner = inner->lhs.get();
-  return inner->pos;
-}
+PositionRange ArgumentPosition(const Expr& arg) { return StripParens(arg).pos; }
+
+std::string_view TextArgument(const Expr& arg) { return StripParens(arg).text; }
 
 void WarnOfQuantile(double q, const Expr& arg, AnnotationSink* annotations) {
   if (q >= 0 && q <= 1) return;

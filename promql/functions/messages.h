@@ -1,7 +1,8 @@
-// Texts that several functions share, in Prometheus' words.
+// What functions say and how they look at their arguments, in Prometheus' words.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "promql/ast.h"
 #include "promql/context.h"
@@ -10,6 +11,8 @@ namespace promql {
 
 // Where an argument stands in messages: without parentheses around it.
 PositionRange ArgumentPosition(const Expr& arg);
+// The value of an argument that is a string literal.
+std::string_view TextArgument(const Expr& arg);
 
 // Warns if q is no quantile: "quantile value should be between 0 and 1, got 1.5".
 void WarnOfQuantile(double q, const Expr& arg, AnnotationSink* annotations);

@@ -35,6 +35,9 @@ class Index {
   virtual absl::StatusOr<PostingsPtr> For(std::string_view name, std::string_view value) const = 0;
   virtual absl::StatusOr<std::vector<std::string>> Names() const = 0;                     // Sorted.
   virtual absl::StatusOr<std::vector<std::string>> Values(std::string_view name) const = 0;  // Sorted.
+  // Those of Values(name) that start with `prefix`. A store that can seek does better than this.
+  virtual absl::StatusOr<std::vector<std::string>> ValuesWithPrefix(std::string_view name,
+                                                                    std::string_view prefix) const;
 };
 
 // The series that satisfy every matcher; no matcher means all. A matcher that accepts "" also

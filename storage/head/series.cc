@@ -1,0 +1,120 @@
+#include "storage/head/series.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "storage/base/check.h"
+
+namespace storage {
+
+Outcome MemSeries::Judge(model::Sample sample) const {
+  const model::TimeMs last = last_t.load(std::memory_order_relaxed);
+  if (sample.t > last) return Outcome::kAccepted;
+  if (sample.t < last) return Outcome::kOutOfOrder;
+  if (sample.t == kNoTime) return Outcome::kOutOfBounds;  // The one time no sample can have.
+  return std::bit_cast<uint64_t>(sample.v) == std::bit_cast<uint64_t>(last_v)
+             ? Outcome::kAccepted
+             : Outcome::kDuplicate;
+}
+
+Outcome MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled,
+                          HeadDelta* delta) {
+  if (sample.t <= last_t.load(std::memory_order_relaxed)) return Judge(sample);
+  const size_t before = open.capacity_bytes();
+  if (open.empty()) ++delta->chunks;
+  if (!open.Append(sample)) {
+    Seal(delta);
+    ++delta->chunks;
+    CHECK(open.Append(sample));
+    delta->bytes += static_cast<int64_t>(open.capacity_bytes());
+  } else {
+    delta->bytes += static_cast<int64_t>(open.capacity_bytes()) - static_cast<int64_t>(before);
+  }
+  ++delta->samples;
+  emptied = false;
+  last_v = sample.v;
+  last_t.store(sample.t, std::memory_order_relaxed);
+  NoteCommit(seq, settled);
+  return Outcome::kAccepted;
+}
+
+void MemSeries::NoteCommit(CommitSeq seq, CommitSeq settled) {
+  if (last_commit.seq == seq) {
+    ++last_commit.count;
+    return;
+  }
+  if (last_commit.seq > settled || older_commits != nullptr) {
+    if (older_commits == nullptr) older_commits = std::make_unique<std::vector<CommitRun>>();
+    older_commits->push_back(last_commit);
+    const auto needed = std::find_if(older_commits->begin(), older_commits->end(),
+                                     [&](const CommitRun& run) { return run.seq > settled; });
+    older_commits->erase(older_commits->begin(), needed);
+    if (older_commits->empty()) older_commits.reset();
+  }
+  last_commit = {seq, 1};
+}
+
+void MemSeries::Seal(HeadDelta* delta) {
+  if (open.empty()) return;
+  auto chunk = std::make_shared<SealedChunk>();
+  const chunk::ChunkView view = open.view();
+  chunk->range = view.range;
+  chunk->num_samples = view.num_samples;
+  chunk->encoding = view.encoding;
+  chunk->last_v = open.last().v;
+  delta->bytes -= static_cast<int64_t>(open.capacity_bytes());
+  chunk->bytes = std::move(open).Seal();
+  delta->bytes += static_cast<int64_t>(chunk->memory_bytes());
+  if (sealed == nullptr) sealed = std::make_unique<std::vector<ChunkPtr>>();
+  sealed->push_back(std::move(chunk));
+}
+
+void MemSeries::TakeSealed(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delta) {
+  if (n == 0) return;
+  CHECK(n <= num_sealed());
+  for (size_t i = 0; i < n; ++i) {
+    ChunkPtr& chunk = (*sealed)[i];
+    delta->chunks -= 1;
+    delta->samples -= chunk->num_samples;
+    delta->bytes -= static_cast<int64_t>(chunk->memory_bytes());
+    if (out != nullptr) out->push_back(std::move(chunk));
+  }
+  if (n == sealed->size()) {
+    sealed.reset();
+  } else {
+    sealed->erase(sealed->begin(), sealed->begin() + static_cast<std::ptrdiff_t>(n));
+  }
+}
+
+model::TimeMs MemSeries::first_t() const {
+  if (num_sealed() > 0) return sealed->front()->range.min;
+  return open.empty() ? kNoTime : open.view().range.min;
+}
+
+Hidden FindHidden(const MemSeries& series, const CommitSnapshot& snapshot) {
+  Hidden hidden;
+  const CommitRun& last = series.last_commit;
+  if (series.older_commits == nullptr) {
+    if (!snapshot.Sees(last.seq)) hidden.tail = last.count;
+    return hidden;
+  }
+  std::vector<CommitRun> runs = *series.older_commits;
+  runs.push_back(last);
+  while (!runs.empty() && !snapshot.Sees(runs.back().seq)) {
+    hidden.tail += runs.back().count;
+    runs.pop_back();
+  }
+  const bool scattered = std::any_of(runs.begin(), runs.end(), [&](const CommitRun& run) {
+    return !snapshot.Sees(run.seq);
+  });
+  if (!scattered) return hidden;
+  for (const CommitRun& run : runs) {
+    hidden.scattered.insert(hidden.scattered.end(), run.count, snapshot.Sees(run.seq));
+  }
+  hidden.scattered.insert(hidden.scattered.end(), hidden.tail, false);
+  hidden.tail = 0;
+  return hidden;
+}
+
+}  // namespace storage

@@ -1,0 +1,103 @@
+// One series in memory: who it is, its newest sample, its open chunk and the sealed ones that no
+// block holds yet.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "storage/appender.h"
+#include "storage/base/hash.h"
+#include "storage/chunk/xor_chunk.h"
+#include "storage/head/gate.h"
+#include "storage/head/isolation.h"
+#include "storage/index/head_index.h"
+
+namespace storage {
+
+struct SealedChunk {  // Immutable, shared with readers.
+  std::string bytes;
+  model::TimeRange range;
+  double last_v = 0;
+  int num_samples = 0;
+  chunk::Encoding encoding = chunk::Encoding::kXor;
+
+  chunk::ChunkView view() const { return {encoding, range, num_samples, bytes}; }
+  size_t memory_bytes() const { return sizeof(SealedChunk) + 32 + bytes.capacity(); }
+};
+using ChunkPtr = std::shared_ptr<const SealedChunk>;
+
+inline constexpr model::TimeMs kNoTime = std::numeric_limits<int64_t>::min();
+
+// What changed in the head by an append or a seal; summed per batch.
+struct HeadDelta {
+  int64_t samples = 0, chunks = 0, bytes = 0;
+};
+
+// The last few commits of a series: `count` samples each, oldest first.
+struct CommitRun {
+  CommitSeq seq = 0;
+  uint32_t count = 0;
+};
+
+struct MemSeries {
+  // Constant once the series can be found.
+  base::Hash128 hash;  // Of the canonical labels, seeded; taken for the labels themselves.
+  SeriesRef ref = SeriesRef::kNone;
+
+  // Own synchronization. `last_t` is written under the stripe's lock and read without it.
+  std::atomic<model::TimeMs> last_t{kNoTime};
+  std::atomic<Generation> touched{0};    // Newest generation of an Appender that used it.
+  std::atomic<uint32_t> logged_in{0};    // Segment of its newest series record, plus 1; 0: none.
+  std::atomic<bool> dead{false};         // Unlinked, or about to be.
+  std::atomic<bool> listed{false};       // In the index.
+
+  uint16_t num_pairs = 0;                // Constant, as is:
+  std::unique_ptr<PairId[]> pair_ids;
+
+  uint32_t rank = 0;  // Place in label order, 0: none yet. Guarded by LabelOrder.
+
+  // Guarded by the stripe's lock.
+  uint16_t flushing = 0;     // So many of the oldest sealed chunks were given to the flush.
+  bool emptied = true;       // Since the last DropFlushed there was no chunk.
+  CommitRun last_commit;
+  double last_v = 0;
+  std::unique_ptr<std::vector<CommitRun>> older_commits;
+  std::unique_ptr<std::vector<ChunkPtr>> sealed;
+  chunk::XorEncoder open;
+
+  std::span<const PairId> pairs() const { return {pair_ids.get(), num_pairs}; }
+
+  // The rest needs the stripe's lock.
+
+  // What the rules (spec 8, no out-of-order window) say about `sample`.
+  Outcome Judge(model::Sample sample) const;
+  // Appends when it is newer than all; kAccepted also for an exact repeat, which changes nothing.
+  // `seq` 0: visible to everybody. `settled`: Isolation::settled().
+  Outcome Append(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta);
+  // The open chunk becomes a sealed one; nothing happens when it is empty.
+  void Seal(HeadDelta* delta);
+  // Removes the first `n` sealed chunks and appends them to *out, which may be null.
+  void TakeSealed(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delta);
+  size_t num_sealed() const { return sealed == nullptr ? 0 : sealed->size(); }
+  bool HasChunks() const { return num_sealed() > 0 || !open.empty(); }
+  model::TimeMs first_t() const;  // Of what is in memory; kNoTime when nothing is.
+
+ private:
+  void NoteCommit(CommitSeq seq, CommitSeq settled);
+};
+
+// Samples of a series that `snapshot` must not see: `tail` of the newest. When hidden ones lie
+// among visible ones (two commits reached the series the other way round), `scattered` lists each
+// of the newest samples, oldest first, as visible or not, and `tail` is 0. Needs the stripe's lock.
+struct Hidden {
+  size_t tail = 0;
+  std::vector<bool> scattered;
+};
+Hidden FindHidden(const MemSeries& series, const CommitSnapshot& snapshot);
+
+}  // namespace storage

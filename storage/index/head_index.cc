@@ -1,0 +1,301 @@
+#include "storage/index/head_index.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "storage/base/coding.h"
+
+namespace storage {
+namespace {
+
+// One pair of canonical bytes, taken from the front of *rest.
+std::string_view TakePair(std::string_view* rest) {
+  const char* begin = rest->data();
+  std::string_view text;
+  if (!base::GetString(rest, &text) || !base::GetString(rest, &text)) *rest = {};
+  return {begin, static_cast<size_t>((rest->data() == nullptr ? begin : rest->data()) - begin)};
+}
+
+// Takes the largest `limit` of `entries`, equal ones by name.
+std::vector<CardinalityEntry> Largest(std::vector<CardinalityEntry> entries, size_t limit) {
+  const auto before = [](const CardinalityEntry& a, const CardinalityEntry& b) {
+    return a.value != b.value ? a.value > b.value : a.name < b.name;
+  };
+  const size_t n = std::min(limit, entries.size());
+  std::partial_sort(entries.begin(), entries.begin() + n, entries.end(), before);
+  entries.resize(n);
+  return entries;
+}
+
+// Keeps the largest as they come, without a string for each of a million pairs.
+class TopPairs {
+ public:
+  explicit TopPairs(size_t limit) : limit_(limit) {}
+  void Offer(uint64_t count, PairId id) {
+    if (limit_ == 0 || (heap_.size() == limit_ && count <= heap_.front().first)) return;
+    if (heap_.size() == limit_) {
+      std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+      heap_.pop_back();
+    }
+    heap_.emplace_back(count, id);
+    std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
+  }
+  const std::vector<std::pair<uint64_t, PairId>>& found() const { return heap_; }
+
+ private:
+  const size_t limit_;
+  std::vector<std::pair<uint64_t, PairId>> heap_;
+};
+
+}  // namespace
+
+HeadIndex::HeadIndex() : by_bytes_(0, PairHash{this}, PairEq{this}) {}
+HeadIndex::~HeadIndex() = default;
+
+std::string_view HeadIndex::bytes(PairId id) const {
+  const Pair& pair = at(id);
+  return {pair.bytes.get(), pair.size};
+}
+
+model::Label HeadIndex::label(PairId id) const {
+  std::string_view rest = bytes(id);
+  model::Label label;
+  if (!base::GetString(&rest, &label.name) || !base::GetString(&rest, &label.value)) return {};
+  return label;
+}
+
+void HeadIndex::AppendLabels(std::span<const PairId> pairs, std::string* canonical) const {
+  for (const PairId id : pairs) canonical->append(bytes(id));
+}
+
+bool HeadIndex::Less(std::span<const PairId> a, std::span<const PairId> b) const {
+  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
+    if (a[i] == b[i]) continue;
+    const model::Label x = label(a[i]), y = label(b[i]);
+    return x.name != y.name ? x.name < y.name : x.value < y.value;
+  }
+  return a.size() < b.size();
+}
+
+PairId HeadIndex::NewPair(std::string_view bytes) {
+  PairId id;
+  if (free_ids_.empty()) {
+    id = PairId{num_ids_++};
+    pairs_.Grow(num_ids_);
+  } else {
+    id = free_ids_.back();
+    free_ids_.pop_back();
+  }
+  Pair& pair = at(id);
+  pair.bytes = std::make_unique<char[]>(bytes.size());
+  std::memcpy(pair.bytes.get(), bytes.data(), bytes.size());
+  pair.size = static_cast<uint32_t>(bytes.size());
+  pair_bytes_ += bytes.size();
+
+  const std::string_view name = label(id).name;
+  auto it = names_.find(name);
+  if (it == names_.end()) {
+    it = names_.emplace(std::string(name), std::make_unique<Name>()).first;
+    it->second->text = name;
+    it->second->pairs = absl::btree_set<PairId, ByValue>(ByValue{this});
+  }
+  pair.name = it->second.get();
+  pair.name->pairs.insert(id);
+  by_bytes_.insert(id);
+  return id;
+}
+
+void HeadIndex::FreePair(PairId id) {
+  Pair& pair = at(id);
+  by_bytes_.erase(id);
+  pair.name->pairs.erase(id);
+  if (pair.name->pairs.empty()) names_.erase(std::string(pair.name->text));
+  pair_bytes_ -= pair.size;
+  pair = Pair();
+  free_ids_.push_back(id);
+}
+
+void HeadIndex::Intern(model::LabelsView labels, std::vector<PairId>* out) {
+  out->clear();
+  absl::MutexLock lock(&mu_);
+  for (std::string_view rest = labels.bytes(); !rest.empty();) {
+    const std::string_view bytes = TakePair(&rest);
+    const auto it = by_bytes_.find(bytes);
+    const PairId id = it != by_bytes_.end() ? *it : NewPair(bytes);
+    ++at(id).references;
+    out->push_back(id);
+  }
+}
+
+void HeadIndex::Release(std::span<const PairId> pairs) {
+  absl::MutexLock lock(&mu_);
+  for (const PairId id : pairs) {
+    if (--at(id).references == 0) FreePair(id);
+  }
+}
+
+void HeadIndex::AddTo(PairId id, std::span<const SeriesRef> refs) {
+  Pair& pair = at(id);
+  if (pair.postings.empty()) {
+    ++pair.name->listed;
+    ++listed_pairs_;
+  }
+  pair.postings.Add(refs);
+}
+
+void HeadIndex::Add(std::span<const IndexEntry> entries) {
+  if (entries.empty()) return;
+  absl::MutexLock lock(&mu_);
+  if (all_.empty() || all_.last() < entries[0].ref) {  // The usual case: newer than all.
+    for (const IndexEntry& entry : entries) {
+      all_.Append(entry.ref);
+      for (const PairId id : entry.pairs) AddTo(id, {&entry.ref, 1});
+    }
+    return;
+  }
+  // Batches were committed in another order than they were made: one merge per list.
+  std::vector<SeriesRef> refs;
+  std::vector<std::pair<PairId, SeriesRef>> by_pair;
+  for (const IndexEntry& entry : entries) {
+    refs.push_back(entry.ref);
+    for (const PairId id : entry.pairs) by_pair.emplace_back(id, entry.ref);
+  }
+  all_.Add(refs);
+  std::sort(by_pair.begin(), by_pair.end());
+  for (size_t i = 0; i < by_pair.size();) {
+    const PairId id = by_pair[i].first;
+    refs.clear();
+    for (; i < by_pair.size() && by_pair[i].first == id; ++i) refs.push_back(by_pair[i].second);
+    AddTo(id, refs);
+  }
+}
+
+void HeadIndex::Remove(std::span<const IndexEntry> entries) {
+  if (entries.empty()) return;
+  std::vector<SeriesRef> refs;
+  std::vector<std::pair<PairId, SeriesRef>> by_pair;
+  for (const IndexEntry& entry : entries) {
+    refs.push_back(entry.ref);
+    for (const PairId id : entry.pairs) by_pair.emplace_back(id, entry.ref);
+  }
+  std::sort(by_pair.begin(), by_pair.end());
+  {
+    absl::MutexLock lock(&mu_);
+    all_.Remove(refs);
+  }
+  for (size_t i = 0; i < by_pair.size();) {
+    const PairId id = by_pair[i].first;
+    refs.clear();
+    for (; i < by_pair.size() && by_pair[i].first == id; ++i) refs.push_back(by_pair[i].second);
+    absl::MutexLock lock(&mu_);  // One list at a time, so that nobody waits long.
+    Pair& pair = at(id);
+    if (pair.postings.empty()) continue;
+    pair.postings.Remove(refs);
+    if (pair.postings.empty()) {
+      --pair.name->listed;
+      --listed_pairs_;
+    }
+  }
+}
+
+absl::StatusOr<PostingsPtr> HeadIndex::All() const {
+  auto out = std::make_shared<Postings>();
+  absl::ReaderMutexLock lock(&mu_);
+  all_.AppendTo(out.get());
+  return out;
+}
+
+absl::StatusOr<PostingsPtr> HeadIndex::For(std::string_view name, std::string_view value) const {
+  auto out = std::make_shared<Postings>();
+  std::string bytes;
+  model::AppendLabel(&bytes, name, value);
+  absl::ReaderMutexLock lock(&mu_);
+  const auto it = by_bytes_.find(std::string_view(bytes));
+  if (it != by_bytes_.end()) at(*it).postings.AppendTo(out.get());
+  return out;
+}
+
+absl::StatusOr<std::vector<std::string>> HeadIndex::Names() const {
+  std::vector<std::string> out;
+  {
+    absl::ReaderMutexLock lock(&mu_);
+    for (const auto& [text, name] : names_) {
+      if (name->listed > 0) out.push_back(text);
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+const HeadIndex::Name* HeadIndex::FindName(std::string_view name) const {
+  const auto it = names_.find(name);
+  return it == names_.end() ? nullptr : it->second.get();
+}
+
+absl::StatusOr<std::vector<std::string>> HeadIndex::Values(std::string_view name) const {
+  return ValuesWithPrefix(name, "");
+}
+
+absl::StatusOr<std::vector<std::string>> HeadIndex::ValuesWithPrefix(
+    std::string_view name, std::string_view prefix) const {
+  std::vector<std::string> out;
+  absl::ReaderMutexLock lock(&mu_);
+  const Name* found = FindName(name);
+  if (found == nullptr) return out;
+  for (auto it = found->pairs.lower_bound(prefix); it != found->pairs.end(); ++it) {
+    const std::string_view value = label(*it).value;
+    if (!value.starts_with(prefix)) break;
+    if (!at(*it).postings.empty()) out.emplace_back(value);
+  }
+  return out;
+}
+
+uint64_t HeadIndex::num_pairs() const {
+  absl::ReaderMutexLock lock(&mu_);
+  return listed_pairs_;
+}
+
+uint64_t HeadIndex::heap_bytes() const {
+  absl::ReaderMutexLock lock(&mu_);
+  // Lists of more than a few series have bytes of their own, about 1.3 for each; that much is
+  // estimated, for a walk over a million pairs would cost more than the figure is worth.
+  constexpr uint64_t kPerPair = sizeof(Pair) + 8 /* hash table */ + 6 /* tree */ + 16 /* bytes */;
+  return by_bytes_.size() * kPerPair + pair_bytes_ + names_.size() * 128 + all_.heap_bytes() * 9;
+}
+
+Cardinality HeadIndex::TopCardinality(size_t limit) const {
+  std::vector<CardinalityEntry> values, bytes;
+  TopPairs metrics(limit), pairs(limit);
+  Cardinality out;
+  absl::ReaderMutexLock lock(&mu_);
+  for (const auto& [text, name] : names_) {
+    if (name->listed == 0) continue;
+    uint64_t size = 0;
+    for (const PairId id : name->pairs) {
+      const uint64_t count = at(id).postings.size();
+      if (count == 0) continue;
+      size += label(id).value.size();
+      pairs.Offer(count, id);
+      if (text == model::kMetricName) metrics.Offer(count, id);
+    }
+    values.push_back({text, name->listed});
+    bytes.push_back({text, size});
+  }
+  for (const auto& [count, id] : metrics.found()) {
+    out.series_by_metric.push_back({std::string(label(id).value), count});
+  }
+  for (const auto& [count, id] : pairs.found()) {
+    const model::Label l = label(id);
+    out.series_by_pair.push_back({fmt::format("{}={}", l.name, l.value), count});
+  }
+  out.series_by_metric = Largest(std::move(out.series_by_metric), limit);
+  out.series_by_pair = Largest(std::move(out.series_by_pair), limit);
+  out.values_by_label = Largest(std::move(values), limit);
+  out.bytes_by_label = Largest(std::move(bytes), limit);
+  return out;
+}
+
+}  // namespace storage

@@ -1,0 +1,120 @@
+// The labels of the head's series, each distinct pair stored once, and which series carry it.
+//
+// A series keeps its labels as ids of pairs, in name order. A pair lives as long as somebody holds
+// a reference; it is listed by Names, Values and For as long as an added series carries it. So a
+// series whose first batch never came to be is not listed, and one that is forgotten frees its names.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/container/btree_set.h>
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/synchronization/mutex.h>
+
+#include "storage/base/hash.h"
+#include "storage/head/head_info.h"
+#include "storage/index/posting_list.h"
+#include "storage/index/postings.h"
+#include "storage/index/stable_array.h"
+#include "storage/model/labels.h"
+
+namespace storage {
+
+enum class PairId : uint32_t {};
+
+struct IndexEntry {
+  SeriesRef ref;
+  std::span<const PairId> pairs;
+};
+
+class HeadIndex final : public Index {  // Thread-safe.
+ public:
+  HeadIndex();
+  ~HeadIndex() override;
+
+  // Replaces *out with the ids of the pairs of `labels`, and takes a reference on each.
+  void Intern(model::LabelsView labels, std::vector<PairId>* out);
+  void Release(std::span<const PairId> pairs);
+
+  // Lists and unlists series. By ref, ascending. Whoever calls holds references on the pairs.
+  void Add(std::span<const IndexEntry> entries);
+  void Remove(std::span<const IndexEntry> entries);
+
+  absl::StatusOr<PostingsPtr> All() const override;
+  absl::StatusOr<PostingsPtr> For(std::string_view name, std::string_view value) const override;
+  absl::StatusOr<std::vector<std::string>> Names() const override;
+  absl::StatusOr<std::vector<std::string>> Values(std::string_view name) const override;
+  absl::StatusOr<std::vector<std::string>> ValuesWithPrefix(std::string_view name,
+                                                            std::string_view prefix) const override;
+
+  // Of pairs one holds a reference on, or that belong to a series that is kept alive. Lock-free.
+  std::string_view bytes(PairId id) const;  // As in canonical labels.
+  model::Label label(PairId id) const;
+  void AppendLabels(std::span<const PairId> pairs, std::string* canonical) const;
+  bool Less(std::span<const PairId> a, std::span<const PairId> b) const;  // In label order.
+
+  uint64_t num_pairs() const;  // Listed ones.
+  uint64_t heap_bytes() const;
+  Cardinality TopCardinality(size_t limit) const;
+
+ private:
+  struct Name;
+  struct Pair {
+    // Constant while referenced.
+    std::unique_ptr<char[]> bytes;
+    uint32_t size = 0;
+    uint32_t references = 0;  // This and what follows: guarded by mu_.
+    Name* name = nullptr;
+    PostingList postings;
+  };
+  struct ByValue {
+    using is_transparent = void;
+    const HeadIndex* index;
+    bool operator()(PairId a, PairId b) const { return index->label(a).value < index->label(b).value; }
+    bool operator()(PairId a, std::string_view b) const { return index->label(a).value < b; }
+    bool operator()(std::string_view a, PairId b) const { return a < index->label(b).value; }
+  };
+  struct Name {
+    std::string text;
+    absl::btree_set<PairId, ByValue> pairs;
+    uint32_t listed = 0;  // Pairs with postings.
+  };
+  struct PairHash {
+    using is_transparent = void;
+    const HeadIndex* index;
+    size_t operator()(std::string_view bytes) const { return base::Hash64(bytes); }
+    size_t operator()(PairId id) const { return base::Hash64(index->bytes(id)); }
+  };
+  struct PairEq {
+    using is_transparent = void;
+    const HeadIndex* index;
+    bool operator()(PairId a, PairId b) const { return a == b; }
+    bool operator()(PairId a, std::string_view b) const { return index->bytes(a) == b; }
+    bool operator()(std::string_view a, PairId b) const { return a == index->bytes(b); }
+  };
+
+  Pair& at(PairId id) const { return pairs_[static_cast<uint32_t>(id)]; }
+  PairId NewPair(std::string_view bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FreePair(PairId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AddTo(PairId id, std::span<const SeriesRef> refs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  const Name* FindName(std::string_view name) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+
+  mutable absl::Mutex mu_;
+  StableArray<Pair> pairs_;
+  uint32_t num_ids_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<PairId> free_ids_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_set<PairId, PairHash, PairEq> by_bytes_ ABSL_GUARDED_BY(mu_);
+  base::StringMap<std::unique_ptr<Name>> names_ ABSL_GUARDED_BY(mu_);
+  PostingList all_ ABSL_GUARDED_BY(mu_);
+  uint64_t listed_pairs_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t pair_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace storage

@@ -122,6 +122,12 @@ scrape_configs:
             writers += [Writer(server.url, f"{kill}_{n}") for n in range(3)]
             for writer in writers[-3:]:
                 writer.start()
+            started = time.time()
+            while time.time() < started + 15:  # Until it scrapes again.
+                newest = server.query("max(timestamp(scraped_0))")["result"]
+                if newest and float(newest[0]["value"][1]) > started:
+                    break
+                time.sleep(0.02)
             end = time.time() + chance.uniform(0.05, 1.5)
             while time.time() < end:
                 seen = raw(server, '{__name__=~"scraped_.+"}')

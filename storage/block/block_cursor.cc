@@ -40,8 +40,10 @@ void Cursor::ReadRow(model::TimeRange row) {
     it_.reset();
   }
   if (damaged == 0) return;
+  const bool first = damaged_ == 0;
   damaged_ += static_cast<uint64_t>(damaged);
   block_->db().damaged_chunks().Add(static_cast<uint64_t>(damaged));
+  if (!first) return;  // One line a block will do; the count is in damaged_chunks().
   base::Log(base::LogLevel::kError, "blocks", "Damaged chunks are left out",
             {{"block", block_->meta().ulid},
              {"series", labels().ToString()},

@@ -1,0 +1,476 @@
+#include "storage/block/block_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rocksdb/db.h>
+#include <rocksdb/sst_file_writer.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "storage/base/coding.h"
+#include "storage/base/status.h"
+#include "storage/merge.h"
+#include "tests/testing/sample_model.h"
+#include "tests/testing/temp_dir.h"
+
+namespace storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using testing_support::Difference;
+using testing_support::RandomModel;
+using testing_support::ReadAll;
+using testing_support::SampleModel;
+using testing_support::Within;
+using testing_support::WriteBlock;
+
+constexpr model::TimeMs kStart = 1'700'000'000'000;
+constexpr model::TimeRange kAll;
+
+class BlockStoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override { Reopen(); }
+  void Reopen() {
+    store_.reset();
+    auto store = BlockStore::Open(dir(), 8 << 20);
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = std::move(*store);
+  }
+  std::string dir() const { return temp_.path() + "/blocks"; }
+  SampleModel Data(int series = 50, int samples = 300, int step_ms = 15'000) {
+    return RandomModel(random_, series, kStart, step_ms, samples);
+  }
+  std::unique_ptr<Querier> QuerierOf(const BlockMeta& meta, model::TimeRange range = kAll) {
+    auto querier = store_->NewQuerier(meta.ulid, range);
+    EXPECT_TRUE(querier.ok()) << querier.status();
+    return std::move(*querier);
+  }
+  std::vector<std::string> Files(std::string_view extension) const {
+    std::vector<std::string> files;
+    for (const auto& entry : std::filesystem::directory_iterator(dir())) {
+      if (entry.path().extension() == extension) files.push_back(entry.path().string());
+    }
+    return files;
+  }
+  std::vector<std::string> Ulids() const {
+    std::vector<std::string> ulids;
+    for (const BlockMeta& meta : store_->Metas()) ulids.push_back(meta.ulid);
+    return ulids;
+  }
+
+  testing_support::TempDir temp_;
+  std::mt19937 random_{42};
+  std::unique_ptr<BlockStore> store_;
+};
+
+TEST_F(BlockStoreTest, GivesBackWhatWasWrittenAlsoAfterReopening) {
+  const SampleModel data = Data();
+  const BlockMeta meta = WriteBlock(*store_, data);
+  uint64_t samples = 0;
+  for (const auto& [labels, series] : data) samples += series.size();
+  EXPECT_EQ(meta.num_series, data.size());
+  EXPECT_EQ(meta.num_samples, samples);
+  EXPECT_GT(meta.bytes, 0u);
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(Difference(ReadAll(*QuerierOf(meta), kAll), data), "");
+    ASSERT_THAT(store_->Metas(), SizeIs(1));
+    EXPECT_EQ(store_->Metas()[0].range, meta.range);
+    EXPECT_EQ(store_->Metas()[0].bytes, meta.bytes);
+    EXPECT_EQ(store_->bytes(), meta.bytes);
+    Reopen();
+  }
+}
+
+TEST_F(BlockStoreTest, EveryCompressionReadsBack) {
+  for (int level : {0, 1, 2}) {
+    const SampleModel data = Data(20, 4000);  // Several rows each.
+    BlockMeta like;
+    like.level = level;
+    const BlockMeta meta = WriteBlock(*store_, data, like);
+    EXPECT_EQ(meta.level, level);
+    EXPECT_EQ(Difference(ReadAll(*QuerierOf(meta), kAll), data), "");
+  }
+}
+
+TEST_F(BlockStoreTest, ReadsPartsOfSeriesInAnyOrder) {
+  const SampleModel data = Data(30, 4000);
+  const BlockMeta meta = WriteBlock(*store_, data);
+  const auto querier = QuerierOf(meta);
+  for (int round = 0; round < 100; ++round) {
+    const model::TimeMs from = kStart + static_cast<int64_t>(random_() % 60'000'000);
+    const model::TimeRange range{from, from + static_cast<int64_t>(random_() % 5'000'000)};
+    EXPECT_EQ(Difference(ReadAll(*querier, range), Within(data, range)), "") << range.min;
+  }
+  auto selection = querier->Select({{}, kAll});
+  ASSERT_TRUE(selection.ok());
+  chunk::SampleColumns columns;
+  for (int round = 0; round < 200; ++round) {
+    const int i = static_cast<int>(random_() % data.size());
+    ASSERT_TRUE((*selection)->Read(i, kAll, &columns).ok());
+    EXPECT_EQ(columns.size(), data.at(model::Labels((*selection)->labels(i))).size());
+  }
+}
+
+TEST_F(BlockStoreTest, MatchersAndNamesAnswerAsAScanWould) {
+  const SampleModel data = Data(140, 5);
+  const auto querier = QuerierOf(WriteBlock(*store_, data));
+  const auto matcher = [](model::MatchType type, std::string name, std::string value) {
+    return *model::Matcher::Create(type, std::move(name), std::move(value));
+  };
+  using enum model::MatchType;
+  const std::vector<std::vector<model::Matcher>> sets = {
+      {matcher(kEqual, "job", "odd")},
+      {matcher(kEqual, "__name__", "metric_3"), matcher(kNotEqual, "instance", "host-004")},
+      {matcher(kRegex, "instance", "host-00[1-5]"), matcher(kNotRegex, "__name__", "metric_[12]")},
+      {matcher(kEqual, "absent", "")},
+      {matcher(kNotEqual, "absent", "")},
+      {matcher(kEqual, "instance", "host-004")},
+  };
+  for (const auto& matchers : sets) {
+    SampleModel want;
+    std::set<std::string> names, instances;
+    for (const auto& [labels, samples] : data) {
+      const bool all = std::all_of(matchers.begin(), matchers.end(), [&](const model::Matcher& m) {
+        return m.Matches(labels.Get(m.name()));
+      });
+      if (!all) continue;
+      want[labels] = samples;
+      instances.emplace(labels.Get("instance"));
+      for (const model::Label& label : labels) names.emplace(label.name);
+    }
+    EXPECT_EQ(Difference(ReadAll(*querier, kAll, matchers), want), "");
+    EXPECT_EQ(*querier->LabelNames(matchers, 0), std::vector(names.begin(), names.end()));
+    EXPECT_EQ(*querier->LabelValues("instance", matchers, 0),
+              std::vector(instances.begin(), instances.end()));
+  }
+  EXPECT_THAT(*querier->LabelNames({}, 0), ElementsAre("__name__", "instance", "job"));
+  EXPECT_THAT(*querier->LabelNames({}, 2), ElementsAre("__name__", "instance"));
+  EXPECT_THAT(*querier->LabelValues("job", {}, 0), ElementsAre("even", "odd"));
+  EXPECT_THAT(*querier->LabelValues("job", {}, 1), ElementsAre("even"));
+  EXPECT_THAT(*querier->LabelValues("jo", {}, 0), IsEmpty());
+}
+
+TEST_F(BlockStoreTest, SeriesOutsideTheRangeAreLeftOut) {
+  SampleModel data;
+  data[testing_support::TestLabels(1)][1000] = 1;
+  data[testing_support::TestLabels(2)][5000] = 2;
+  const auto querier = QuerierOf(WriteBlock(*store_, data));
+  auto selection = querier->Select({{}, {4000, 6000}});
+  ASSERT_TRUE(selection.ok());
+  EXPECT_EQ((*selection)->size(), 1);
+  selection = querier->Select({{}, {2000, 3000}});
+  EXPECT_EQ((*selection)->size(), 0);
+}
+
+TEST_F(BlockStoreTest, CursorGivesTheVeryBytes) {
+  const SampleModel data = Data(20, 2000);
+  const BlockMeta meta = WriteBlock(*store_, data);
+  auto cursor = store_->NewCursor(meta.ulid);
+  ASSERT_TRUE(cursor.ok());
+  for (const auto& [labels, samples] : data) {
+    auto more = (*cursor)->Next();
+    ASSERT_TRUE(more.ok() && *more);
+    EXPECT_EQ((*cursor)->labels(), labels.view());
+    const testing_support::Chunks want(samples);
+    ASSERT_EQ((*cursor)->chunks().size(), want.views().size());
+    for (size_t i = 0; i < want.views().size(); ++i) {
+      EXPECT_EQ((*cursor)->chunks()[i].bytes, want.views()[i].bytes);
+      EXPECT_EQ((*cursor)->chunks()[i].range, want.views()[i].range);
+    }
+  }
+  EXPECT_FALSE(*(*cursor)->Next());
+  EXPECT_FALSE(*(*cursor)->Next());
+  EXPECT_EQ((*cursor)->damaged_chunks(), 0u);
+}
+
+TEST_F(BlockStoreTest, WriterRefusesWhatIsOutOfOrder) {
+  const testing_support::Chunks chunks({{1, 1}, {2, 2}});
+  auto writer = *store_->NewBlock({});
+  ASSERT_TRUE(writer->AddSeries(testing_support::TestLabels(3), chunks.views()).ok());
+  const absl::Status status = writer->AddSeries(testing_support::TestLabels(3), chunks.views());
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("metric_3"));
+  EXPECT_FALSE(writer->Publish().ok());  // The first error sticks.
+
+  writer = *store_->NewBlock({});
+  const std::vector<chunk::ChunkView> twice = {chunks.views()[0], chunks.views()[0]};
+  EXPECT_FALSE(writer->AddSeries(testing_support::TestLabels(3), twice).ok());
+  writer = *store_->NewBlock({});
+  EXPECT_FALSE(writer->AddSeries(model::LabelsView(), chunks.views()).ok());
+}
+
+TEST_F(BlockStoreTest, AbandonedWriterLeavesNoFile) {
+  {
+    auto writer = *store_->NewBlock({});
+    ASSERT_TRUE(testing_support::AddAll(*writer, Data()).ok());
+    EXPECT_FALSE(std::filesystem::is_empty(dir() + "/unfinished"));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(dir() + "/unfinished"));
+  EXPECT_THAT(store_->Metas(), IsEmpty());
+}
+
+TEST_F(BlockStoreTest, WatermarkMovesWithTheBlockOrAlone) {
+  EXPECT_EQ(store_->watermark(), 0u);
+  for (uint32_t i = 1; i <= 20; ++i) {
+    auto writer = *store_->NewBlock({});
+    if (i % 2 == 0) {
+      ASSERT_TRUE(testing_support::AddAll(*writer, Data(3, 3)).ok());
+    }
+    auto meta = writer->Publish(i);
+    ASSERT_TRUE(meta.ok()) << meta.status();
+    EXPECT_EQ(meta->ulid.empty(), i % 2 == 1);
+    EXPECT_EQ(store_->watermark(), i);
+  }
+  EXPECT_THAT(store_->Metas(), SizeIs(10));
+  Reopen();
+  EXPECT_EQ(store_->watermark(), 20u);
+  EXPECT_THAT(store_->Metas(), SizeIs(10));
+  EXPECT_THAT(Files(".sst"), SizeIs(::testing::Lt(40u)));  // The default family is compacted.
+}
+
+TEST_F(BlockStoreTest, ParentsGoWhenTheirChildComes) {
+  const SampleModel data = Data(10, 100);
+  const BlockMeta a = WriteBlock(*store_, data), b = WriteBlock(*store_, data);
+  const auto before = QuerierOf(a);
+  BlockMeta like;
+  like.level = 1;
+  like.parents = {a.ulid, b.ulid};
+  const BlockMeta child = WriteBlock(*store_, data, like);
+  EXPECT_THAT(Ulids(), ElementsAre(child.ulid));
+  EXPECT_EQ(store_->Drop(a.ulid).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(store_->NewQuerier(a.ulid, kAll).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Difference(ReadAll(*before, kAll), data), "");  // Who reads goes on.
+  EXPECT_EQ(store_->stats().published, 3u);
+}
+
+TEST_F(BlockStoreTest, DroppedBlocksAreReadableWhileHeldAndTheirSpaceComesBack) {
+  const SampleModel data = Data(100, 1000);
+  const BlockMeta meta = WriteBlock(*store_, data);
+  auto querier = QuerierOf(meta);
+  auto selection = *querier->Select({{}, kAll});
+  auto cursor = *store_->NewCursor(meta.ulid);
+  ASSERT_TRUE(store_->Drop(meta.ulid).ok());
+  EXPECT_THAT(store_->Metas(), IsEmpty());
+  EXPECT_EQ(Difference(ReadAll(*querier, kAll), data), "");
+  EXPECT_TRUE(*cursor->Next());
+  querier.reset();
+  cursor.reset();
+  chunk::SampleColumns columns;
+  EXPECT_TRUE(selection->Read(0, kAll, &columns).ok());
+  EXPECT_GT(columns.size(), 0u);
+  selection.reset();
+  for (int i = 0; i < 200 && Files(".sst").size() > 1; ++i) {  // Purged in the background.
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_THAT(Files(".sst"), SizeIs(1));  // The format's.
+  Reopen();
+  EXPECT_THAT(store_->Metas(), IsEmpty());
+}
+
+TEST_F(BlockStoreTest, ReadersGoOnWhileBlocksAreReplaced) {
+  const SampleModel data = Data(40, 200);
+  BlockMeta meta = WriteBlock(*store_, data);
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> readers;
+  std::atomic<int> rounds{0};
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!stop || rounds < 10) {
+        auto querier = MergeQueriers(store_->NewQueriers(kAll));
+        const std::string difference = Difference(ReadAll(*querier, kAll), data);
+        EXPECT_EQ(difference, "");
+        ++rounds;
+      }
+    });
+  }
+  for (int i = 0; i < 20; ++i) {
+    BlockMeta like;
+    like.parents = {meta.ulid};
+    meta = WriteBlock(*store_, data, like);
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+}
+
+// A family without meta and a replaced family are what a crash in the middle leaves.
+TEST_F(BlockStoreTest, OpeningRemovesUnfinishedAndReplacedBlocks) {
+  const SampleModel data = Data(10, 50);
+  const BlockMeta parent = WriteBlock(*store_, data);
+  ASSERT_TRUE(store_->Close().ok());
+  store_.reset();
+  std::filesystem::copy(dir(), temp_.path() + "/copy", std::filesystem::copy_options::recursive);
+  Reopen();
+  BlockMeta like;
+  like.parents = {parent.ulid};
+  const BlockMeta child = WriteBlock(*store_, data, like);
+  ASSERT_TRUE(store_->Close().ok());
+  store_.reset();
+  {
+    // Puts the parent's family back, as if the crash came before it was dropped, and a started one.
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, dir(), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+    rocksdb::ColumnFamilyOptions family;
+    family.num_levels = 2;
+    for (const auto& name : names) descriptors.emplace_back(name, family);
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* db;
+    ASSERT_TRUE(rocksdb::DB::Open({}, dir(), descriptors, &handles, &db).ok());
+    rocksdb::ColumnFamilyHandle *old, *started;
+    ASSERT_TRUE(db->CreateColumnFamily(family, parent.ulid, &old).ok());
+    ASSERT_TRUE(db->CreateColumnFamily(family, "01STARTED", &started).ok());
+    std::string meta;
+    ASSERT_TRUE(db->Get({}, handles[1], "m", &meta).ok());
+    // Without parents of its own; the child's meta would name itself.
+    BlockMeta plain;
+    rocksdb::SstFileWriter sst({}, {});
+    ASSERT_TRUE(sst.Open(dir() + "/x").ok());
+    ASSERT_TRUE(sst.Put("m", meta).ok());
+    ASSERT_TRUE(sst.Finish().ok());
+    ASSERT_TRUE(db->IngestExternalFile(old, {dir() + "/x"}, {}).ok());
+    handles.push_back(old);
+    handles.push_back(started);
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    ASSERT_TRUE(db->Close().ok());
+    delete db;
+  }
+  std::ofstream(dir() + "/unfinished/5-c0") << "left behind";
+  Reopen();
+  EXPECT_THAT(Ulids(), ElementsAre(child.ulid));
+  EXPECT_TRUE(std::filesystem::is_empty(dir() + "/unfinished"));
+  EXPECT_EQ(Difference(ReadAll(*QuerierOf(child), kAll), data), "");
+  ASSERT_TRUE(store_->Close().ok());
+  store_.reset();
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, dir(), &names).ok());
+  EXPECT_THAT(names, ElementsAre("default", child.ulid));
+}
+
+TEST_F(BlockStoreTest, RefusesANewerFormatByName) {
+  ASSERT_TRUE(store_->Close().ok());
+  store_.reset();
+  rocksdb::DB* db;
+  ASSERT_TRUE(rocksdb::DB::Open({}, dir(), &db).ok());
+  std::string version;
+  base::AppendVarint(&version, 7);
+  ASSERT_TRUE(db->Put({}, "format", version).ok());
+  delete db;
+  const absl::Status status = BlockStore::Open(dir(), 1 << 20).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 7 is newer than 1"));
+}
+
+TEST_F(BlockStoreTest, RefusesADatabaseOfSomebodyElse) {
+  const std::string other = temp_.path() + "/other";
+  rocksdb::DB* db;
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  ASSERT_TRUE(rocksdb::DB::Open(options, other, &db).ok());
+  ASSERT_TRUE(db->Put({}, "hello", "world").ok());
+  delete db;
+  const absl::Status status = BlockStore::Open(other, 1 << 20).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("not a block store"));
+}
+
+TEST_F(BlockStoreTest, BrokenManifestIsAClearError) {
+  WriteBlock(*store_, Data(5, 5));
+  ASSERT_TRUE(store_->Close().ok());
+  store_.reset();
+  for (const auto& entry : std::filesystem::directory_iterator(dir())) {
+    if (entry.path().filename().string().starts_with("MANIFEST")) {
+      std::ofstream(entry.path(), std::ios::trunc) << "this is not a manifest";
+    }
+  }
+  const absl::Status status = BlockStore::Open(dir(), 1 << 20).status();
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr(dir()));
+}
+
+TEST_F(BlockStoreTest, DamagedTablesGiveWarningsOrErrorsNeverWrongSamples) {
+  const SampleModel data = Data(60, 3000);
+  const BlockMeta meta = WriteBlock(*store_, data);
+  ASSERT_TRUE(store_->Close().ok());
+  store_.reset();
+  const std::string whole = temp_.path() + "/whole";
+  std::filesystem::copy(dir(), whole, std::filesystem::copy_options::recursive);
+  int warned = 0, refused = 0;
+  for (int round = 0; round < 40; ++round) {
+    std::filesystem::remove_all(dir());
+    std::filesystem::copy(whole, dir(), std::filesystem::copy_options::recursive);
+    const std::vector<std::string> files = Files(".sst");
+    const std::string& file = files[random_() % files.size()];
+    const auto size = std::filesystem::file_size(file);
+    if (round % 8 == 7) {
+      std::filesystem::resize_file(file, random_() % size);
+    } else {
+      std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+      stream.seekp(static_cast<std::streamoff>(random_() % size));
+      for (int i = 0; i < 8; ++i) stream.put(static_cast<char>(random_()));
+    }
+    auto store = BlockStore::Open(dir(), 1 << 20);
+    if (!store.ok()) {
+      EXPECT_FALSE(base::message(store.status()).empty());
+      ++refused;
+      continue;
+    }
+    auto querier = (*store)->NewQuerier(meta.ulid, kAll);
+    if (!querier.ok()) {
+      EXPECT_EQ((*store)->stats().unreadable_blocks, 1u);
+      ++refused;
+      continue;
+    }
+    auto selection = (*querier)->Select({{}, kAll});
+    if (!selection.ok()) {
+      EXPECT_EQ(selection.status().code(), absl::StatusCode::kDataLoss) << selection.status();
+      ++refused;
+      continue;
+    }
+    chunk::SampleColumns columns;
+    uint64_t found = 0;
+    for (int i = 0; i < (*selection)->size(); ++i) {
+      const auto& want = data.at(model::Labels((*selection)->labels(i)));
+      ASSERT_TRUE((*selection)->Read(i, kAll, &columns).ok());
+      for (size_t k = 0; k < columns.size(); ++k) {
+        const auto it = want.find(columns.times[k]);
+        ASSERT_TRUE(it != want.end() && it->second == testing_support::Bits(columns.values[k]));
+      }
+      found += columns.size();
+    }
+    EXPECT_GT(found, 0u);
+    if (found < meta.num_samples) {
+      ASSERT_THAT((*querier)->Warnings(), ::testing::Not(IsEmpty()));
+      EXPECT_THAT((*querier)->Warnings()[0], HasSubstr("left out"));
+      EXPECT_GT((*store)->stats().damaged_chunks, 0u);
+      ++warned;
+    }
+    auto cursor = (*store)->NewCursor(meta.ulid);
+    ASSERT_TRUE(cursor.ok());
+    for (;;) {
+      auto more = (*cursor)->Next();
+      if (!more.ok() || !*more) break;
+    }
+    EXPECT_EQ((*cursor)->damaged_chunks() > 0, found < meta.num_samples);
+  }
+  EXPECT_GT(warned, 3);
+  EXPECT_GT(refused, 3);
+}
+
+TEST_F(BlockStoreTest, MergedBlockRemembersWhatWasLeftOut) {
+  auto writer = *store_->NewBlock({});
+  ASSERT_TRUE(testing_support::AddAll(*writer, Data(3, 3)).ok());
+  writer->SetDamagedChunks(2);
+  const BlockMeta meta = *writer->Publish();
+  Reopen();
+  ASSERT_THAT(QuerierOf(meta)->Warnings(), SizeIs(1));
+  EXPECT_THAT(QuerierOf(meta)->Warnings()[0], HasSubstr("2 damaged chunks"));
+}
+
+}  // namespace
+}  // namespace storage

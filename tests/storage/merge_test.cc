@@ -1,0 +1,121 @@
+#include "storage/merge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "storage/base/status.h"
+#include "tests/testing/sample_model.h"
+
+namespace storage {
+namespace {
+
+using ::testing::ElementsAre;
+using testing_support::Difference;
+using testing_support::RandomModel;
+using testing_support::ReadAll;
+using testing_support::SampleModel;
+using testing_support::Within;
+
+class ModelSelection final : public Selection {
+ public:
+  explicit ModelSelection(const SampleModel& model) {
+    for (const auto& [labels, samples] : model) series_.emplace_back(labels, samples);
+  }
+  int size() const override { return static_cast<int>(series_.size()); }
+  model::LabelsView labels(int i) const override { return series_[static_cast<size_t>(i)].first; }
+  absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override {
+    out->clear();
+    for (const auto& [t, bits] : series_[static_cast<size_t>(i)].second) {
+      if (!range.Contains(t)) continue;
+      out->times.push_back(t);
+      out->values.push_back(std::bit_cast<double>(bits));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  std::vector<std::pair<model::Labels, testing_support::SeriesSamples>> series_;
+};
+
+class ModelQuerier final : public Querier {
+ public:
+  explicit ModelQuerier(SampleModel model, std::string warning = "")
+      : model_(std::move(model)), warning_(std::move(warning)) {}
+  absl::StatusOr<std::unique_ptr<Selection>> Select(const SelectRequest&) override {
+    return std::make_unique<ModelSelection>(model_);
+  }
+  absl::StatusOr<std::vector<std::string>> LabelNames(Matchers, size_t) override {
+    return base::Unavailable("no names here");
+  }
+  absl::StatusOr<std::vector<std::string>> LabelValues(std::string_view name, Matchers,
+                                                       size_t limit) override {
+    std::set<std::string> values;
+    for (const auto& [labels, samples] : model_) values.emplace(labels.Get(name));
+    std::vector<std::string> list(values.begin(), values.end());
+    if (limit != 0 && list.size() > limit) list.resize(limit);
+    return list;
+  }
+  std::vector<std::string> Warnings() const override { return {warning_}; }
+
+ private:
+  const SampleModel model_;
+  const std::string warning_;
+};
+
+TEST(Merge, AgreesWithMapsOnAnyNumberOfParts) {
+  for (uint32_t seed = 0; seed < 60; ++seed) {
+    std::mt19937 random(seed);
+    std::vector<std::unique_ptr<Querier>> parts;
+    SampleModel want;
+    const int num_parts = 1 + static_cast<int>(random() % 9);
+    for (int p = 0; p < num_parts; ++p) {
+      SampleModel part = RandomModel(random, 30, p * 5000 + static_cast<int>(random() % 20'000), 100, 60);
+      std::erase_if(part, [&](const auto&) { return random() % 3 == 0; });
+      testing_support::AddTo(&want, part);  // Later parts win.
+      parts.push_back(std::make_unique<ModelQuerier>(std::move(part)));
+    }
+    const auto merged = MergeQueriers(std::move(parts));
+    EXPECT_EQ(Difference(ReadAll(*merged, {}), want), "") << "seed " << seed;
+    const model::TimeRange range{8000, 15'000};
+    EXPECT_EQ(Difference(ReadAll(*merged, range), Within(want, range)), "") << "seed " << seed;
+  }
+}
+
+TEST(Merge, NothingIsEmpty) {
+  EXPECT_EQ(MergeSelections({})->size(), 0);
+  const auto querier = MergeQueriers({});
+  EXPECT_EQ((*querier->Select({}))->size(), 0);
+  EXPECT_TRUE(querier->LabelNames({}, 0)->empty());
+}
+
+TEST(Merge, NamesAreUnitedErrorsAndWarningsPassedOn) {
+  SampleModel a, b;
+  a[testing_support::TestLabels(0)][1] = 1;
+  a[testing_support::TestLabels(14)][1] = 1;
+  b[testing_support::TestLabels(7)][1] = 1;
+  b[testing_support::TestLabels(14)][1] = 1;
+  std::vector<std::unique_ptr<Querier>> parts;
+  parts.push_back(std::make_unique<ModelQuerier>(a, "first"));
+  parts.push_back(std::make_unique<ModelQuerier>(b, "second"));
+  const auto merged = MergeQueriers(std::move(parts));
+  EXPECT_THAT(*merged->LabelValues("instance", {}, 0), ElementsAre("host-000", "host-001", "host-002"));
+  EXPECT_THAT(*merged->LabelValues("instance", {}, 2), ElementsAre("host-000", "host-001"));
+  EXPECT_EQ(merged->LabelNames({}, 0).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(merged->Warnings(), ElementsAre("first", "second"));
+}
+
+TEST(MergeColumns, LaterWinsWhereTimesAreEqual) {
+  chunk::SampleColumns columns{{1, 3, 5, 7}, {1, 3, 5, 7}};
+  MergeColumns({{4, 5, 6}, {40, 50, 60}}, &columns);
+  EXPECT_THAT(columns.times, ElementsAre(1, 3, 4, 5, 6, 7));
+  EXPECT_THAT(columns.values, ElementsAre(1, 3, 40, 50, 60, 7));
+  MergeColumns({{0}, {9}}, &columns);
+  EXPECT_THAT(columns.times, ElementsAre(0, 1, 3, 4, 5, 6, 7));
+  MergeColumns({{8}, {8}}, &columns);
+  EXPECT_EQ(columns.times.back(), 8);
+}
+
+}  // namespace
+}  // namespace storage

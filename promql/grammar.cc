@@ -18,6 +18,8 @@ using K = TokenKind;
 
 constexpr int kUnaryOperand = 6;  // A sign binds looser than ^ and tighter than *.
 
+constexpr Grammar::Context kNoLabelList{"grouping opts", "\"(\""};
+
 // 0: not a binary operator.
 int Precedence(K k) {
   switch (k) {
@@ -254,7 +256,11 @@ bool Grammar::GroupModifier(VectorMatching* matching) {
   if (kind != K::kGroupLeft && kind != K::kGroupRight) return true;
   Take();
   matching->card = kind == K::kGroupLeft ? MatchCard::kManyToOne : MatchCard::kOneToMany;
-  if (!Sees(K::kLeftParen)) return true;
+  if (!Sees(K::kLeftParen)) {
+    if (StartsExpression(Peek().kind)) return true;
+    Scope scope(this, kNoLabelList);
+    return Unexpected();
+  }
   auto labels = GroupingLabels();
   if (!labels) return false;
   matching->include = *std::move(labels);
@@ -470,7 +476,7 @@ bool Grammar::Arguments(std::vector<ExprPtr>* args) {
 }
 
 std::optional<std::vector<std::string>> Grammar::GroupingLabels() {
-  Scope scope(this, {"grouping opts", "\"(\""});
+  Scope scope(this, kNoLabelList);
   std::vector<std::string> labels;
   if (!Expect(K::kLeftParen)) return std::nullopt;
   while (!Sees(K::kRightParen)) {

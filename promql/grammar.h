@@ -43,6 +43,11 @@ class Grammar {
   using Node = std::shared_ptr<Expr>;
   using DurationNode = std::shared_ptr<DurationExpr>;
 
+  // What to say about an unexpected token: `unexpected x in <where>, expected <what>`.
+  struct Context {
+    std::string_view where, expected;
+  };
+
   Grammar(std::string_view text, const ParseOptions& options) : lexer_(text), options_(options) {}
 
   Node WholeExpression();
@@ -50,10 +55,6 @@ class Grammar {
   const std::optional<ParseError>& error() const { return error_; }
 
  private:
-  // What to say about an unexpected token: `unexpected x in <where>, expected <what>`.
-  struct Context {
-    std::string_view where, expected;
-  };
   class Scope {  // Pushes a Context for its life time; Set() replaces it.
    public:
     Scope(Grammar* grammar, Context context) : contexts_(grammar->contexts_) {

@@ -161,7 +161,7 @@ bool Checker::Call(const Expr& e) {
   // info()'s second argument is checked here, for it may select everything.
   const size_t checked = f.name == "info" ? 1 : e.args.size();
   if (e.args.size() > 1 && checked == 1 && !InfoSelector(e)) return false;
-  const std::string where = fmt::format("call to function {}", f.name);
+  const std::string where = fmt::format("call to function \"{}\"", f.name);
   for (size_t i = 0; i < checked && i < e.args.size(); ++i) {
     const int declared = std::min(static_cast<int>(i), f.num_args - 1);
     if (!Expect(e.args[i], f.args[declared], where)) return false;

@@ -352,6 +352,20 @@ void Print(const YamlNode& node, int indent, std::string* out) {
   }
 }
 
+// libfyaml goes round in circles on some bytes that are not UTF-8, so it never sees them.
+absl::Status CheckBytes(std::string_view text, std::string_view file) {
+  for (int line = 1; !text.empty(); ++line) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view bytes = text.substr(0, end);
+    const bool nul = bytes.find('\0') != std::string_view::npos;
+    if (nul || !model::IsValidUtf8(bytes)) {
+      return base::InvalidArgument("{}:{}:1: {}", file, line, nul ? "a NUL byte" : "not UTF-8");
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 const YamlNode* YamlNode::Find(std::string_view key) const {
@@ -381,10 +395,7 @@ absl::StatusOr<YamlNode> ParseYaml(std::string_view text, std::string_view file,
   if (text.size() > kMaxBytes) {
     return base::InvalidArgument("{}:1:1: more than {} MiB", file, kMaxBytes >> 20);
   }
-  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
-    const size_t line = std::count(text.begin(), text.begin() + nul, '\n') + 1;
-    return base::InvalidArgument("{}:{}:1: a NUL byte", file, line);
-  }
+  RETURN_IF_ERROR(CheckBytes(text, file));
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return YamlNode();
   fy_diag_cfg diag_config;
   fy_diag_cfg_default(&diag_config);

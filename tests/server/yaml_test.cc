@@ -59,6 +59,8 @@ TEST(Yaml, NamesThePlaceOfAnError) {
     const std::string error = Read(text);
     EXPECT_EQ(error.rfind("f.yml:", 0), 0u) << text << " -> " << error;
   }
+  EXPECT_EQ(Read("a: 1\n\xff: 2\n"), "f.yml:2:1: not UTF-8");
+  EXPECT_EQ(Read("%\xcd\xcd"), "f.yml:1:1: not UTF-8");  // Would never end in libfyaml.
   EXPECT_EQ(Read(std::string_view("a: 1\nb\0c", 8)), "f.yml:2:1: a NUL byte");
 }
 

@@ -45,86 +45,59 @@ class BitReader {
  public:
   explicit BitReader(std::string_view bytes) : p_(bytes.data()), end_(p_ + bytes.size()) {}
 
-  // True once a read wanted more bits than there were; every read since gave zeros.
-  bool failed() const { return failed_; }
-
-  bool Bit() { return Bits(1) != 0; }
+  // True once a read wanted more bits than there were; zeros stood in for what was missing.
+  bool failed() const { return have_ < 0; }
 
   // The next `n` bits, n in 1..64.
   uint64_t Bits(int n) {
-    if (n > have_) Refill();
-    if (n <= have_) {
-      const uint64_t v = buffer_ >> (64 - n);
-      Skip(n);
-      return v;
+    if (n > kAhead) {
+      const uint64_t high = Bits(32);
+      return high << (n - 32) | Bits(n - 32);
     }
-    return BitsSlow(n);
+    Fill();
+    const uint64_t v = Peek(n);
+    Take(n);
+    return v;
   }
 
-  // Looks at the next up to 57 bits without taking them; bits past the end are zero.
-  uint64_t Peek(int n) {
-    if (n > have_) Refill();
-    return buffer_ >> (64 - n);
-  }
-  // Takes n bits that were peeked.
-  void Take(int n) {
-    if (n > have_) {
-      failed_ = true;
-      n = have_;
-      if (n == 0) return;
-    }
-    Skip(n);
-  }
-
- private:
-  void Skip(int n) {
-    buffer_ = n == 64 ? 0 : buffer_ << n;
-    have_ -= n;
-  }
-
-  // Brings at least 57 bits where there are as many.
-  void Refill() {
-    if (end_ - p_ >= 8) {
+  // For decoders that know how many bits one step takes at the most: after Fill, kAhead bits can be
+  // looked at and taken without further checks.
+  static constexpr int kAhead = 56;
+  void Fill() {
+    if (have_ >= kAhead) return;
+    if (end_ - p_ >= 8 && have_ >= 0) {
       uint64_t word;
       std::memcpy(&word, p_, 8);
-      word = __builtin_bswap64(word);
-      const int bytes = (64 - have_) >> 3;
-      if (bytes == 0) return;
-      // Bits beyond the whole bytes taken are read again next time; mask them off.
-      if (bytes < 8) word &= ~uint64_t{0} << (64 - 8 * bytes);
-      buffer_ |= have_ == 64 ? 0 : word >> have_;
+      // The bits that do not fit are read again next time: only whole bytes are counted.
+      buffer_ |= __builtin_bswap64(word) >> have_;
+      const int bytes = (63 - have_) >> 3;
       p_ += bytes;
       have_ += 8 * bytes;
       return;
     }
+    FillSlowly();
+  }
+  uint64_t Peek(int n) const { return buffer_ >> (64 - n); }  // n in 1..kAhead
+  void Take(int n) {
+    buffer_ <<= n;
+    have_ -= n;
+  }
+
+ private:
+  void FillSlowly() {
+    if (have_ < 0) return;
+    // Near the end: bits beyond the whole bytes counted must not stay, or they would be ORed twice.
+    if (have_ < 64) buffer_ = have_ == 0 ? 0 : buffer_ & ~(~uint64_t{0} >> have_);
     while (have_ <= 56 && p_ < end_) {
       buffer_ |= static_cast<uint64_t>(static_cast<unsigned char>(*p_++)) << (56 - have_);
       have_ += 8;
     }
   }
 
-  uint64_t BitsSlow(int n) {
-    // Wanted more than the buffer can hold at once (58..64 bits), or the end is near.
-    uint64_t v = 0;
-    while (n > 0) {
-      if (have_ == 0) Refill();
-      if (have_ == 0) {
-        failed_ = true;
-        return 0;
-      }
-      const int part = n < have_ ? n : have_;
-      v = (part == 64 ? 0 : v << part) | (buffer_ >> (64 - part));
-      Skip(part);
-      n -= part;
-    }
-    return v;
-  }
-
   const char* p_;
   const char* const end_;
-  uint64_t buffer_ = 0;  // The next `have_` bits at the top; zeros below.
-  int have_ = 0;
-  bool failed_ = false;
+  uint64_t buffer_ = 0;  // The next `have_` bits at the top; below, a copy of what p_ points to or 0.
+  int have_ = 0;         // Negative: more was taken than there was.
 };
 
 }  // namespace chunk

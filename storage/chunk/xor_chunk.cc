@@ -49,22 +49,24 @@ int64_t Signed(uint64_t bits, int n) {
   return static_cast<int64_t>(bits);
 }
 
+// At most 68 bits; Fill was called.
 int64_t ReadTimeDelta(BitReader* bits) {
-  const int prefix = static_cast<int>(bits->Peek(4));
+  const auto prefix = static_cast<unsigned>(bits->Peek(4));
   if (prefix < 0b1000) {
     bits->Take(1);
     return 0;
   }
-  if (prefix < 0b1100) {
-    bits->Take(2);
-    return Signed(bits->Bits(14), 14);
+  if (prefix == 0b1111) {
+    bits->Take(4);
+    return static_cast<int64_t>(bits->Bits(64));
   }
-  if (prefix < 0b1110) {
-    bits->Take(3);
-    return Signed(bits->Bits(17), 17);
-  }
-  bits->Take(4);
-  return prefix == 0b1110 ? Signed(bits->Bits(20), 20) : static_cast<int64_t>(bits->Bits(64));
+  const int ones = prefix < 0b1100 ? 1 : prefix < 0b1110 ? 2 : 3;
+  constexpr int kWidths[] = {0, 14, 17, 20};
+  const int width = kWidths[ones];
+  bits->Take(ones + 1);
+  const int64_t dod = Signed(bits->Peek(width), width);
+  bits->Take(width);
+  return dod;
 }
 
 // The XOR window of values, in the reader's hands.
@@ -72,14 +74,16 @@ struct ValueWindow {
   int leading = 0, significant = 0;
 
   uint64_t Next(BitReader* bits, uint64_t value) {
-    const int prefix = static_cast<int>(bits->Peek(2));
+    bits->Fill();
+    const auto prefix = static_cast<unsigned>(bits->Peek(2));
     if (prefix < 0b10) {
       bits->Take(1);
       return value;
     }
     bits->Take(2);
     if (prefix == 0b11) {
-      const uint64_t head = bits->Bits(11);
+      const uint64_t head = bits->Peek(11);
+      bits->Take(11);
       leading = static_cast<int>(head >> 6);
       significant = static_cast<int>(head & 63);
       if (significant == 0) significant = 64;
@@ -92,54 +96,55 @@ struct ValueWindow {
 };
 
 // Uvarint of at most 10 bytes, as Go's binary package reads it.
-bool ReadUvarint(BitReader* bits, uint64_t* v) {
-  *v = 0;
+uint64_t ReadUvarint(BitReader* bits) {
+  uint64_t v = 0;
   for (int i = 0; i < 10; ++i) {
     const uint64_t byte = bits->Bits(8);
-    if (bits->failed()) return false;
-    *v |= (byte & 0x7f) << (7 * i);
-    if (byte < 0x80) return true;
+    v |= (byte & 0x7f) << (7 * i);
+    if (byte < 0x80) break;
   }
-  return false;
+  return v;
 }
 
 absl::Status DecodeXor(const ChunkView& view, model::TimeRange range, SampleColumns* out) {
   if (view.bytes.size() < kHeaderBytes) return base::DataLoss("chunk: {} bytes", view.bytes.size());
   BitReader bits(view.bytes.substr(kHeaderBytes));
-  const auto keep = [&](int64_t t, uint64_t value) {
-    out->times.push_back(t);
-    out->values.push_back(std::bit_cast<double>(value));
-  };
-  const auto short_at = [&](int i) {
-    return base::DataLoss("chunk: bytes end in sample {} of {}", i, view.num_samples);
-  };
-  if (view.num_samples == 0) return absl::OkStatus();
+  // Every sample takes two bits at the least, so a false count cannot ask for much memory.
+  const int n = static_cast<int>(std::min<size_t>(std::max(view.num_samples, 0), view.bytes.size() * 4));
+  const size_t base = out->size();
+  out->times.resize(base + n);
+  out->values.resize(base + n);
+  int64_t* const times = out->times.data() + base;
+  double* const values = out->values.data() + base;
+  size_t kept = 0;
 
-  uint64_t raw;
-  if (!ReadUvarint(&bits, &raw)) return short_at(0);
-  int64_t t = base::UnZigZag(raw);
-  uint64_t value = bits.Bits(64);
-  if (bits.failed()) return short_at(0);
-  if (t > range.max) return absl::OkStatus();
-  if (t >= range.min) keep(t, value);
-  if (view.num_samples == 1) return absl::OkStatus();
-
+  int64_t t = 0, delta = 0;
+  uint64_t value = 0;
   ValueWindow window;
-  if (!ReadUvarint(&bits, &raw)) return short_at(1);
-  int64_t delta = static_cast<int64_t>(raw);
-  t = Plus(t, delta);
-  value = window.Next(&bits, value);
-  if (bits.failed()) return short_at(1);
-  if (t > range.max) return absl::OkStatus();
-  if (t >= range.min) keep(t, value);
-
-  for (int i = 2; i < view.num_samples; ++i) {
-    delta = Plus(delta, ReadTimeDelta(&bits));
-    t = Plus(t, delta);
-    value = window.Next(&bits, value);
-    if (bits.failed()) return short_at(i);
-    if (t > range.max) break;
-    if (t >= range.min) keep(t, value);
+  int i = 0;
+  for (; i < n; ++i) {
+    if (i >= 2) {
+      bits.Fill();
+      delta = Plus(delta, ReadTimeDelta(&bits));
+      t = Plus(t, delta);
+      value = window.Next(&bits, value);
+    } else if (i == 0) {
+      t = base::UnZigZag(ReadUvarint(&bits));
+      value = bits.Bits(64);
+    } else {
+      delta = static_cast<int64_t>(ReadUvarint(&bits));
+      t = Plus(t, delta);
+      value = window.Next(&bits, value);
+    }
+    if (bits.failed() || t > range.max) break;
+    times[kept] = t;
+    values[kept] = std::bit_cast<double>(value);
+    kept += t >= range.min;
+  }
+  out->times.resize(base + kept);
+  out->values.resize(base + kept);
+  if (bits.failed() || n < view.num_samples) {
+    return base::DataLoss("chunk: bytes end in sample {} of {}", i, view.num_samples);
   }
   return absl::OkStatus();
 }

@@ -1,0 +1,193 @@
+// Pushes remote write requests as fast as the server takes them, and says how many and how long.
+//
+//   remote_write_load HOST:PORT PATH SERIES TIMESTAMPS [START_MS STEP_MS [CONNECTIONS [PER_REQUEST]]]
+//
+// SERIES series with labels like a node exporter's (10 labels, about 170 bytes), a sample of each at
+// every one of TIMESTAMPS times; requests of PER_REQUEST samples (2000), in time order, each series
+// always on the same connection. Bodies are made before the clock starts, one timestamp ahead.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <snappy.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench/bench.h"
+#include "storage/base/coding.h"
+
+namespace {
+
+struct Load {
+  std::string host, path;
+  int port = 0;
+  int series = 0, timestamps = 0, connections = 2, per_request = 2000;
+  int64_t start_ms = 0, step_ms = 15'000;
+};
+
+void AppendField(std::string* out, int number, std::string_view bytes) {
+  base::AppendVarint(out, number << 3 | 2);
+  base::AppendString(out, bytes);
+}
+
+void AppendPair(std::string* out, std::string_view name, std::string_view value) {
+  std::string pair;
+  AppendField(&pair, 1, name);
+  AppendField(&pair, 2, value);
+  AppendField(out, 1, pair);
+}
+
+// The labels of series `i`, as they stand in a TimeSeries.
+std::string LabelFields(int i) {
+  static constexpr const char* kModes[] = {"idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"};
+  std::string out;
+  const int metric = i % 100, host = i / 800, mode = i / 100 % 8;
+  AppendPair(&out, "__name__", fmt::format("bench_node_metric_{:02}_seconds_total", metric));
+  AppendPair(&out, "cluster", "production-eu-west-1");
+  AppendPair(&out, "container", "node-exporter");
+  AppendPair(&out, "cpu", std::to_string(i % 16));
+  AppendPair(&out, "environment", "production");
+  AppendPair(&out, "instance", fmt::format("10.0.{}.{}:9100", host / 250, host % 250));
+  AppendPair(&out, "job", fmt::format("job-{}", host % 10));
+  AppendPair(&out, "mode", kModes[mode]);
+  AppendPair(&out, "namespace", "monitoring");
+  AppendPair(&out, "series", std::to_string(i));
+  return out;
+}
+
+// Counters that grow by steps of their own.
+double ValueAt(int series, int step) { return static_cast<double>(step) * (1 + series % 17) + series % 1000; }
+
+class Connection {
+ public:
+  Connection(const Load& load, int first, int last) : load_(load), first_(first), last_(last) {
+    for (int i = first; i < last; ++i) labels_.push_back(LabelFields(i));
+  }
+
+  bool Open() {
+    fd_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(load_.port));
+    ::inet_pton(AF_INET, load_.host.c_str(), &address.sin_addr);
+    const int one = 1;
+    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
+
+  void Run() {
+    for (int step = 0; step < load_.timestamps; ++step) {
+      for (int i = first_; i < last_; i += load_.per_request) {
+        const std::string request = Request(i, std::min(last_, i + load_.per_request), step);
+        const auto begin = std::chrono::steady_clock::now();
+        if (!Exchange(request)) return;
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+        latencies_s.push_back(took.count());
+      }
+    }
+  }
+
+  std::vector<double> latencies_s;
+  std::string failure;
+
+ private:
+  std::string Request(int from, int to, int step) {
+    std::string body, series, sample;
+    for (int i = from; i < to; ++i) {
+      sample.assign(1, '\x09');
+      base::AppendLittleEndian(&sample, std::bit_cast<uint64_t>(ValueAt(i, step)));
+      sample += '\x10';
+      base::AppendVarint(&sample, static_cast<uint64_t>(load_.start_ms + step * load_.step_ms));
+      series = labels_[i - first_];
+      AppendField(&series, 2, sample);
+      AppendField(&body, 1, series);
+    }
+    std::string compressed;
+    snappy::Compress(body.data(), body.size(), &compressed);
+    return fmt::format("POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-protobuf\r\n"
+                       "Content-Encoding: snappy\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\n"
+                       "Content-Length: {}\r\n\r\n", load_.path, load_.host, compressed.size()) + compressed;
+  }
+
+  // Sends and reads one answer; false, with `failure`, unless it is 200 or 204.
+  bool Exchange(std::string_view request) {
+    while (!request.empty()) {
+      const ssize_t n = ::send(fd_, request.data(), request.size(), MSG_NOSIGNAL);
+      if (n <= 0) return Fail("send failed");
+      request.remove_prefix(static_cast<size_t>(n));
+    }
+    std::string answer;
+    char buf[4096];
+    size_t head_end;
+    while ((head_end = answer.find("\r\n\r\n")) == std::string::npos) {
+      const ssize_t n = ::recv(fd_, buf, sizeof buf, 0);
+      if (n <= 0) return Fail("connection closed");
+      answer.append(buf, static_cast<size_t>(n));
+    }
+    const int status = std::atoi(answer.c_str() + 9);
+    if (status == 204 || status == 200) return true;
+    return Fail(answer);
+  }
+  bool Fail(std::string why) {
+    failure = std::move(why);
+    return false;
+  }
+
+  const Load& load_;
+  const int first_, last_;
+  std::vector<std::string> labels_;
+  int fd_ = -1;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 5) {
+    std::fprintf(stderr, "remote_write_load HOST:PORT PATH SERIES TIMESTAMPS [START_MS STEP_MS [CONNECTIONS [PER_REQUEST]]]\n");
+    return argc == 1 ? 0 : 2;  // bench/run runs every bench without arguments.
+  }
+  Load load;
+  const std::string address = argv[1];
+  load.host = address.substr(0, address.find(':'));
+  load.port = std::atoi(address.c_str() + address.find(':') + 1);
+  load.path = argv[2];
+  load.series = std::atoi(argv[3]);
+  load.timestamps = std::atoi(argv[4]);
+  if (argc > 5) load.start_ms = std::atoll(argv[5]);
+  if (argc > 6) load.step_ms = std::atoll(argv[6]);
+  if (argc > 7) load.connections = std::atoi(argv[7]);
+  if (argc > 8) load.per_request = std::atoi(argv[8]);
+
+  std::vector<std::unique_ptr<Connection>> connections;
+  for (int c = 0; c < load.connections; ++c) {
+    connections.push_back(std::make_unique<Connection>(load, int64_t{load.series} * c / load.connections,
+                                                       int64_t{load.series} * (c + 1) / load.connections));
+    if (!connections.back()->Open()) {
+      std::perror("connect");
+      return 1;
+    }
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<std::thread> threads;
+  for (auto& c : connections) threads.emplace_back([&c] { c->Run(); });
+  for (auto& t : threads) t.join();
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - begin;
+  std::vector<double> latencies;
+  for (auto& c : connections) {
+    if (!c->failure.empty()) {
+      std::fprintf(stderr, "%s\n", c->failure.c_str());
+      return 1;
+    }
+    latencies.insert(latencies.end(), c->latencies_s.begin(), c->latencies_s.end());
+  }
+  std::sort(latencies.begin(), latencies.end());
+  fmt::print("{{\"samples\":{},\"wall_s\":{:.3f},\"requests\":{},\"p50_ms\":{:.3f},\"p99_ms\":{:.3f}}}\n",
+             int64_t{load.series} * load.timestamps, wall.count(), latencies.size(),
+             latencies[latencies.size() / 2] * 1e3, latencies[latencies.size() * 99 / 100] * 1e3);
+}

@@ -249,9 +249,9 @@ class Builder {
   YamlNode root_;
 };
 
-// Whether a YAML reader would take these bare characters for something else than this string.
-bool NeedsQuotes(std::string_view s) {
-  if (IsNullText(s) || s.front() == ' ' || s.back() == ' ') return true;
+// Whether a YAML reader would take this bare word for a number, a bool or nothing.
+bool MeansSomethingElse(std::string_view s) {
+  if (IsNullText(s)) return true;
   static constexpr std::string_view kWords[] = {
       "y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "true", "True", "TRUE", "false",
       "False", "FALSE", "on", "On", "ON", "off", "Off", "OFF", "<<", "=", ".inf", ".Inf", ".INF",
@@ -263,7 +263,12 @@ bool NeedsQuotes(std::string_view s) {
                                std::string_view::npos &&
                            (std::isdigit(static_cast<unsigned char>(s.front())) ||
                             std::string_view("+-.").find(s.front()) != std::string_view::npos);
-  if (number_like && s.find_first_of("0123456789") != std::string_view::npos) return true;
+  return number_like && s.find_first_of("0123456789") != std::string_view::npos;
+}
+
+// Whether the characters cannot stand without quotes.
+bool CannotStandBare(std::string_view s) {
+  if (s.empty() || s.front() == ' ' || s.back() == ' ') return true;
   static constexpr std::string_view kStarts = "-?:,[]{}#&*!|>'\"%@`";
   if (kStarts.find(s.front()) != std::string_view::npos &&
       !(std::string_view("-?:").find(s.front()) != std::string_view::npos && s.size() > 1 &&
@@ -282,7 +287,7 @@ bool NeedsQuotes(std::string_view s) {
 
 // Control characters and bytes that are no UTF-8 need double quotes; single ones do otherwise.
 void PrintString(std::string_view s, std::string* out) {
-  if (!NeedsQuotes(s)) {
+  if (!MeansSomethingElse(s) && !CannotStandBare(s)) {
     *out += s;
     return;
   }
@@ -341,7 +346,7 @@ void Print(const YamlNode& node, int indent, std::string* out) {
       *out += "null\n";
       return;
     case YamlNode::Kind::kScalar:
-      if (node.plain) *out += node.text;
+      if (node.plain && !CannotStandBare(node.text)) *out += node.text;
       else PrintString(node.text, out);
       *out += '\n';
       return;

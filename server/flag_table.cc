@@ -1,0 +1,125 @@
+// Names and defaults are Prometheus 3.14's; --storage.tsdb.retention.time is 30d here.
+#include <array>
+
+#include "server/flags.h"
+
+namespace server {
+namespace {
+
+constexpr FlagType kS = FlagType::kString, kB = FlagType::kBool, kI = FlagType::kInt,
+                   kF = FlagType::kFloat, kD = FlagType::kDuration, kZ = FlagType::kBytes;
+
+constexpr auto kTable = std::to_array<FlagSpec>({
+    {"config.file", "prometheus.yml", kS, "Configuration file."},
+    {"config.auto-reload", "false", kB,
+     "Reload the configuration when its file, or one it names, has changed."},
+    {"config.auto-reload-interval", "30s", kD, "How often to look for such a change; at least 1s."},
+    {"web.listen-address", "0.0.0.0:9090", kS,
+     "Address for the API, the page and the server's own metrics. May be repeated.", "", true},
+    {"auto-gomaxprocs", "true", kB, "Of Go's runtime.", "", false, false, false},
+    {"auto-gomemlimit", "true", kB, "Of Go's runtime.", "", false, false, false},
+    {"auto-gomemlimit.ratio", "0.9", kF, "Of Go's runtime.", "", false, false, false},
+    {"auto-gomemlimit.refresh-interval", "0s", kD, "Of Go's runtime.", "", false, false, false},
+    {"web.config.file", "", kS, "TLS and authentication of the listener.", "", false, false, false},
+    {"web.read-timeout", "5m", kD, "Longest time to read a request, and to keep an idle connection."},
+    {"web.max-connections", "512", kI, "Most connections at a time, over all addresses."},
+    {"web.max-notifications-subscribers", "16", kI, "Most listeners to live notifications.", "", false,
+     false, false},
+    {"web.external-url", "", kS,
+     "URL under which the server is reached from outside, for links to itself. Its path becomes the "
+     "prefix of all routes."},
+    {"web.route-prefix", "", kS, "Prefix of all routes. Default: the path of --web.external-url."},
+    {"web.user-assets", "", kS, "Directory of files to serve at /user.", "", false, false, false},
+    {"web.enable-lifecycle", "false", kB, "Allow reload and shutdown over HTTP."},
+    {"web.enable-admin-api", "false", kB, "Allow administrative calls over HTTP."},
+    {"web.enable-remote-write-receiver", "false", kB, "Accept remote write at /api/v1/write."},
+    {"web.remote-write-receiver.accepted-protobuf-messages", "", kS,
+     "Which remote write messages to accept. Default: all that are known.", "", true, false, false},
+    {"web.enable-otlp-receiver", "false", kB, "Accept OTLP at /api/v1/otlp.", "", false, false, false},
+    {"web.console.templates", "consoles", kS, "Directory of console templates.", "", false, false,
+     false},
+    {"web.console.libraries", "console_libraries", kS, "Directory of console libraries.", "", false,
+     false, false},
+    {"web.page-title", "Prometheus Time Series Collection and Processing Server", kS,
+     "Title of the page."},
+    {"web.cors.origin", ".*", kS, "Regular expression of origins that browsers may call from."},
+    {"web.search.max-limit", "10000", kI, "Most results of a search.", "", false, false, false},
+
+    {"storage.tsdb.path", "data/", kS, "Directory of the data."},
+    {"storage.tsdb.retention.time", "30d", kD,
+     "How long samples are kept. Without this flag and with a size, age alone removes nothing. "
+     "storage.tsdb.retention in the configuration file stands in for both."},
+    {"storage.tsdb.retention.size", "0", kZ, "How many bytes blocks may take: 512MB, 1.5GB. 0: any."},
+    {"storage.tsdb.no-lockfile", "false", kB, "Create no lock file in the data directory."},
+    {"storage.tsdb.head-chunks-write-queue-size", "0", kI, "Of Prometheus' head.", "", false, false,
+     false},
+    {"storage.tsdb.delay-compact-file.path", "", kS, "File of uploaded blocks.", "", false, false,
+     false},
+    {"storage.wal-sync", "interval", kS,
+     "When a write is acknowledged. always: once it is on the disk. interval: at once, and the disk "
+     "has it within a second; kill -9 loses nothing. os: when the kernel likes.",
+     "always|interval|os"},
+    {"storage.tsdb.min-block-duration", "2h", kD, "", "", false, true, false},
+    {"storage.tsdb.max-block-duration", "0s", kD, "", "", false, true, false},
+    {"storage.tsdb.max-block-chunk-segment-size", "0", kZ, "", "", false, true, false},
+    {"storage.tsdb.wal-segment-size", "128MB", kZ, "Size of a segment of the log: 10MB to 256MB.", "",
+     false, true},
+    {"storage.tsdb.allow-overlapping-compaction", "true", kB, "", "", false, true, false},
+    {"storage.tsdb.wal-compression", "true", kB, "Compress the log.", "", false, true},
+    {"storage.tsdb.wal-compression-type", "snappy", kS, "", "snappy|zstd", false, true, false},
+    {"storage.tsdb.samples-per-chunk", "120", kI, "", "", false, true, false},
+    {"storage.tsdb.delayed-compaction.max-percent", "10", kI, "", "", false, true, false},
+    {"storage.tsdb.block-reload-interval", "1m", kD, "", "", false, true, false},
+
+    {"storage.agent.path", "data-agent/", kS, "", "", false, true, false, true},
+    {"storage.agent.wal-compression", "true", kB, "", "", false, true, false, true},
+    {"storage.agent.retention.min-time", "5m", kD, "", "", false, true, false, true},
+    {"storage.agent.retention.max-time", "4h", kD, "", "", false, true, false, true},
+    {"storage.agent.checkpoint-from-in-memory-series", "false", kB, "", "", false, true, false, true},
+    {"storage.agent.checkpoint-batch-size", "1000", kI, "", "", false, true, false, true},
+    {"storage.agent.no-lockfile", "false", kB, "", "", false, true, false, true},
+    {"storage.agent.wal-segment-size", "128MB", kZ, "", "", false, true, false, true},
+    {"storage.agent.wal-compression-type", "snappy", kS, "", "snappy|zstd", false, true, false, true},
+    {"storage.agent.wal-truncate-frequency", "2h", kD, "", "", false, true, false, true},
+
+    {"storage.remote.flush-deadline", "1m", kD, "How long remote writes may take at the end.", "", false,
+     false, false},
+    {"storage.remote.read-sample-limit", "50000000", kI, "Most samples of a remote read.", "", false,
+     false, false},
+    {"storage.remote.read-concurrent-limit", "10", kI, "Most remote reads at a time.", "", false, false,
+     false},
+    {"storage.remote.read-max-bytes-in-frame", "1048576", kI, "Most bytes of a streamed frame.", "",
+     false, false, false},
+    {"rules.alert.for-outage-tolerance", "1h", kD, "Longest outage over which alerts live on.", "",
+     false, false, false},
+    {"rules.alert.for-grace-period", "10m", kD, "Shortest time from a restored alert to firing.", "",
+     false, false, false},
+    {"rules.alert.resend-delay", "1m", kD, "Shortest time between two sendings of an alert.", "", false,
+     false, false},
+    {"rules.max-concurrent-evals", "4", kI, "Most rules evaluated at a time.", "", false, false, false},
+    {"alertmanager.notification-queue-capacity", "10000", kI, "Most alerts that wait to be sent.", "",
+     false, false, false},
+    {"alertmanager.notification-batch-size", "256", kI, "Most alerts sent at once.", "", false, false,
+     false},
+    {"alertmanager.drain-notification-queue-on-shutdown", "true", kB,
+     "Send what waits before stopping.", "", false, false, false},
+    {"query.lookback-delta", "5m", kD, "How old a sample may be and still count as current."},
+    {"query.timeout", "2m", kD, "Longest time a query may take."},
+    {"query.max-concurrency", "20", kI, "Most queries at a time."},
+    {"query.max-samples", "50000000", kI, "Most samples one query may hold."},
+    {"scrape.adjust-timestamps", "true", kB, "", "", false, true, false},
+    {"scrape.timestamp-tolerance", "2ms", kD, "", "", false, true, false},
+    {"scrape.discovery-reload-interval", "5s", kD, "How long news of discovery is gathered.", "", false,
+     true},
+    {"enable-feature", "", kS, "Names of features, with commas between them. May be repeated.", "",
+     true},
+    {"agent", "false", kB, "Agent mode, which this server does not have."},
+    {"log.level", "info", kS, "Least level that is logged.", "debug|info|warn|error"},
+    {"log.format", "logfmt", kS, "Shape of log lines.", "logfmt|json"},
+});
+
+}  // namespace
+
+std::span<const FlagSpec> FlagTable() { return kTable; }
+
+}  // namespace server

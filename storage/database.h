@@ -1,4 +1,12 @@
 // The whole store: head, blocks and log under one directory lock; both doors.
+//
+//   <dir>/lock             held by flock while open; Prometheus takes the same one
+//   <dir>/tidemark/FORMAT  version of everything below
+//   <dir>/tidemark/wal     the log (wal/README.md)
+//   <dir>/tidemark/blocks  the blocks (README.md)
+//
+// All of ours lies in one folder, so that a directory of Prometheus can be used: its files are left
+// alone, and it can be started on them again.
 #pragma once
 
 #include <atomic>
@@ -21,13 +29,19 @@ namespace storage {
 
 class Head;
 
+// What FlushHead has done so far. A crash after any of them loses nothing and doubles nothing.
+enum class FlushStep { kLogCut, kSeriesWritten, kCheckpointed, kPublished, kHeadDropped, kLogRemoved };
+
 struct DatabaseOptions {
   std::string dir;
   wal::WriterOptions wal;
-  bool lock_dir = true;                  // A file "lock" held by flock; false for --storage.tsdb.no-lockfile.
+  bool lock_dir = true;              // A file "lock" held by flock; false for --storage.tsdb.no-lockfile.
   int64_t block_cache_bytes = 32 << 20;
-  int64_t max_exemplars = 100'000;       // 0: exemplars are refused.
+  int64_t max_exemplars = 100'000;   // 0: exemplars are refused.
+  uint64_t max_series = 0;           // In the head; new ones beyond are kLimited. 0: no limit.
+  int64_t idle_ms = 60 * 60 * 1000;  // A series this long without news leaves the head.
   base::Clock* clock = base::SystemClock::Get();
+  std::function<void(FlushStep)> after_flush_step;  // For tests; called without locks that matter.
 };
 
 // Everything counted since Open; see server/self_metrics for what they are called.
@@ -39,7 +53,10 @@ struct DatabaseStats {
   uint64_t wal_corruptions = 0, replayed_records = 0;
   double replay_seconds = 0;
   wal::WriterStats wal;
+  uint64_t replayed_unknown_series = 0;           // Samples whose series was lost to damage.
   uint64_t wal_bytes = 0, block_bytes = 0;        // On disk now.
+  BlockStoreStats blocks;
+  int clean_start = -1;  // -1: no lock file; 0: one was left behind by a crash; 1: there was none.
   uint64_t flushes = 0, flush_failures = 0;
   double flush_seconds = 0;
 };
@@ -71,6 +88,8 @@ class Database final : public Appendable, public Queryable {
 
   BlockStore* blocks();
   DatabaseStats stats() const;
+  HeadInfo head_info() const;
+  uint64_t wal_bytes() const;  // On disk now.
   Cardinality TopCardinality(size_t limit) const;
   // The newest and oldest sample anywhere; None when empty.
   model::TimeRange range() const;

@@ -1,0 +1,111 @@
+#include "compaction/compactor.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "compaction/series_merge.h"
+#include "storage/base/status.h"
+
+namespace compaction {
+namespace {
+
+// The cursors that still have series, as a heap: least labels in front, then the earlier block.
+class Inputs {
+ public:
+  struct Input {
+    std::unique_ptr<storage::BlockCursor> cursor;
+    uint32_t order;
+  };
+
+  absl::Status Open(const Plan& plan, storage::BlockStore* blocks) {
+    for (const std::string& ulid : plan.blocks) {
+      Input input;
+      ASSIGN_OR_RETURN(input.cursor, blocks->NewCursor(ulid));
+      input.order = next_order_++;
+      RETURN_IF_ERROR(Advance(std::move(input)));
+    }
+    return absl::OkStatus();
+  }
+
+  bool empty() const { return heap_.empty(); }
+  model::LabelsView labels() const { return heap_.front().cursor->labels(); }
+
+  Input Pop() {
+    std::pop_heap(heap_.begin(), heap_.end(), Behind);
+    Input input = std::move(heap_.back());
+    heap_.pop_back();
+    return input;
+  }
+
+  // To its next series, and back into the heap.
+  absl::Status Advance(Input input) {
+    ASSIGN_OR_RETURN(const bool more, input.cursor->Next());
+    if (more) {
+      heap_.push_back(std::move(input));
+      std::push_heap(heap_.begin(), heap_.end(), Behind);
+    } else {
+      damaged_chunks_ += input.cursor->damaged_chunks();
+    }
+    return absl::OkStatus();
+  }
+
+  uint64_t damaged_chunks() const { return damaged_chunks_; }  // Of inputs at their end.
+
+ private:
+  static bool Behind(const Input& a, const Input& b) {
+    const model::LabelsView left = a.cursor->labels(), right = b.cursor->labels();
+    if (left == right) return a.order > b.order;
+    return right < left;
+  }
+
+  std::vector<Input> heap_;
+  uint32_t next_order_ = 0;
+  uint64_t damaged_chunks_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* blocks,
+                                         const std::function<bool()>& keep_going) {
+  uint64_t damaged = 0;
+  for (const storage::BlockMeta& meta : blocks->Metas()) {
+    const bool input = std::find(plan.blocks.begin(), plan.blocks.end(), meta.ulid) !=
+                       plan.blocks.end();
+    if (input) damaged += meta.damaged_chunks;
+  }
+  storage::BlockMeta like;
+  like.level = plan.level;
+  like.parents = plan.blocks;
+  ASSIGN_OR_RETURN(std::unique_ptr<storage::BlockWriter> writer, blocks->NewBlock(like));
+
+  Inputs inputs;
+  RETURN_IF_ERROR(inputs.Open(plan, blocks));
+  SeriesMerger merger;
+  std::vector<Inputs::Input> same;
+  std::vector<SourceChunk> chunks;
+  std::vector<chunk::ChunkView> merged;
+  while (!inputs.empty()) {
+    if (!keep_going()) return base::Cancelled("merging was stopped");
+    same.clear();
+    chunks.clear();
+    do {
+      same.push_back(inputs.Pop());
+      for (const chunk::ChunkView& chunk : same.back().cursor->chunks()) {
+        chunks.push_back({chunk, same.back().order});
+      }
+    } while (!inputs.empty() && inputs.labels() == same.front().cursor->labels());
+
+    const model::LabelsView labels = same.front().cursor->labels();
+    const absl::Status status = merger.Merge(&chunks, &merged);
+    if (!status.ok()) return base::Annotate(status, labels.ToString());
+    RETURN_IF_ERROR(writer->AddSeries(labels, merged));
+    for (Inputs::Input& input : same) RETURN_IF_ERROR(inputs.Advance(std::move(input)));
+  }
+  writer->SetDamagedChunks(damaged + inputs.damaged_chunks());
+  ASSIGN_OR_RETURN(storage::BlockMeta meta, writer->Publish());
+  if (meta.ulid.empty()) return base::DataLoss("no chunk of {} blocks is readable", plan.blocks.size());
+  return meta;
+}
+
+}  // namespace compaction

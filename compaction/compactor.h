@@ -1,0 +1,20 @@
+// Carries out one plan: streams several blocks into one.
+#pragma once
+
+#include <functional>
+
+#include <absl/status/statusor.h>
+
+#include "compaction/planner.h"
+#include "storage/block/block_store.h"
+
+namespace compaction {
+
+// Memory follows the widest series and the postings of the result, not the blocks. Safe to repeat
+// after any error: the inputs stay as they are until the result replaces them in one step.
+// `keep_going` is asked with every series and should be quick; when it says false the answer is
+// kCancelled and nothing is left behind. Once all is written it is asked no more.
+absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* blocks,
+                                         const std::function<bool()>& keep_going);
+
+}  // namespace compaction

@@ -1,0 +1,205 @@
+#include "compaction/scheduler.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <absl/time/time.h>
+
+#include "compaction/compactor.h"
+#include "storage/base/log.h"
+#include "storage/base/status.h"
+
+namespace compaction {
+namespace {
+
+constexpr std::string_view kComponent = "compaction";
+constexpr model::TimeMs kLongestFlushRetryMs = 5 * 60 * 1000;
+constexpr uint32_t kSeriesBetweenLooks = 4096;
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+Scheduler::Scheduler(storage::Database* database, SchedulerOptions options)
+    : database_(database),
+      options_(options),
+      flush_slot_(options.clock->NowMs() / options.flush_interval_ms),
+      retention_(options.retention) {}
+
+Scheduler::~Scheduler() { Stop(); }
+
+void Scheduler::Start() {
+  stop_ = false;
+  thread_ = std::thread([this] { Loop(); });
+}
+
+void Scheduler::Stop() {
+  {
+    absl::MutexLock lock(&mu_);
+    stop_ = true;
+    wake_.SignalAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Scheduler::RequestFlush() {
+  absl::MutexLock lock(&mu_);
+  flush_requested_ = true;
+  wake_.SignalAll();
+}
+
+void Scheduler::SetRetention(RetentionOptions retention) {
+  absl::MutexLock lock(&mu_);
+  retention_ = retention;
+}
+
+SchedulerStats Scheduler::stats() const {
+  absl::MutexLock lock(&mu_);
+  SchedulerStats stats = stats_;
+  stats.retention = retention_;
+  return stats;
+}
+
+void Scheduler::Loop() {
+  while (!stop_) {
+    try {
+      RunOnce();
+    } catch (const std::exception& e) {  // Memory, most likely; the next round may have it.
+      Failed("A round of compaction failed", base::Internal("{}", e.what()),
+             &SchedulerStats::merge_failures);
+    }
+    absl::MutexLock lock(&mu_);
+    if (!stop_ && !flush_requested_) {
+      wake_.WaitWithTimeout(&mu_, absl::Milliseconds(options_.check_interval_ms));
+    }
+  }
+}
+
+void Scheduler::RunOnce() {
+  FlushIfDue();
+  DropExpired();
+  while (!stop_ && MergeNext()) {
+  }
+}
+
+void Scheduler::Failed(std::string_view what, const absl::Status& status,
+                       uint64_t SchedulerStats::*counter) {
+  base::Log(base::LogLevel::kError, kComponent, what, {{"err", std::string(base::message(status))}});
+  absl::MutexLock lock(&mu_);
+  ++(stats_.*counter);
+  stats_.last_error = fmt::format("{}: {}", what, base::message(status));
+}
+
+bool Scheduler::FlushIsDue(model::TimeMs now) {
+  if (flush_requested_.exchange(false)) return true;
+  if (now < next_flush_attempt_) return false;
+  const storage::HeadInfo head = database_->head_info();
+  if (head.num_samples == 0) {
+    flush_slot_ = now / options_.flush_interval_ms;
+    return false;
+  }
+  return now / options_.flush_interval_ms != flush_slot_ ||
+         head.num_samples >= options_.flush_samples ||
+         (options_.flush_bytes > 0 && head.bytes >= options_.flush_bytes);
+}
+
+void Scheduler::FlushIfDue() {
+  const model::TimeMs now = options_.clock->NowMs();
+  if (!FlushIsDue(now)) return;
+  const absl::Status status = database_->FlushHead();
+  if (status.ok()) {
+    flush_slot_ = now / options_.flush_interval_ms;
+    failed_flushes_ = 0;
+    next_flush_attempt_ = 0;
+    absl::MutexLock lock(&mu_);
+    ++stats_.flushes;
+    return;
+  }
+  // A full disk stays full for a while; the log and the head keep what there is.
+  const int64_t wait_ms = options_.check_interval_ms << std::min(failed_flushes_++, 10);
+  next_flush_attempt_ = now + std::min(wait_ms, kLongestFlushRetryMs);
+  Failed("Flushing the head failed", status, &SchedulerStats::flush_failures);
+}
+
+void Scheduler::DropExpired() {
+  RetentionOptions retention;
+  {
+    absl::MutexLock lock(&mu_);
+    retention = retention_;
+  }
+  if (retention.retention_ms <= 0 && retention.retention_bytes <= 0) return;
+  storage::BlockStore* const blocks = database_->blocks();
+  const Expired expired =
+      FindExpired(retention, blocks->Metas(), database_->wal_bytes());
+  const auto drop = [&](const std::string& ulid, std::string_view reason,
+                        uint64_t SchedulerStats::*counter) {
+    const absl::Status status = blocks->Drop(ulid);
+    if (!status.ok()) {
+      Failed("Dropping an old block failed", status, &SchedulerStats::drop_failures);
+      return;
+    }
+    base::Log(base::LogLevel::kInfo, kComponent, "Dropped an old block",
+              {{"block", ulid}, {"retention", std::string(reason)}});
+    absl::MutexLock lock(&mu_);
+    ++(stats_.*counter);
+  };
+  for (const std::string& ulid : expired.by_time) drop(ulid, "time", &SchedulerStats::dropped_by_time);
+  for (const std::string& ulid : expired.by_size) drop(ulid, "size", &SchedulerStats::dropped_by_size);
+}
+
+bool Scheduler::KeepGoing() {
+  if (stop_.load(std::memory_order_relaxed)) return false;
+  if (++asked_ % kSeriesBetweenLooks != 0) return true;
+  const model::TimeMs now = options_.clock->NowMs();
+  if (now >= next_check_in_merge_) {  // A long merge does not hold up the head.
+    next_check_in_merge_ = now + options_.check_interval_ms;
+    FlushIfDue();
+  }
+  return true;
+}
+
+bool Scheduler::MergeNext() {
+  const model::TimeMs now = options_.clock->NowMs();
+  std::vector<storage::BlockMeta> metas = database_->blocks()->Metas();
+  std::erase_if(set_aside_, [&](const auto& block) { return block.second <= now; });
+  std::erase_if(metas, [&](const storage::BlockMeta& m) { return set_aside_.contains(m.ulid); });
+  const std::optional<Plan> plan = MakePlan(options_.plan, metas, now);
+  if (!plan) return false;
+
+  next_check_in_merge_ = now + options_.check_interval_ms;
+  const auto start = std::chrono::steady_clock::now();
+  const absl::StatusOr<storage::BlockMeta> merged =
+      Merge(*plan, database_->blocks(), [this] { return KeepGoing(); });
+  if (absl::IsCancelled(merged.status())) return false;
+  if (!merged.ok()) {
+    for (const std::string& ulid : plan->blocks) set_aside_[ulid] = now + options_.retry_merge_ms;
+    Failed("Merging blocks failed", merged.status(), &SchedulerStats::merge_failures);
+    return false;
+  }
+  const double seconds = SecondsSince(start);
+  base::Log(base::LogLevel::kInfo, kComponent, "Merged blocks",
+            {{"blocks", std::to_string(plan->blocks.size())},
+             {"into", merged->ulid},
+             {"level", std::to_string(merged->level)},
+             {"reason", plan->reason},
+             {"mint", std::to_string(merged->range.min)},
+             {"maxt", std::to_string(merged->range.max)},
+             {"series", std::to_string(merged->num_series)},
+             {"bytes", std::to_string(merged->bytes)},
+             {"duration", fmt::format("{:.3f}s", seconds)}});
+  if (merged->damaged_chunks > 0) {
+    base::Log(base::LogLevel::kError, kComponent, "Damaged chunks were left out of a merge",
+              {{"block", merged->ulid}, {"chunks", std::to_string(merged->damaged_chunks)}});
+  }
+  absl::MutexLock lock(&mu_);
+  ++stats_.merges;
+  stats_.merge_seconds += seconds;
+  stats_.merged_samples += merged->num_samples;
+  stats_.merged_chunks += merged->num_chunks;
+  stats_.merged_bytes += merged->bytes;
+  return true;
+}
+
+}  // namespace compaction

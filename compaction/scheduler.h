@@ -1,0 +1,89 @@
+// The one thread that flushes the head, merges blocks and drops old ones.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <thread>
+
+#include <absl/synchronization/mutex.h>
+
+#include "compaction/planner.h"
+#include "compaction/retention.h"
+#include "storage/base/clock.h"
+#include "storage/database.h"
+
+namespace compaction {
+
+struct SchedulerOptions {
+  int64_t check_interval_ms = 15'000;
+  // The head is flushed at multiples of this since the epoch, and earlier when it holds this many
+  // samples or (0: whatever it takes) bytes.
+  int64_t flush_interval_ms = 12 * 60 * 1000;
+  uint64_t flush_samples = 16'000'000;
+  uint64_t flush_bytes = 0;
+  // A merge that failed is not tried again with the same blocks for so long.
+  int64_t retry_merge_ms = 60 * 60 * 1000;
+  PlanOptions plan;
+  RetentionOptions retention;
+  base::Clock* clock = base::SystemClock::Get();  // Outlives the scheduler.
+};
+
+struct SchedulerStats {  // Totals.
+  uint64_t flushes = 0, flush_failures = 0;
+  uint64_t merges = 0, merge_failures = 0;
+  double merge_seconds = 0;
+  uint64_t merged_samples = 0, merged_chunks = 0, merged_bytes = 0;  // Of the results.
+  uint64_t dropped_by_time = 0, dropped_by_size = 0, drop_failures = 0;
+  RetentionOptions retention;  // As it is now.
+  std::string last_error;      // Of the last step that failed; stays when later ones go well.
+};
+
+// Thread-safe.
+class Scheduler {
+ public:
+  // `database` outlives it.
+  Scheduler(storage::Database* database, SchedulerOptions options);
+  ~Scheduler();  // Stops.
+
+  void Start();
+  // Ends the thread; a merge under way is given up at once and leaves nothing. Does not flush.
+  void Stop();
+  void RequestFlush();  // Soon, on the thread.
+  void SetRetention(RetentionOptions retention);
+
+  // What the thread does every check_interval_ms: flush if it is time, drop what is expired, merge
+  // until nothing is to merge. For tests, and not while the thread runs.
+  void RunOnce();
+  SchedulerStats stats() const;
+
+ private:
+  void Loop();
+  void FlushIfDue();
+  bool FlushIsDue(model::TimeMs now);
+  void DropExpired();
+  bool MergeNext();  // False when there was nothing to do, or it could not be done.
+  bool KeepGoing();  // Between the series of a merge.
+  void Failed(std::string_view what, const absl::Status& status, uint64_t SchedulerStats::*counter);
+
+  storage::Database* const database_;
+  const SchedulerOptions options_;
+  std::atomic<bool> stop_{false}, flush_requested_{false};
+
+  // Of the thread that runs the steps.
+  int64_t flush_slot_;  // now / flush_interval_ms when last flushed.
+  model::TimeMs next_flush_attempt_ = 0;
+  model::TimeMs next_check_in_merge_ = 0;
+  int failed_flushes_ = 0;  // In a row.
+  uint32_t asked_ = 0;
+  std::map<std::string, model::TimeMs> set_aside_;  // Blocks of failed merges, until then.
+
+  mutable absl::Mutex mu_;
+  absl::CondVar wake_;
+  RetentionOptions retention_ ABSL_GUARDED_BY(mu_);
+  SchedulerStats stats_ ABSL_GUARDED_BY(mu_);
+  std::thread thread_;
+};
+
+}  // namespace compaction

@@ -1,0 +1,122 @@
+#include "storage/data_dir.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "storage/base/log.h"
+#include "storage/base/status.h"
+#include "storage/block/ulid.h"
+#include "wal/file.h"
+
+namespace storage {
+namespace {
+
+constexpr int kVersion = 1;
+constexpr std::string_view kFormatText = "tidemark data format ";
+
+bool HoldsPrometheusData(const std::string& dir) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
+    const std::string name = entry.path().filename().string();
+    if (block::IsUlid(name) && std::filesystem::exists(entry.path() / "meta.json", error)) return true;
+    if (name == "chunks_head") return true;
+  }
+  return false;
+}
+
+absl::Status CheckFormat(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  std::string_view rest = text.view();
+  int version = 0;
+  if (rest.starts_with(kFormatText)) {
+    rest.remove_prefix(kFormatText.size());
+    std::from_chars(rest.data(), rest.data() + rest.size(), version);
+  }
+  if (version <= 0) {
+    return base::FailedPrecondition("{}: does not say \"{}<number>\"", path, kFormatText);
+  }
+  if (version > kVersion) {
+    return base::FailedPrecondition(
+        "{}: data format {} is newer than {}, the newest this version of tidemark knows", path,
+        version, kVersion);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteFormat(const std::string& dir, const std::string& path) {
+  wal::FileSystem* const files = wal::FileSystem::Posix();
+  const std::string aside = path + ".tmp";
+  std::error_code ignored;
+  std::filesystem::remove(aside, ignored);
+  ASSIGN_OR_RETURN(auto file, files->Create(aside));
+  RETURN_IF_ERROR(file->Append(fmt::format("{}{}\n", kFormatText, kVersion)));
+  RETURN_IF_ERROR(file->Sync());
+  RETURN_IF_ERROR(files->Rename(aside, path));
+  return files->SyncDir(dir);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DirLock>> DirLock::Take(const std::string& dir) {
+  const std::string path = dir + "/lock";
+  bool left_behind = ::access(path.c_str(), F_OK) == 0;
+  for (;;) {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return base::Unavailable("{}: {}", path, std::strerror(errno));
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      const int error = errno;
+      ::close(fd);
+      if (error == EWOULDBLOCK) {
+        return base::FailedPrecondition(
+            "{}: the data directory is in use by another process (its lock file is held)", dir);
+      }
+      return base::Unavailable("{}: {}", path, std::strerror(error));
+    }
+    // Its holder may have removed the file between our open and our lock.
+    struct stat held, there;
+    if (::fstat(fd, &held) == 0 && ::stat(path.c_str(), &there) == 0 &&
+        held.st_ino == there.st_ino && held.st_dev == there.st_dev) {
+      return std::unique_ptr<DirLock>(new DirLock(path, fd, left_behind));
+    }
+    ::close(fd);
+    left_behind = false;
+  }
+}
+
+DirLock::~DirLock() {
+  ::unlink(path_.c_str());  // While it is held: nobody else can have a lock on this file.
+  ::close(fd_);
+}
+
+absl::StatusOr<std::string> OpenDataDir(const std::string& dir) {
+  const std::string own = dir + "/tidemark", path = own + "/FORMAT";
+  wal::FileSystem* const files = wal::FileSystem::Posix();
+  RETURN_IF_ERROR(files->CreateDirs(own));
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) {
+    RETURN_IF_ERROR(CheckFormat(path));
+    return own;
+  }
+  if (HoldsPrometheusData(dir)) {
+    base::Log(base::LogLevel::kWarn, "storage",
+              "This directory holds data of Prometheus, which is neither read nor changed; "
+              "Tidemark's own goes beside it",
+              {{"dir", dir}, {"own", own}});
+  }
+  RETURN_IF_ERROR(WriteFormat(own, path));
+  RETURN_IF_ERROR(files->SyncDir(dir));
+  return own;
+}
+
+}  // namespace storage

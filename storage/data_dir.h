@@ -1,0 +1,33 @@
+// The directory of a Database: its lock, and the version of what lies in it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <absl/status/statusor.h>
+
+namespace storage {
+
+// An exclusive flock on <dir>/lock, for as long as it lives. The file is removed at the end, as
+// Prometheus does, so one that is there at the start was left by a crash.
+class DirLock {
+ public:
+  // kFailedPrecondition when another process has it.
+  static absl::StatusOr<std::unique_ptr<DirLock>> Take(const std::string& dir);
+  ~DirLock();
+  DirLock(const DirLock&) = delete;
+  bool left_behind() const { return left_behind_; }
+
+ private:
+  DirLock(std::string path, int fd, bool left_behind)
+      : path_(std::move(path)), fd_(fd), left_behind_(left_behind) {}
+  const std::string path_;
+  const int fd_;
+  const bool left_behind_;
+};
+
+// Our own folder inside `dir`, made when it is new. kFailedPrecondition for a newer version.
+// Says once in the log when `dir` also holds data of Prometheus, which is left alone.
+absl::StatusOr<std::string> OpenDataDir(const std::string& dir);
+
+}  // namespace storage

@@ -1,0 +1,299 @@
+#include "storage/database.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include <absl/synchronization/mutex.h>
+
+#include "storage/base/log.h"
+#include "storage/base/stats.h"
+#include "storage/base/status.h"
+#include "storage/data_dir.h"
+#include "storage/head/head.h"
+#include "storage/merge.h"
+#include "wal/checkpoint.h"
+#include "wal/segment.h"
+
+namespace storage {
+namespace {
+
+constexpr std::string_view kComponent = "storage";
+
+uint64_t TreeBytes(const std::string& dir) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  // Files come and go meanwhile; what cannot be looked at counts nothing.
+  for (std::filesystem::recursive_directory_iterator it(dir, error), end; it != end;
+       it.increment(error)) {
+    if (error) break;
+    std::error_code gone;
+    if (it->is_regular_file(gone)) {
+      const uintmax_t size = it->file_size(gone);
+      if (!gone) bytes += size;
+    }
+  }
+  return bytes;
+}
+
+absl::Status Closed() { return base::FailedPrecondition("the database is closed"); }
+
+}  // namespace
+
+class Database::Impl {
+ public:
+  explicit Impl(DatabaseOptions options)
+      : options_(std::move(options)),
+        head_({.max_exemplars = options_.max_exemplars, .max_series = options_.max_series}) {}
+
+  absl::Status Open(const std::function<void(const ReplayProgress&)>& progress);
+  absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range);
+  absl::Status FlushHead() {
+    absl::MutexLock lock(&flush_mu_);
+    return closed_ ? Closed() : CountedFlush();
+  }
+  absl::Status Close();
+  DatabaseStats stats() const;
+  uint64_t wal_bytes() const { return TreeBytes(wal_dir_); }
+  model::TimeRange range() const;
+
+  Head& head() { return head_; }
+  BlockStore* blocks() { return blocks_.get(); }
+  const std::string& dir() const { return options_.dir; }
+
+ private:
+  absl::Status Replay(const std::function<void(const ReplayProgress&)>& progress);
+  absl::Status CountedFlush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
+  absl::StatusOr<BlockMeta> Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
+  absl::Status WriteCheckpoint(uint32_t segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
+  void RemoveLogBefore(uint32_t segment);
+  model::TimeMs IdleBefore() const;
+  void Step(FlushStep step) const {
+    if (options_.after_flush_step) options_.after_flush_step(step);
+  }
+
+  // Constant after Open. Destroyed in the reverse order: the lock is let go last.
+  const DatabaseOptions options_;
+  std::unique_ptr<DirLock> lock_;
+  std::string wal_dir_;
+  std::unique_ptr<BlockStore> blocks_;
+  std::unique_ptr<wal::Writer> log_;
+  Head head_;
+  ReplayStats replayed_;
+  int clean_start_ = -1;
+
+  absl::Mutex flush_mu_;  // One flush at a time.
+  std::atomic<bool> closed_{true};
+  base::Counter flushes_, flush_failures_, flush_ns_;
+};
+
+absl::Status Database::Impl::Open(const std::function<void(const ReplayProgress&)>& progress) {
+  std::error_code error;
+  std::filesystem::create_directories(options_.dir, error);
+  if (error) return base::Unavailable("{}: {}", options_.dir, error.message());
+  if (options_.lock_dir) {
+    ASSIGN_OR_RETURN(lock_, DirLock::Take(options_.dir));
+    clean_start_ = lock_->left_behind() ? 0 : 1;
+    if (lock_->left_behind()) {
+      base::Log(base::LogLevel::kWarn, kComponent,
+                "A lock file of an earlier run was there and is replaced: it did not stop in order",
+                {{"dir", options_.dir}});
+    }
+  }
+  ASSIGN_OR_RETURN(const std::string own, OpenDataDir(options_.dir));
+  wal_dir_ = own + "/wal";
+  ASSIGN_OR_RETURN(blocks_, BlockStore::Open(own + "/blocks", options_.block_cache_bytes));
+  RETURN_IF_ERROR(Replay(progress));
+  ASSIGN_OR_RETURN(log_, wal::Writer::Open(wal_dir_, options_.wal, blocks_->watermark()));
+  head_.AttachLog(log_.get());
+  RemoveLogBefore(blocks_->watermark());  // A crash may have come just before.
+  closed_ = false;
+  return absl::OkStatus();
+}
+
+absl::Status Database::Impl::Replay(const std::function<void(const ReplayProgress&)>& progress) {
+  ASSIGN_OR_RETURN(replayed_, head_.Replay(wal_dir_, blocks_->watermark(), progress));
+  if (replayed_.damaged > 0) {
+    base::Log(base::LogLevel::kError, kComponent,
+              "Parts of the log are damaged and were left out; all else was read",
+              {{"damaged", std::to_string(replayed_.damaged)},
+               {"first", replayed_.first_damage},
+               {"samples_of_unknown_series", std::to_string(replayed_.unknown_series)}});
+  }
+  base::Log(base::LogLevel::kInfo, kComponent, "Read the log",
+            {{"from_segment", std::to_string(blocks_->watermark())},
+             {"records", std::to_string(replayed_.records)},
+             {"series", std::to_string(replayed_.series)},
+             {"samples", std::to_string(replayed_.samples)},
+             {"blocks", std::to_string(blocks_->Metas().size())},
+             {"duration", fmt::format("{:.3f}s", replayed_.seconds)}});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Querier>> Database::Impl::NewQuerier(model::TimeRange range) {
+  for (;;) {
+    if (closed_) return Closed();
+    // A block that appears between the two looks may hold half of a batch that this head's view
+    // does not show; one that appears before both is seen, one after both is not.
+    const uint64_t before = blocks_->generation();
+    std::unique_ptr<Querier> head = head_.NewQuerier(range);
+    std::vector<std::unique_ptr<Querier>> parts = blocks_->NewQueriers(range);
+    if (blocks_->generation() != before) continue;
+    parts.push_back(std::move(head));  // Last: it wins.
+    return MergeQueriers(std::move(parts));
+  }
+}
+
+// A series whose last sample is older than this may go: a sample that far behind the newest is out
+// of bounds anyway, so nothing that would be refused today is taken tomorrow. Clocks of targets
+// that run ahead do not count.
+model::TimeMs Database::Impl::IdleBefore() const {
+  const model::TimeMs newest = std::min(head_.max_time(), options_.clock->NowMs());
+  model::TimeMs before;
+  if (__builtin_sub_overflow(newest, options_.idle_ms, &before)) return newest;
+  return before;
+}
+
+absl::Status Database::Impl::CountedFlush() {
+  const auto start = std::chrono::steady_clock::now();
+  const absl::StatusOr<BlockMeta> meta = Flush();
+  const auto took = std::chrono::steady_clock::now() - start;
+  flush_ns_.Add(static_cast<uint64_t>(std::chrono::nanoseconds(took).count()));
+  (meta.ok() ? flushes_ : flush_failures_).Add();
+  RETURN_IF_ERROR(meta.status());
+  if (meta->ulid.empty()) return absl::OkStatus();  // There was nothing; only the log moved on.
+  base::Log(base::LogLevel::kInfo, kComponent, "Flushed the head",
+            {{"block", meta->ulid},
+             {"mint", std::to_string(meta->range.min)},
+             {"maxt", std::to_string(meta->range.max)},
+             {"series", std::to_string(meta->num_series)},
+             {"samples", std::to_string(meta->num_samples)},
+             {"bytes", std::to_string(meta->bytes)},
+             {"duration", fmt::format("{:.3f}s", std::chrono::duration<double>(took).count())}});
+  return absl::OkStatus();
+}
+
+// The order makes a crash at any point harmless: up to the publish the old watermark, checkpoint
+// and segments stand; from then on the new ones do. See storage/head/head.h.
+absl::StatusOr<BlockMeta> Database::Impl::Flush() {
+  ASSIGN_OR_RETURN(const uint32_t segment, head_.CutForFlush());
+  Step(FlushStep::kLogCut);
+  ASSIGN_OR_RETURN(std::unique_ptr<BlockWriter> writer, blocks_->NewBlock({}));
+  const std::unique_ptr<SeriesCursor> cursor = head_.FlushCursor();
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool more, cursor->Next());
+    if (!more) break;
+    RETURN_IF_ERROR(writer->AddSeries(cursor->labels(), cursor->chunks()));
+  }
+  Step(FlushStep::kSeriesWritten);
+  RETURN_IF_ERROR(WriteCheckpoint(segment));
+  Step(FlushStep::kCheckpointed);
+  ASSIGN_OR_RETURN(const BlockMeta meta, writer->Publish(segment));
+  Step(FlushStep::kPublished);
+  head_.DropFlushed(IdleBefore());
+  Step(FlushStep::kHeadDropped);
+  RemoveLogBefore(segment);
+  Step(FlushStep::kLogRemoved);
+  return meta;
+}
+
+absl::Status Database::Impl::WriteCheckpoint(uint32_t segment) {
+  ASSIGN_OR_RETURN(auto checkpoint, wal::CheckpointWriter::Create(wal_dir_, segment));
+  RETURN_IF_ERROR(head_.WriteCheckpoint(checkpoint.get()));
+  return checkpoint->Finish();
+}
+
+// What cannot be removed now is in nobody's way, and is removed next time.
+void Database::Impl::RemoveLogBefore(uint32_t segment) {
+  absl::Status status = log_->RemoveBefore(segment);
+  if (status.ok()) status = wal::RemoveCheckpointsExcept(wal_dir_, segment);
+  if (status.ok()) return;
+  base::Log(base::LogLevel::kWarn, kComponent, "Removing old log failed; will try again",
+            {{"err", std::string(base::message(status))}});
+}
+
+absl::Status Database::Impl::Close() {
+  absl::MutexLock lock(&flush_mu_);
+  if (closed_) return absl::OkStatus();
+  absl::Status status = CountedFlush();
+  closed_ = true;
+  if (!status.ok()) {
+    base::Log(base::LogLevel::kError, kComponent,
+              "The last flush failed; the log has it all and is read at the next start",
+              {{"err", std::string(base::message(status))}});
+  }
+  status.Update(log_->Close());
+  status.Update(blocks_->Close());
+  lock_.reset();
+  return status;
+}
+
+DatabaseStats Database::Impl::stats() const {
+  DatabaseStats stats;
+  stats.head = head_.info();
+  const HeadStats head = head_.stats();
+  stats.samples_appended = head.samples_appended;
+  stats.out_of_order = head.out_of_order;
+  stats.out_of_bounds = head.out_of_bounds;
+  stats.duplicates = head.duplicates;
+  stats.too_old = head.too_old;
+  stats.series_created = head.series_created;
+  stats.series_removed = head.series_removed;
+  stats.exemplars_appended = head.exemplars_appended;
+  stats.exemplars_stored = head.exemplars_stored;
+  stats.wal_corruptions = replayed_.damaged;
+  stats.replayed_records = replayed_.records;
+  stats.replayed_unknown_series = replayed_.unknown_series;
+  stats.replay_seconds = replayed_.seconds;
+  stats.wal = log_->stats();
+  stats.wal_bytes = wal_bytes();
+  stats.block_bytes = blocks_->bytes();
+  stats.blocks = blocks_->stats();
+  stats.flushes = flushes_.value();
+  stats.flush_failures = flush_failures_.value();
+  stats.flush_seconds = static_cast<double>(flush_ns_.value()) / 1e9;
+  stats.clean_start = clean_start_;
+  return stats;
+}
+
+model::TimeRange Database::Impl::range() const {
+  model::TimeRange range = head_.info().range;
+  for (const BlockMeta& meta : blocks_->Metas()) range.Extend(meta.range);
+  return range;
+}
+
+Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Database::~Database() { static_cast<void>(impl_->Close()); }
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(
+    DatabaseOptions options, std::function<void(const ReplayProgress&)> progress) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  RETURN_IF_ERROR(impl->Open(progress));
+  return std::unique_ptr<Database>(new Database(std::move(impl)));
+}
+
+std::unique_ptr<Appender> Database::NewAppender() { return impl_->head().NewAppender(); }
+
+absl::StatusOr<std::unique_ptr<Querier>> Database::NewQuerier(model::TimeRange range) {
+  return impl_->NewQuerier(range);
+}
+
+absl::StatusOr<std::vector<ExemplarSeries>> Database::Exemplars(
+    std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range) {
+  return impl_->head().Exemplars(matchers, range);
+}
+
+absl::Status Database::FlushHead() { return impl_->FlushHead(); }
+absl::Status Database::Close() { return impl_->Close(); }
+BlockStore* Database::blocks() { return impl_->blocks(); }
+DatabaseStats Database::stats() const { return impl_->stats(); }
+HeadInfo Database::head_info() const { return impl_->head().info(); }
+uint64_t Database::wal_bytes() const { return impl_->wal_bytes(); }
+Cardinality Database::TopCardinality(size_t limit) const {
+  return impl_->head().TopCardinality(limit);
+}
+model::TimeRange Database::range() const { return impl_->range(); }
+const std::string& Database::dir() const { return impl_->dir(); }
+
+}  // namespace storage

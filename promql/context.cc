@@ -44,7 +44,7 @@ absl::Status Context::Check() const {
   if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
     return base::Cancelled("query was canceled in expression evaluation");
   }
-  if ((checks_++ & 15) == 0 && absl::Now() > deadline) {
+  if ((checks++ & 15) == 0 && absl::Now() > deadline) {
     return base::DeadlineExceeded("query timed out in expression evaluation");
   }
   return absl::OkStatus();

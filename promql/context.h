@@ -53,8 +53,7 @@ struct Context {
   absl::Status Charge(int64_t samples);
   void Release(int64_t samples) { *samples_left += samples; }
 
- private:
-  mutable uint32_t checks_ = 0;  // Looking at the clock is left out of most calls of Check().
+  mutable uint32_t checks = 0;  // Of Check(): most calls do without a look at the clock.
 };
 
 }  // namespace promql

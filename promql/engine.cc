@@ -1,0 +1,240 @@
+#include "promql/engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <new>
+#include <utility>
+
+#include <absl/synchronization/mutex.h>
+#include <absl/time/clock.h>
+
+#include "promql/build.h"
+#include "promql/collect.h"
+#include "promql/context.h"
+#include "promql/plan.h"
+#include "storage/base/stats.h"
+#include "storage/base/status.h"
+
+namespace promql {
+namespace {
+
+double Seconds(absl::Time from, absl::Time to) { return absl::ToDoubleSeconds(to - from); }
+
+// Lets so many queries run at a time.
+class Gate {  // Thread-safe.
+ public:
+  explicit Gate(int places) : places_(places), free_(places) {}
+
+  absl::Status Enter(absl::Time deadline, const std::atomic<bool>* cancelled) {
+    absl::MutexLock lock(&mu_);
+    const auto has_place = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return free_ > 0; };
+    // Cancelling raises no signal: look for it from time to time.
+    while (!mu_.AwaitWithDeadline(absl::Condition(&has_place),
+                                  std::min(deadline, absl::Now() + absl::Milliseconds(20)))) {
+      if (cancelled != nullptr && cancelled->load()) {
+        return base::Cancelled("query was canceled in query queue");
+      }
+      if (absl::Now() >= deadline) {
+        return base::DeadlineExceeded("query timed out in query queue");
+      }
+    }
+    --free_;
+    return absl::OkStatus();
+  }
+
+  void Leave() {
+    absl::MutexLock lock(&mu_);
+    ++free_;
+  }
+
+  int active() const {
+    absl::MutexLock lock(&mu_);
+    return places_ - free_;
+  }
+
+ private:
+  const int places_;
+  mutable absl::Mutex mu_;
+  int free_ ABSL_GUARDED_BY(mu_);
+};
+
+class Place {  // In the gate, until it goes.
+ public:
+  explicit Place(Gate* gate) : gate_(gate) {}
+  ~Place() { gate_->Leave(); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  Gate* gate_;
+};
+
+struct Totals {
+  base::DurationSummary queue, prepare, eval, sort;
+  base::Counter queries, samples;
+};
+
+void Observe(base::DurationSummary* summary, double seconds) {
+  summary->Observe(static_cast<uint64_t>(std::max(0.0, seconds) * 1e9));
+}
+
+absl::StatusOr<Value> Run(Context& context, const PlanNode& root, Selections* selections) {
+  if (root.kind == PlanKind::kString) {
+    Value value;
+    value.type = ValueType::kString;
+    value.text = root.expr->text;
+    value.text_time = context.grid.start;
+    return value;
+  }
+  if (root.kind == PlanKind::kMatrix || root.kind == PlanKind::kSubquery) {
+    ASSIGN_OR_RETURN(const auto source, BuildMatrix(root, selections));
+    return CollectSamples(context, source.get());
+  }
+  ASSIGN_OR_RETURN(const OperatorPtr tree, Build(root, selections));
+  if (context.grid.step_ms != 0) return CollectMatrix(context, tree.get());
+  if (root.expr->type == ValueType::kScalar) return CollectScalar(context, tree.get());
+  return CollectVector(context, tree.get());
+}
+
+}  // namespace
+
+class Engine::Impl {
+ public:
+  explicit Impl(Options options)
+      : options_(std::move(options)),
+        gate_(std::max(1, options_.max_concurrency)),
+        default_subquery_step_ms_(absl::ToInt64Milliseconds(options_.default_subquery_step)) {}
+
+  absl::StatusOr<Result> Evaluate(std::string_view text, const Expr& expr, const Grid& grid,
+                                  storage::Queryable* data, const QueryOptions& query) {
+    const absl::Time begin = absl::Now();
+    const absl::Time deadline =
+        begin + std::min(options_.timeout, query.timeout.value_or(options_.timeout));
+    Result result;
+    totals_.queries.Add();
+    RETURN_IF_ERROR(gate_.Enter(deadline, query.cancelled));
+    const Place place(&gate_);
+    result.stats.queue_s = Seconds(begin, absl::Now());
+    Observe(&totals_.queue, result.stats.queue_s);
+    absl::Status status;
+    try {
+      status = EvaluateNow(text, expr, grid, data, query, deadline, &result);
+    } catch (const std::bad_alloc&) {
+      status = base::ResourceExhausted("query ran out of memory in query execution");
+    }
+    result.stats.total_s = Seconds(begin, absl::Now());
+    totals_.samples.Add(static_cast<uint64_t>(result.stats.samples));
+    if (!status.ok()) return status;
+    return result;
+  }
+
+  EngineStats stats() const {
+    EngineStats stats;
+    const auto seconds = [](const base::DurationSummary& s) {
+      return static_cast<double>(s.total_ns.value()) / 1e9;
+    };
+    stats.queries = static_cast<int64_t>(totals_.queries.value());
+    stats.active = gate_.active();
+    stats.max_concurrent = options_.max_concurrency;
+    stats.queue_s = seconds(totals_.queue);
+    stats.prepare_s = seconds(totals_.prepare);
+    stats.eval_s = seconds(totals_.eval);
+    stats.sort_s = seconds(totals_.sort);
+    stats.samples = static_cast<int64_t>(totals_.samples.value());
+    return stats;
+  }
+
+  const Options& options() const { return options_; }
+  void set_default_subquery_step(absl::Duration step) {
+    default_subquery_step_ms_.store(absl::ToInt64Milliseconds(step));
+  }
+
+ private:
+  absl::Status EvaluateNow(std::string_view text, const Expr& expr, const Grid& grid,
+                           storage::Queryable* data, const QueryOptions& query,
+                           absl::Time deadline, Result* result) {
+    const absl::Time begin = absl::Now();
+    QueryStats& stats = result->stats;
+    if (query.cancelled != nullptr && query.cancelled->load()) {
+      return base::Cancelled("query was canceled in query execution");
+    }
+    if (begin >= deadline) return base::DeadlineExceeded("query timed out in query execution");
+
+    PlanOptions plan_options;
+    plan_options.lookback_ms = LookbackMs(query);
+    plan_options.default_subquery_step_ms = default_subquery_step_ms_.load();
+    plan_options.max_samples = options_.max_samples;
+    Grid checked = grid;
+    if (grid.step_ms == 0) checked.end = grid.start;
+    if (checked.end < checked.start) {
+      result->value.type = ValueType::kMatrix;
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(const Plan plan, MakePlan(expr, checked, plan_options));
+    ASSIGN_OR_RETURN(const std::unique_ptr<storage::Querier> querier, data->NewQuerier(plan.range));
+    const absl::Time prepared = absl::Now();
+    stats.prepare_s = Seconds(begin, prepared);
+    Observe(&totals_.prepare, stats.prepare_s);
+
+    AnnotationSink annotations(text);
+    int64_t samples_left = options_.max_samples, least_left = samples_left;
+    Context context;
+    context.grid = context.query_grid = checked;
+    context.lookback_ms = plan_options.lookback_ms;
+    context.delayed_name_removal = options_.delayed_name_removal;
+    context.deadline = deadline;
+    context.cancelled = query.cancelled;
+    context.samples_left = &samples_left;
+    context.least_left = &least_left;
+    context.samples_read = &stats.samples;
+    context.annotations = &annotations;
+    context.querier = querier.get();
+    Selections selections(&plan);
+    auto value = Run(context, *plan.root, &selections);
+    const absl::Time evaluated = absl::Now();
+    stats.eval_s = Seconds(prepared, evaluated);
+    Observe(&totals_.eval, stats.eval_s);
+    stats.peak_samples = options_.max_samples - least_left;
+    if (!value.ok()) return value.status();
+    result->value = *std::move(value);
+
+    SortByLabels(&result->value.matrix);
+    stats.sort_s = Seconds(evaluated, absl::Now());
+    Observe(&totals_.sort, stats.sort_s);
+    for (std::string& warning : querier->Warnings()) annotations.WarnPlain(std::move(warning));
+    result->annotations = annotations.Take();
+    return absl::OkStatus();
+  }
+
+  int64_t LookbackMs(const QueryOptions& query) const {
+    const absl::Duration own = query.lookback.value_or(absl::ZeroDuration());
+    return absl::ToInt64Milliseconds(own > absl::ZeroDuration() ? own : options_.lookback);
+  }
+
+  const Options options_;
+  Gate gate_;
+  std::atomic<int64_t> default_subquery_step_ms_;
+  Totals totals_;
+};
+
+Engine::Engine(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Engine::~Engine() = default;
+
+absl::StatusOr<Result> Engine::Evaluate(std::string_view query, Grid grid, storage::Queryable* data,
+                                        const QueryOptions& options) {
+  ASSIGN_OR_RETURN(const ExprPtr expr, Parse(query, impl_->options().features));
+  return impl_->Evaluate(query, *expr, grid, data, options);
+}
+
+absl::StatusOr<Result> Engine::Evaluate(const ExprPtr& expr, Grid grid, storage::Queryable* data,
+                                        const QueryOptions& options) {
+  return impl_->Evaluate({}, *expr, grid, data, options);
+}
+
+const Engine::Options& Engine::options() const { return impl_->options(); }
+void Engine::set_default_subquery_step(absl::Duration step) {
+  impl_->set_default_subquery_step(step);
+}
+EngineStats Engine::stats() const { return impl_->stats(); }
+
+}  // namespace promql

@@ -1,0 +1,168 @@
+#include "promql/operators/aggregate.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "promql/kernels/elementwise.h"
+#include "promql/operators/label_picker.h"
+#include "promql/operators/table.h"
+#include "storage/base/status.h"
+
+namespace promql {
+namespace {
+
+class Aggregate final : public Operator {
+ public:
+  Aggregate(const Expr& aggregate, OperatorPtr input)
+      : aggregate_(aggregate), input_(std::move(input)) {}
+
+  absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
+    ASSIGN_OR_RETURN(const BorrowedSeries series, input_->Borrow(context));
+    Groups groups = MakeGroups(aggregate_, series, input_->drop_name());
+    group_ = std::move(groups.of);
+    num_groups_ = static_cast<int>(groups.labels.size());
+    drop_name_ = std::move(groups.drop_name);
+    return std::move(groups.labels);
+  }
+
+  absl::StatusOr<bool> Next(Context& context, Tile* out) override {
+    if (!folded_) {
+      RETURN_IF_ERROR(FoldAll(context));
+      folded_ = true;
+    }
+    out->Reset(steps_);
+    for (; next_ < num_groups_ && !out->full(); ++next_) {
+      const Row row = At(next_);
+      if (HasAny(row)) CopyRow(row, next_, out);
+    }
+    if (out->size() > 0) return true;
+    context.Release(std::exchange(charged_, 0));
+    return false;
+  }
+
+  std::string Describe() const override {
+    return fmt::format("{} into {} groups", ToString(aggregate_.aggregate), num_groups_);
+  }
+
+ private:
+  Row At(int group) {
+    return {values_.data() + size_t(group) * steps_, present_.data() + size_t(group) * words_,
+            steps_};
+  }
+
+  absl::Status FoldAll(Context& context) {
+    steps_ = context.grid.size();
+    words_ = Words(steps_);
+    const size_t cells = size_t(num_groups_) * steps_;
+    RETURN_IF_ERROR(context.Charge(static_cast<int64_t>(cells)));
+    charged_ = static_cast<int64_t>(cells);
+    values_.resize(cells);
+    present_.resize(size_t(num_groups_) * words_);
+    switch (aggregate_.aggregate) {
+      case AggregateOp::kAvg:
+        incremental_.resize(present_.size());
+        [[fallthrough]];
+      case AggregateOp::kStddev:
+      case AggregateOp::kStdvar:
+        count_.resize(cells);
+        [[fallthrough]];
+      case AggregateOp::kSum:
+        extra_.resize(cells);
+        break;
+      default:
+        break;
+    }
+    Tile tile;
+    for (;;) {
+      ASSIGN_OR_RETURN(const bool more, input_->Next(context, &tile));
+      if (!more) break;
+      for (int i = 0; i < tile.size(); ++i) Fold(tile.row(i), group_[tile.rows[i]]);
+    }
+    for (int group = 0; group < num_groups_; ++group) Finish(group);
+    return absl::OkStatus();
+  }
+
+  void Fold(const Row& row, int group) {
+    const Row into = At(group);
+    const size_t at = size_t(group) * steps_;
+    switch (aggregate_.aggregate) {
+      case AggregateOp::kSum: return kernels::SumRow(row, into, &extra_[at]);
+      case AggregateOp::kAvg:
+        return kernels::AvgRow(row, into, &extra_[at], &count_[at],
+                               &incremental_[size_t(group) * words_]);
+      case AggregateOp::kCount: return kernels::CountRow(row, into);
+      case AggregateOp::kMin: return kernels::MinRow(row, into);
+      case AggregateOp::kMax: return kernels::MaxRow(row, into);
+      case AggregateOp::kGroup: return kernels::GroupRow(row, into);
+      case AggregateOp::kStddev:
+      case AggregateOp::kStdvar: return kernels::VarianceRow(row, into, &extra_[at], &count_[at]);
+      default: return;
+    }
+  }
+
+  void Finish(int group) {
+    const Row row = At(group);
+    const size_t at = size_t(group) * steps_;
+    switch (aggregate_.aggregate) {
+      case AggregateOp::kSum: return kernels::FinishSum(row, &extra_[at]);
+      case AggregateOp::kAvg:
+        return kernels::FinishAvg(row, &extra_[at], &count_[at],
+                                  &incremental_[size_t(group) * words_]);
+      case AggregateOp::kStddev: return kernels::FinishVariance(row, &count_[at], true);
+      case AggregateOp::kStdvar: return kernels::FinishVariance(row, &count_[at], false);
+      default: return;
+    }
+  }
+
+  const Expr& aggregate_;
+  OperatorPtr input_;
+  std::vector<int> group_;  // Series -> group.
+  int num_groups_ = 0, steps_ = 0, words_ = 0;
+  // groups x steps and groups x words, row-major.
+  std::vector<double> values_;
+  std::vector<double> extra_;  // Compensation of sum and avg; mean of the variances.
+  std::vector<double> count_;
+  std::vector<uint64_t> present_, incremental_;
+  int64_t charged_ = 0;
+  bool folded_ = false;
+  int next_ = 0;
+};
+
+}  // namespace
+
+Groups MakeGroups(const Expr& aggregate, const BorrowedSeries& series,
+                  const std::vector<char>& drop_name) {
+  Groups groups;
+  const size_t n = series.labels.size();
+  if (!aggregate.without && aggregate.grouping.empty()) {  // One group: no label is looked at.
+    groups.of.assign(n, 0);
+    if (n > 0) groups.labels.emplace_back();
+  } else {
+    std::vector<std::string> names = aggregate.grouping;
+    if (aggregate.without) names.emplace_back(model::kMetricName);
+    const LabelPicker picker = aggregate.without ? LabelPicker::AllBut(std::move(names))
+                                                 : LabelPicker::Only(std::move(names));
+    Numbering numbering;
+    std::string key;
+    groups.of.reserve(n);
+    for (const model::LabelsView labels : series.labels) {
+      picker.Pick(labels, series.hide_metadata, &key);
+      const int group = numbering.Number(key);
+      if (group == static_cast<int>(groups.labels.size())) {
+        groups.labels.push_back(model::Labels::FromCanonical(key));
+      }
+      groups.of.push_back(group);
+    }
+  }
+  if (!drop_name.empty()) {
+    groups.drop_name.resize(groups.labels.size());
+    for (size_t i = 0; i < n; ++i) groups.drop_name[groups.of[i]] |= drop_name[i];
+  }
+  return groups;
+}
+
+OperatorPtr MakeAggregate(const Expr& aggregate, OperatorPtr input) {
+  return std::make_unique<Aggregate>(aggregate, std::move(input));
+}
+
+}  // namespace promql

@@ -1,0 +1,22 @@
+// sum, avg, count, min, max, group, stddev, stdvar: rows fold into their groups as they pass.
+// Memory: groups x steps, charged to the query.
+#pragma once
+
+#include "promql/ast.h"
+#include "promql/operator.h"
+
+namespace promql {
+
+// `aggregate` outlives the operator. Groups come in the order their first series does.
+OperatorPtr MakeAggregate(const Expr& aggregate, OperatorPtr input);
+
+// The group of each series of an aggregation's input.
+struct Groups {
+  std::vector<int> of;                // Series -> group.
+  std::vector<model::Labels> labels;  // By group.
+  std::vector<char> drop_name;        // By group: whether any member is to lose its name. Or empty.
+};
+Groups MakeGroups(const Expr& aggregate, const BorrowedSeries& series,
+                  const std::vector<char>& drop_name);
+
+}  // namespace promql

@@ -1,0 +1,249 @@
+#include "promql/operators/join.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "promql/kernels/elementwise.h"
+#include "promql/operators/join_labels.h"
+#include "promql/operators/label_picker.h"
+#include "promql/operators/names.h"
+#include "promql/operators/scalar_op.h"
+#include "promql/operators/table.h"
+#include "storage/base/status.h"
+
+namespace promql {
+namespace {
+
+class Join final : public Operator {
+ public:
+  Join(const Expr& binary, OperatorPtr lhs, OperatorPtr rhs)
+      : binary_(binary),
+        matching_(*binary.matching),
+        swap_(matching_.card == MatchCard::kOneToMany),
+        many_(std::move(swap_ ? rhs : lhs)),
+        one_(std::move(swap_ ? lhs : rhs)) {}
+
+  absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
+    // The left side is evaluated first.
+    ASSIGN_OR_RETURN(BorrowedSeries first, (swap_ ? one_ : many_)->Borrow(context));
+    ASSIGN_OR_RETURN(BorrowedSeries second, (swap_ ? many_ : one_)->Borrow(context));
+    const bool keep_name =
+        !ChangesMeaning(binary_.op) && (context.delayed_name_removal || !binary_.return_bool);
+    labels_ = MakeJoinLabels(matching_, first, second, !keep_name);
+    one_series_ = std::move(swap_ ? first : second);
+    if (context.delayed_name_removal) {
+      drop_name_.assign(labels_.series.size(), binary_.return_bool);
+    }
+    return labels_.series;
+  }
+
+  absl::StatusOr<bool> Next(Context& context, Tile* out) override {
+    if (steps_ == 0) RETURN_IF_ERROR(Prepare(context));
+    while (!many_done_) {
+      out->Reset(steps_);
+      ASSIGN_OR_RETURN(const bool more, many_->Next(context, &tile_));
+      if (!more) {
+        RETURN_IF_ERROR(CheckOneSide());
+        many_done_ = true;
+        break;
+      }
+      for (int i = 0; i < tile_.size(); ++i) {
+        RETURN_IF_ERROR(JoinRow(context, tile_.row(i), tile_.rows[i], out));
+      }
+      if (out->size() > 0) return true;
+    }
+    return Flush(context, out);
+  }
+
+  std::string Describe() const override {
+    return fmt::format("{} {}", ToString(binary_.op), ToString(matching_.card));
+  }
+
+ private:
+  absl::Status Prepare(Context& context) {
+    steps_ = context.grid.size();
+    words_ = Words(steps_);
+    RETURN_IF_ERROR(
+        table_.Fill(context, static_cast<int>(labels_.one_group.size()), one_.get()));
+    one_row_.Reset(steps_);
+    one_row_.AddRow(0);
+    many_any_.resize(words_);
+    matched_.resize(size_t(labels_.num_matches) * words_);
+    FindConflicts();
+    const size_t held = labels_.series.size() - labels_.num_passing;
+    held_row_.assign(held, -1);
+    held_.Reset(steps_);
+    return absl::OkStatus();
+  }
+
+  // Steps at which a match group has two series on the one side.
+  void FindConflicts() {
+    conflicts_.resize(words_);
+    std::vector<int> members(labels_.num_groups);
+    for (const int group : labels_.one_group) ++members[group];
+    std::vector<std::vector<uint64_t>> seen(labels_.num_groups);
+    const Row row = one_row_.row(0);
+    for (int r = 0; r < table_.size(); ++r) {
+      const int group = labels_.one_group[r];
+      if (members[group] < 2 || table_.row(r).empty()) continue;
+      table_.Expand(r, row);
+      seen[group].resize(words_);
+      for (int w = 0; w < words_; ++w) {
+        conflicts_[w] |= seen[group][w] & row.present[w];
+        seen[group][w] |= row.present[w];
+      }
+    }
+  }
+
+  // An error if a match group is not unique on the one side at a step where the many side has
+  // anything at all.
+  absl::Status CheckOneSide() const {
+    for (int w = 0; w < words_; ++w) {
+      const uint64_t both = conflicts_[w] & many_any_[w];
+      if (both != 0) return ConflictAt(w * 64 + std::countr_zero(both));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ConflictAt(int step) const {
+    std::vector<int> first(labels_.num_groups, -1);
+    for (int r = 0; r < table_.size(); ++r) {
+      if (!table_.row(r).has(step)) continue;
+      const int group = labels_.one_group[r];
+      if (first[group] < 0) {
+        first[group] = r;
+        continue;
+      }
+      const bool hide = one_series_.hide_metadata;
+      std::string a = VisibleLabels(one_series_.labels[r], hide).ToString();
+      std::string b = VisibleLabels(one_series_.labels[first[group]], hide).ToString();
+      if (a > b) std::swap(a, b);
+      return base::Aborted(
+          "found duplicate series for the match group {} on the {} hand-side of the operation: "
+          "[{}, {}];many-to-many matching not allowed: matching labels must be unique on one side",
+          MatchLabels(matching_, one_series_.labels[r], hide).ToString(), swap_ ? "left" : "right",
+          a, b);
+    }
+    return base::Internal("a conflict without series");
+  }
+
+  absl::Status JoinRow(Context& context, const Row& many, int series, Tile* out) {
+    for (int w = 0; w < words_; ++w) many_any_[w] |= many.present[w];
+    const int begin = labels_.first_pair[series], end = labels_.first_pair[series + 1];
+    int open = -1;  // The result row last added to *out.
+    for (int p = begin; p < end; ++p) {
+      const JoinPair& pair = labels_.pairs[p];
+      if (table_.row(pair.one).empty()) continue;
+      const Row one = one_row_.row(0);
+      table_.Expand(pair.one, one);
+      uint64_t any = 0;
+      for (int w = 0; w < words_; ++w) any |= one.present[w] &= many.present[w];
+      if (any == 0) continue;
+      if (binary_.op == BinaryOp::kTrimLower || binary_.op == BinaryOp::kTrimUpper) {
+        InformOfFloatTrim(binary_, context.annotations);
+        continue;
+      }
+      if (pair.match >= 0) RETURN_IF_ERROR(TakeMatch(pair.match, one));
+      Compute(many, one);
+      if (pair.out >= labels_.num_passing) {
+        RETURN_IF_ERROR(Hold(context, one, pair.out));
+      } else if (open == pair.out) {
+        RETURN_IF_ERROR(Merge(one, out->row(out->size() - 1)));
+      } else if (HasAny(one)) {
+        CopyRow(one, pair.out, out);
+        open = pair.out;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Marks the cells of `row` as matched; an error if one of them was.
+  absl::Status TakeMatch(int match, const Row& row) {
+    uint64_t* matched = &matched_[size_t(match) * words_];
+    for (int w = 0; w < words_; ++w) {
+      const uint64_t twice = matched[w] & row.present[w];
+      if (twice != 0) {
+        const int step = w * 64 + std::countr_zero(twice);
+        if ((conflicts_[w] >> (step & 63)) & 1) return ConflictAt(step);
+        return base::Aborted("multiple matches for labels: {}",
+                             matching_.card == MatchCard::kOneToOne
+                                 ? "many-to-one matching must be explicit (group_left/group_right)"
+                                 : "grouping labels must ensure unique matches");
+      }
+      matched[w] |= row.present[w];
+    }
+    return absl::OkStatus();
+  }
+
+  // Puts the result into `one`, whose present cells are those of both.
+  void Compute(const Row& many, Row one) const {
+    const double* l = swap_ ? one.values : many.values;
+    const double* r = swap_ ? many.values : one.values;
+    if (!IsComparison(binary_.op)) {
+      kernels::Arithmetic(binary_.op, l, r, steps_, one.values);
+    } else if (binary_.return_bool) {
+      kernels::CompareBool(binary_.op, l, r, steps_, one.values);
+    } else {
+      kernels::CompareFilter(binary_.op, l, r, steps_, one.present);
+      if (!swap_) std::copy_n(many.values, steps_, one.values);
+    }
+  }
+
+  static absl::Status Merge(const Row& row, Row into) {
+    for (int i = 0; i < row.steps; ++i) {
+      if (!row.has(i)) continue;
+      if (into.has(i)) return SameLabelsetError();
+      into.Set(i, row.values[i]);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Hold(Context& context, const Row& row, int result) {
+    int& at = held_row_[result - labels_.num_passing];
+    if (at >= 0) return Merge(row, held_.row(at));
+    RETURN_IF_ERROR(context.Charge(steps_));
+    charged_ += steps_;
+    at = held_.size();
+    CopyRow(row, result, &held_);
+    return absl::OkStatus();
+  }
+
+  bool Flush(Context& context, Tile* out) {
+    out->Reset(steps_);
+    while (next_held_ < held_row_.size() && !out->full()) {
+      const int at = held_row_[next_held_++];
+      if (at >= 0) CopyRow(held_.row(at), held_.rows[at], out);
+    }
+    if (out->size() > 0) return true;
+    context.Release(std::exchange(charged_, 0));
+    table_.Clear();
+    return false;
+  }
+
+  const Expr& binary_;
+  const VectorMatching& matching_;
+  const bool swap_;  // The many side is the right one.
+  OperatorPtr many_, one_;
+  JoinLabels labels_;
+  BorrowedSeries one_series_;
+  int steps_ = 0, words_ = 0;
+  Table table_;                      // The one side.
+  Tile tile_, one_row_;              // Rows of the many side; one row of the other, spread out.
+  std::vector<uint64_t> conflicts_;  // Steps at which the one side is not unique.
+  std::vector<uint64_t> many_any_;   // Steps at which the many side has anything.
+  std::vector<uint64_t> matched_;    // num_matches x words
+  bool many_done_ = false;
+  std::vector<int> held_row_;        // Results that several many series share -> row of held_.
+  Tile held_;
+  size_t next_held_ = 0;
+  int64_t charged_ = 0;
+};
+
+}  // namespace
+
+OperatorPtr MakeJoin(const Expr& binary, OperatorPtr lhs, OperatorPtr rhs) {
+  return std::make_unique<Join>(binary, std::move(lhs), std::move(rhs));
+}
+
+}  // namespace promql

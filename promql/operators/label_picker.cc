@@ -1,0 +1,58 @@
+#include "promql/operators/label_picker.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace promql {
+
+bool IsMetadataLabel(std::string_view name) {
+  if (!name.starts_with("__")) return false;
+  return name == model::kMetricName || name == "__type__" || name == "__unit__";
+}
+
+LabelPicker::LabelPicker(std::vector<std::string> names, bool keep)
+    : names_(std::move(names)), keep_(keep) {
+  std::sort(names_.begin(), names_.end());
+  names_.erase(std::unique(names_.begin(), names_.end()), names_.end());
+}
+
+void LabelPicker::Pick(model::LabelsView labels, bool hide_metadata, std::string* out) const {
+  out->clear();
+  if (keep_ && names_.empty()) return;
+  auto name = names_.begin();
+  for (const model::Label& label : labels) {
+    while (name != names_.end() && *name < label.name) ++name;
+    const bool named = name != names_.end() && *name == label.name;
+    if (named != keep_) {
+      if (keep_ && name == names_.end()) return;
+      continue;
+    }
+    if (hide_metadata && IsMetadataLabel(label.name)) continue;
+    model::AppendLabel(out, label.name, label.value);
+  }
+}
+
+model::Labels VisibleLabels(model::LabelsView labels, bool hide_metadata) {
+  if (!hide_metadata) return model::Labels(labels);
+  std::string kept;
+  kept.reserve(labels.bytes().size());
+  for (const model::Label& label : labels) {
+    if (!IsMetadataLabel(label.name)) model::AppendLabel(&kept, label.name, label.value);
+  }
+  return model::Labels::FromCanonical(std::move(kept));
+}
+
+int Numbering::Number(std::string_view key) {
+  const auto found = numbers_.find(key);
+  if (found != numbers_.end()) return found->second;
+  const int number = size();
+  numbers_.emplace(std::string(key), number);
+  return number;
+}
+
+int Numbering::Find(std::string_view key) const {
+  const auto found = numbers_.find(key);
+  return found == numbers_.end() ? -1 : found->second;
+}
+
+}  // namespace promql

@@ -1,0 +1,24 @@
+// Series that lose their metric name, and what happens when two become one by it.
+#pragma once
+
+#include "promql/operator.h"
+
+namespace promql {
+
+enum class OnSameLabels {
+  kMerge,   // One series out of both; an error at a step where both have a value.
+  kReject,  // An error if both have any value: functions of range vectors.
+};
+
+// Takes __name__, __type__ and __unit__ off `input`'s series; with delayed_name_removal marks them
+// instead. Tiles pass through untouched unless label sets meet; then only those rows are held.
+// kAborted: "vector cannot contain metrics with the same labelset".
+OperatorPtr DropNames(OperatorPtr input, OnSameLabels rule);
+
+// Merges series with equal labels as DropNames does, names left alone: after operators whose output
+// may repeat a label set at different steps.
+OperatorPtr MergeSame(OperatorPtr input);
+
+absl::Status SameLabelsetError();
+
+}  // namespace promql

@@ -1,0 +1,23 @@
+// The newest sample of each series within the lookback, at each step.
+#pragma once
+
+#include "promql/functions/functions.h"
+#include "promql/operator.h"
+#include "promql/operators/selections.h"
+#include "storage/chunk/chunk.h"
+
+namespace promql {
+
+enum class SelectValue { kSample, kTimestamp };  // What a cell holds: the value, or its time in s.
+
+// `plan` is a kSelect or kTimestamps and, like `selections`, outlives the operator. Series come in
+// label order; those without any cell are left out of the tiles. timestamp() keeps the names here;
+// its caller drops them.
+OperatorPtr MakeSelect(const PlanNode& plan, Selections* selections, SelectValue value);
+
+// Lays samples on the grid: at step i the newest one in (end(i) - range_ms, end(i)], unless it is a
+// stale marker. One pass, no allocation. `out` is absent on entry.
+void LayNewest(const chunk::SampleColumns& samples, const WindowGrid& windows, SelectValue value,
+               Row out);
+
+}  // namespace promql

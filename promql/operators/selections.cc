@@ -1,0 +1,36 @@
+#include "promql/operators/selections.h"
+
+#include <utility>
+
+#include "storage/base/status.h"
+
+namespace promql {
+
+absl::StatusOr<const storage::Selection*> Selections::Get(Context& context, int selector) {
+  std::unique_ptr<storage::Selection>& selection = selections_[selector];
+  if (selection == nullptr) {
+    RETURN_IF_ERROR(context.Check());
+    const PlanSelector& wanted = plan_->selectors[selector];
+    auto selected = context.querier->Select({wanted.expr->matchers, wanted.range});
+    if (!selected.ok()) return base::Annotate(selected.status(), "expanding series");
+    selection = *std::move(selected);
+  }
+  return selection.get();
+}
+
+absl::Status ReadSeries(const storage::Selection& selection, int i, model::TimeRange range,
+                        chunk::SampleColumns* out) {
+  out->clear();
+  absl::Status status = selection.Read(i, range, out);
+  if (!status.ok()) return base::Annotate(status, "expanding series");
+  return status;
+}
+
+BorrowedSeries BorrowLabels(const storage::Selection& selection) {
+  BorrowedSeries series;
+  series.labels.reserve(selection.size());
+  for (int i = 0; i < selection.size(); ++i) series.labels.push_back(selection.labels(i));
+  return series;
+}
+
+}  // namespace promql

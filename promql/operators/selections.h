@@ -1,0 +1,34 @@
+// The Selections of one query: each distinct selector is selected once and read by all who use it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "promql/context.h"
+#include "promql/plan.h"
+#include "storage/querier.h"
+
+namespace promql {
+
+class Selections {  // Not thread-safe; the Selections in it are.
+ public:
+  explicit Selections(const Plan* plan) : plan_(plan), selections_(plan->selectors.size()) {}
+
+  // Selects on first use. Storage's errors come as "expanding series: ...".
+  absl::StatusOr<const storage::Selection*> Get(Context& context, int selector);
+
+ private:
+  const Plan* plan_;
+  std::vector<std::unique_ptr<storage::Selection>> selections_;
+};
+
+// Reads series `i` with storage's errors as "expanding series: ...".
+absl::Status ReadSeries(const storage::Selection& selection, int i, model::TimeRange range,
+                        chunk::SampleColumns* out);
+
+// The labels of all its series.
+BorrowedSeries BorrowLabels(const storage::Selection& selection);
+
+}  // namespace promql

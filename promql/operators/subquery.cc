@@ -1,0 +1,127 @@
+#include "promql/operators/subquery.h"
+
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/model/sample.h"
+
+namespace promql {
+namespace {
+
+const std::vector<char>& NoFlags() {
+  static const auto* none = new std::vector<char>;
+  return *none;
+}
+
+// Most series hold none, and then nothing is moved.
+void RemoveStaleMarkers(chunk::SampleColumns* samples) {
+  const size_t n = samples->size();
+  size_t i = 0;
+  while (i < n && !model::IsStaleNan(samples->values[i])) ++i;
+  size_t kept = i;
+  for (; i < n; ++i) {
+    if (model::IsStaleNan(samples->values[i])) continue;
+    samples->times[kept] = samples->times[i];
+    samples->values[kept] = samples->values[i];
+    ++kept;
+  }
+  samples->times.resize(kept);
+  samples->values.resize(kept);
+}
+
+class SelectorSource final : public SampleSource {
+ public:
+  SelectorSource(const PlanNode& plan, Selections* selections)
+      : plan_(plan), selections_(selections) {
+    const WindowGrid& w = plan.windows;
+    range_ = {w.first_end - w.range_ms + 1, w.end(w.steps - 1)};
+  }
+
+  absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
+    ASSIGN_OR_RETURN(selection_, selections_->Get(context, plan_.selector));
+    return BorrowLabels(*selection_);
+  }
+
+  const std::vector<char>& drop_name() const override { return NoFlags(); }
+
+  absl::StatusOr<bool> Next(Context& context, chunk::SampleColumns* out, int* series) override {
+    while (next_ < selection_->size()) {
+      RETURN_IF_ERROR(context.Check());
+      *series = next_++;
+      RETURN_IF_ERROR(ReadSeries(*selection_, *series, range_, out));
+      RemoveStaleMarkers(out);
+      if (out->size() > 0) return true;
+    }
+    return false;
+  }
+
+ private:
+  const PlanNode& plan_;
+  Selections* selections_;
+  model::TimeRange range_;
+  const storage::Selection* selection_ = nullptr;
+  int next_ = 0;
+};
+
+class SubquerySource final : public SampleSource {
+ public:
+  SubquerySource(const PlanNode& plan, OperatorPtr input) : plan_(plan), input_(std::move(input)) {}
+
+  absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
+    if (input_ == nullptr) return BorrowedSeries();
+    Context inner = Inner(context);
+    return input_->Borrow(inner);
+  }
+
+  const std::vector<char>& drop_name() const override {
+    return input_ == nullptr ? NoFlags() : input_->drop_name();
+  }
+
+  absl::StatusOr<bool> Next(Context& context, chunk::SampleColumns* out, int* series) override {
+    out->clear();
+    if (input_ == nullptr) return false;
+    while (at_ == tile_.size()) {
+      Context inner = Inner(context);
+      const int64_t read_before = *context.samples_read;
+      ASSIGN_OR_RETURN(const bool more, input_->Next(inner, &tile_));
+      // What the inside reads is counted where its rows are used: by the windows over them.
+      *context.samples_read = read_before;
+      at_ = 0;
+      if (!more) return false;
+    }
+    const Row row = tile_.row(at_);
+    *series = tile_.rows[at_++];
+    const Grid& grid = plan_.grid;
+    for (int i = 0; i < row.steps; ++i) {
+      if (!row.has(i)) continue;
+      out->times.push_back(grid.at(i));
+      out->values.push_back(row.values[i]);
+    }
+    RemoveStaleMarkers(out);
+    return true;
+  }
+
+ private:
+  Context Inner(const Context& context) const {
+    Context inner = context;
+    inner.grid = plan_.grid;
+    return inner;
+  }
+
+  const PlanNode& plan_;
+  OperatorPtr input_;
+  Tile tile_;
+  int at_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<SampleSource> MakeSelectorSource(const PlanNode& plan, Selections* selections) {
+  return std::make_unique<SelectorSource>(plan, selections);
+}
+
+std::unique_ptr<SampleSource> MakeSubquerySource(const PlanNode& plan, OperatorPtr input) {
+  return std::make_unique<SubquerySource>(plan, std::move(input));
+}
+
+}  // namespace promql

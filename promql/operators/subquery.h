@@ -1,0 +1,27 @@
+// Series as a window function sees them: samples by time, out of storage or out of a subquery.
+#pragma once
+
+#include <memory>
+
+#include "promql/operator.h"
+#include "promql/operators/selections.h"
+#include "storage/chunk/chunk.h"
+
+namespace promql {
+
+class SampleSource {  // Not thread-safe.
+ public:
+  virtual ~SampleSource() = default;
+  virtual absl::StatusOr<BorrowedSeries> Borrow(Context& context) = 0;
+  virtual const std::vector<char>& drop_name() const = 0;
+  // Replaces *out with the samples of the next series, stale markers removed, and *series with its
+  // index; false at the end. Ascends; series without samples may be left out.
+  virtual absl::StatusOr<bool> Next(Context& context, chunk::SampleColumns* out, int* series) = 0;
+};
+
+// `plan` is a kWindow or kMatrix over a selector.
+std::unique_ptr<SampleSource> MakeSelectorSource(const PlanNode& plan, Selections* selections);
+// `plan` is the kSubquery; `input` its operator, null when its grid holds no point.
+std::unique_ptr<SampleSource> MakeSubquerySource(const PlanNode& plan, OperatorPtr input);
+
+}  // namespace promql

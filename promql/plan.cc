@@ -1,0 +1,338 @@
+#include "promql/plan.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "promql/duration_expr.h"
+#include "promql/plan_rules.h"
+#include "promql/printer.h"
+#include "promql/signatures.h"
+#include "storage/base/status.h"
+#include "storage/model/labels.h"
+
+namespace promql {
+namespace {
+
+// Times are kept this far from the ends of 64 bits, so that windows around them cannot overflow.
+constexpr model::TimeMs kFarthest = int64_t{1} << 61;
+
+model::TimeMs Clamp(model::TimeMs t) { return std::clamp(t, -kFarthest, kFarthest); }
+
+int64_t NumSteps(const Grid& grid) {
+  return grid.step_ms == 0 ? 1 : (grid.end - grid.start) / grid.step_ms + 1;
+}
+
+absl::Status NotYet(std::string_view what) {
+  return base::Unimplemented("{} is not supported yet", what);
+}
+
+class Planner {
+ public:
+  using Node = std::unique_ptr<PlanNode>;
+
+  Planner(const Grid& grid, const PlanOptions& options, Plan* plan)
+      : query_(grid),
+        scope_{grid.step_ms, grid.end - grid.start},
+        options_(options),
+        plan_(plan),
+        steps_left_(options.max_samples) {}
+
+  absl::Status Run(const Expr& expr) {
+    invariants_ = FindInvariants(expr);
+    ASSIGN_OR_RETURN(plan_->root, MakeSplit(expr, query_));
+    return absl::OkStatus();
+  }
+
+ private:
+  static Node New(PlanKind kind, const Expr& expr, const Grid& grid) {
+    auto node = std::make_unique<PlanNode>();
+    node->kind = kind;
+    node->expr = &expr;
+    node->grid = grid;
+    return node;
+  }
+
+  // Where a step-invariant part is split off, if `expr` is one.
+  absl::StatusOr<Node> MakeSplit(const Expr& with_parens, const Grid& grid) {
+    const Expr& expr = StripParens(with_parens);
+    const Invariance& found = invariants_[&expr];
+    if (!found.wrap || NumSteps(grid) == 1) return Make(expr, grid);
+    return MakeOnce(expr, grid);
+  }
+
+  absl::StatusOr<Node> MakeOnce(const Expr& expr, const Grid& grid) {
+    Grid once = grid;
+    once.end = once.start;
+    Node node = New(PlanKind::kStepInvariant, expr, grid);
+    ASSIGN_OR_RETURN(Node input, Make(expr, once));
+    node->input.push_back(std::move(input));
+    return node;
+  }
+
+  absl::StatusOr<Node> Make(const Expr& with_parens, const Grid& grid) {
+    const Expr& expr = StripParens(with_parens);
+    RETURN_IF_ERROR(TakeSteps(grid));
+    switch (expr.kind) {
+      case ExprKind::kNumber: {
+        Node node = New(PlanKind::kNumber, expr, grid);
+        node->number = expr.number;
+        return node;
+      }
+      case ExprKind::kString: return New(PlanKind::kString, expr, grid);
+      case ExprKind::kParen: return Make(*expr.lhs, grid);
+      case ExprKind::kUnary: return MakeUnary(expr, grid);
+      case ExprKind::kBinary: return MakeBinary(expr, grid);
+      case ExprKind::kAggregate: return MakeAggregate(expr, grid);
+      case ExprKind::kCall: return MakeCall(expr, grid);
+      case ExprKind::kVectorSelector: return MakeSelect(PlanKind::kSelect, expr, expr, grid);
+      case ExprKind::kMatrixSelector: {
+        Node node = New(PlanKind::kMatrix, expr, grid);
+        RETURN_IF_ERROR(SetRange(expr, node.get()));
+        return node;
+      }
+      case ExprKind::kSubquery: return MakeSubquery(expr, grid);
+    }
+    return base::Internal("unknown kind of expression");
+  }
+
+  // A row on a very fine subquery grid is large, whatever it holds.
+  absl::Status TakeSteps(const Grid& grid) {
+    const int64_t steps = NumSteps(grid);
+    if (steps <= kTileCells) return absl::OkStatus();
+    steps_left_ -= steps;
+    if (steps_left_ >= 0) return absl::OkStatus();
+    return base::ResourceExhausted(
+        "query processing would load too many samples into memory in query execution");
+  }
+
+  absl::StatusOr<Node> MakeUnary(const Expr& expr, const Grid& grid) {
+    if (!expr.negate) return Make(*expr.lhs, grid);
+    Node node = New(PlanKind::kNegate, expr, grid);
+    ASSIGN_OR_RETURN(Node input, Make(*expr.lhs, grid));
+    node->input.push_back(std::move(input));
+    return node;
+  }
+
+  absl::StatusOr<Node> MakeBinary(const Expr& expr, const Grid& grid) {
+    if (expr.matching.has_value() && (expr.matching->fill_lhs || expr.matching->fill_rhs)) {
+      return NotYet("the fill modifier of binary operators");
+    }
+    Node node = New(PlanKind::kBinary, expr, grid);
+    ASSIGN_OR_RETURN(Node lhs, MakeSplit(*expr.lhs, grid));
+    ASSIGN_OR_RETURN(Node rhs, MakeSplit(*expr.rhs, grid));
+    node->input.push_back(std::move(lhs));
+    node->input.push_back(std::move(rhs));
+    return node;
+  }
+
+  absl::StatusOr<Node> MakeAggregate(const Expr& expr, const Grid& grid) {
+    if (expr.aggregate == AggregateOp::kLimitk || expr.aggregate == AggregateOp::kLimitRatio) {
+      return NotYet(fmt::format("aggregation operator {}", ToString(expr.aggregate)));
+    }
+    Node node = New(PlanKind::kAggregate, expr, grid);
+    ASSIGN_OR_RETURN(Node input, Make(*expr.lhs, grid));
+    node->input.push_back(std::move(input));
+    if (expr.param == nullptr) return node;
+    const Expr& param = StripParens(*expr.param);
+    if (expr.aggregate == AggregateOp::kCountValues &&
+        (param.text.empty() || !model::IsValidUtf8(param.text))) {
+      std::string quoted;
+      model::AppendQuoted(&quoted, param.text);
+      return base::Aborted("invalid label name {}", quoted);
+    }
+    ASSIGN_OR_RETURN(Node made, Make(param, grid));
+    node->input.push_back(std::move(made));
+    return node;
+  }
+
+  absl::StatusOr<Node> MakeCall(const Expr& call, const Grid& grid) {
+    const std::string_view name = call.function->name;
+    if (const auto constant = QueryConstant(call, query_)) {
+      Node node = New(PlanKind::kNumber, call, grid);
+      node->number = *constant;
+      return node;
+    }
+    if (name == "timestamp") {
+      const Expr& arg = StripParens(*call.args[0]);
+      if (arg.kind == ExprKind::kVectorSelector) {
+        return MakeSelect(PlanKind::kTimestamps, call, arg, grid);
+      }
+    }
+    for (size_t i = 0; i < call.args.size(); ++i) {
+      if (call.args[i]->type == ValueType::kMatrix) {
+        return MakeWindow(call, static_cast<int>(i), grid);
+      }
+    }
+    const bool cells = !call.args.empty() && FindCellFunction(name) != nullptr;
+    Node node = New(cells ? PlanKind::kCells : PlanKind::kCall, call, grid);
+    for (const ExprPtr& arg : call.args) {
+      ASSIGN_OR_RETURN(Node input, MakeSplit(*arg, grid));
+      node->input.push_back(std::move(input));
+    }
+    return node;
+  }
+
+  absl::StatusOr<Node> MakeWindow(const Expr& call, int matrix, const Grid& grid) {
+    const std::string_view name = call.function->name;
+    if (FindWindowFunction(name).run == nullptr) {
+      return NotYet(fmt::format("function {}", name));
+    }
+    Node node = New(PlanKind::kWindow, call, grid);
+    node->matrix = matrix;
+    for (int i = 0; i < static_cast<int>(call.args.size()); ++i) {
+      const Expr& arg = StripParens(*call.args[i]);
+      if (i != matrix) {
+        ASSIGN_OR_RETURN(Node input, MakeSplit(arg, grid));
+        node->input.push_back(std::move(input));
+      } else if (arg.kind == ExprKind::kSubquery) {
+        ASSIGN_OR_RETURN(Node input, MakeSubquery(arg, grid));
+        node->windows = input->windows;
+        node->input.push_back(std::move(input));
+      } else {
+        RETURN_IF_ERROR(SetRange(arg, node.get()));
+        node->input.push_back(nullptr);
+      }
+    }
+    if (name != "absent_over_time") return node;
+    Node frame = New(PlanKind::kCall, call, grid);
+    frame->input.push_back(std::move(node));
+    return frame;
+  }
+
+  absl::StatusOr<Node> MakeSelect(PlanKind kind, const Expr& expr, const Expr& selector,
+                                  const Grid& grid) {
+    if (selector.smoothing != Smoothing::kNone) {
+      return NotYet(selector.smoothing == Smoothing::kAnchored ? "the anchored modifier"
+                                                               : "the smoothed modifier");
+    }
+    Node node = New(kind, expr, grid);
+    ASSIGN_OR_RETURN(node->windows, Windows(selector.shift, options_.lookback_ms, grid));
+    node->selector = AddSelector(selector, node->windows);
+    return node;
+  }
+
+  absl::Status SetRange(const Expr& matrix, PlanNode* node) {
+    const Expr& selector = StripParens(*matrix.lhs);
+    if (selector.smoothing != Smoothing::kNone) {
+      return NotYet(selector.smoothing == Smoothing::kAnchored ? "the anchored modifier"
+                                                               : "the smoothed modifier");
+    }
+    ASSIGN_OR_RETURN(const int64_t range_ms, Duration(matrix.range_ms, matrix.range_expr.get()));
+    ASSIGN_OR_RETURN(node->windows, Windows(selector.shift, range_ms, node->grid));
+    node->selector = AddSelector(selector, node->windows);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Node> MakeSubquery(const Expr& expr, const Grid& grid) {
+    ASSIGN_OR_RETURN(const int64_t range_ms, Duration(expr.range_ms, expr.range_expr.get()));
+    ASSIGN_OR_RETURN(int64_t step_ms, Duration(expr.step_ms, expr.step_expr.get()));
+    if (step_ms <= 0) step_ms = std::max<int64_t>(1, options_.default_subquery_step_ms);
+    Node node = New(PlanKind::kSubquery, expr, grid);
+    ASSIGN_OR_RETURN(node->windows, Windows(expr.shift, range_ms, grid));
+
+    // Its own grid: multiples of the step since the epoch, inside the union of the windows.
+    const WindowGrid& windows = node->windows;
+    const model::TimeMs before = windows.first_end - range_ms;
+    Grid inner;
+    inner.step_ms = step_ms;
+    inner.start = step_ms * (before / step_ms);
+    if (inner.start <= before) inner.start += step_ms;
+    inner.end = windows.end(windows.steps - 1);
+    if (inner.end < inner.start) {  // No point of the grid inside: nothing to evaluate.
+      node->grid = Grid{inner.start, inner.start, step_ms};
+      return node;
+    }
+    node->grid = inner;
+    const Expr& inside = StripParens(*expr.lhs);
+    RETURN_IF_ERROR(TakeSteps(inner));
+    const bool once = invariants_[&inside].invariant && NumSteps(inner) > 1;
+    ASSIGN_OR_RETURN(Node input, once ? MakeOnce(inside, inner) : Make(inside, inner));
+    node->input.push_back(std::move(input));
+    return node;
+  }
+
+  absl::StatusOr<int64_t> Duration(int64_t literal_ms, const DurationExpr* expr) {
+    if (expr == nullptr) return literal_ms;
+    return EvaluateDuration(*expr, scope_, /*allow_negative=*/false);
+  }
+
+  absl::StatusOr<WindowGrid> Windows(const TimeShift& shift, int64_t range_ms, const Grid& grid) {
+    int64_t offset_ms = shift.offset_ms;
+    if (shift.offset_expr != nullptr) {
+      ASSIGN_OR_RETURN(offset_ms,
+                       EvaluateDuration(*shift.offset_expr, scope_, /*allow_negative=*/true));
+    }
+    switch (shift.at) {
+      case AtKind::kNone: return ShiftedWindows(grid, offset_ms, nullptr, range_ms);
+      case AtKind::kTime: return ShiftedWindows(grid, offset_ms, &shift.at_ms, range_ms);
+      case AtKind::kStart: return ShiftedWindows(grid, offset_ms, &query_.start, range_ms);
+      case AtKind::kEnd: return ShiftedWindows(grid, offset_ms, &query_.end, range_ms);
+    }
+    return base::Internal("unknown @");
+  }
+
+  int AddSelector(const Expr& selector, const WindowGrid& windows) {
+    const model::TimeRange range{windows.first_end - windows.range_ms + 1,
+                                 windows.end(windows.steps - 1)};
+    for (size_t i = 0; i < plan_->selectors.size(); ++i) {
+      if (plan_->selectors[i].expr->matchers != selector.matchers) continue;
+      plan_->selectors[i].range.Extend(range);
+      return static_cast<int>(i);
+    }
+    plan_->selectors.push_back({&selector, range});
+    return static_cast<int>(plan_->selectors.size()) - 1;
+  }
+
+  const Grid query_;
+  const DurationScope scope_;
+  const PlanOptions options_;
+  Plan* plan_;
+  int64_t steps_left_;
+  InvarianceMap invariants_;
+};
+
+}  // namespace
+
+const Expr& StripParens(const Expr& expr) {
+  const Expr* at = &expr;
+  while (at->kind == ExprKind::kParen) at = at->lhs.get();
+  return *at;
+}
+
+WindowGrid ShiftedWindows(const Grid& grid, int64_t offset_ms, const model::TimeMs* at,
+                          int64_t range_ms) {
+  // Offsets and ranges fit 2^54 milliseconds (64 bits of nanoseconds).
+  WindowGrid windows;
+  windows.first_end = Clamp(Clamp(at != nullptr ? *at : grid.start) - offset_ms);
+  windows.step_ms = at != nullptr ? 0 : grid.step_ms;
+  windows.steps = grid.size();
+  windows.range_ms = range_ms;
+  return windows;
+}
+
+absl::StatusOr<Plan> MakePlan(const Expr& expr, const Grid& grid, const PlanOptions& options) {
+  const bool instant = grid.step_ms == 0;
+  if (!instant && expr.type != ValueType::kScalar && expr.type != ValueType::kVector) {
+    return base::InvalidArgument(
+        "invalid expression type \"{}\" for range query, must be Scalar or instant Vector",
+        Describe(expr.type));
+  }
+  if (grid.start != Clamp(grid.start) || grid.end != Clamp(grid.end)) {
+    return base::InvalidArgument("evaluation time is out of range");
+  }
+  if (NumSteps(grid) > options.max_samples) {
+    return base::ResourceExhausted(
+        "query processing would load too many samples into memory in query execution");
+  }
+  Plan plan;
+  RETURN_IF_ERROR(Planner(grid, options, &plan).Run(expr));
+  plan.range = {0, 0};
+  for (size_t i = 0; i < plan.selectors.size(); ++i) {
+    if (i == 0) plan.range = plan.selectors[0].range;
+    plan.range.Extend(plan.selectors[i].range);
+  }
+  return plan;
+}
+
+}  // namespace promql

@@ -1,0 +1,79 @@
+// What will be done, decided before anything is read: offsets, @ and duration expressions are
+// numbers, every node knows its grid, equal selectors are one, and what does not depend on the step
+// is marked to be evaluated once. Immutable once made; the Expr must outlive it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "promql/ast.h"
+#include "promql/engine.h"
+#include "promql/functions/functions.h"
+#include "storage/model/matcher.h"
+
+namespace promql {
+
+enum class PlanKind : uint8_t {
+  kNumber,
+  kString,
+  kSelect,         // The newest sample within the lookback, at each step.
+  kTimestamps,     // timestamp() of a plain selector: the time of that sample.
+  kWindow,         // A function of a range vector. Source: `selector`, or a subquery: input[matrix].
+  kMatrix,         // A bare range vector: raw samples.
+  kSubquery,       // A bare subquery: input[0] on its own grid, as raw samples.
+  kCells,          // A function cell by cell.
+  kCall,           // Any other function.
+  kNegate,
+  kBinary,
+  kAggregate,      // input[0]; its parameter, if any, is input[1].
+  kStepInvariant,  // input[0], on a grid of one step, repeated.
+};
+
+struct PlanNode {
+  PlanKind kind;
+  const Expr* expr;      // What it was made of, parentheses taken off.
+  Grid grid;             // Of this node's rows.
+  std::vector<std::unique_ptr<PlanNode>> input;  // Of calls: one for each argument.
+  double number = 0;     // kNumber
+  int selector = -1;     // kSelect, kTimestamps, kMatrix, kWindow: index into Plan::selectors.
+  int matrix = 0;        // kWindow: which argument is the range vector.
+  // kSelect, kTimestamps: the lookback windows; kWindow, kMatrix, kSubquery: those of the range.
+  WindowGrid windows;
+};
+
+// A distinct set of matchers and all the time it is looked at in.
+struct PlanSelector {
+  const Expr* expr;
+  model::TimeRange range = model::TimeRange::None();
+};
+
+struct Plan {
+  std::unique_ptr<PlanNode> root;
+  std::vector<PlanSelector> selectors;
+  model::TimeRange range;  // Of all selectors; 0..0 when there are none.
+};
+
+struct PlanOptions {
+  int64_t lookback_ms = 300'000;
+  int64_t default_subquery_step_ms = 60'000;
+  int64_t max_samples = 50'000'000;
+};
+
+// kInvalidArgument: a duration that comes to nothing sensible, a type the grid does not allow.
+// kUnimplemented: a part of the language that is not evaluated yet.
+// kResourceExhausted: more steps in subqueries than max_samples.
+// kAborted: errors that hang on no data, such as a bad label name in count_values.
+absl::StatusOr<Plan> MakePlan(const Expr& expr, const Grid& grid, const PlanOptions& options);
+
+// Without parentheses around it.
+const Expr& StripParens(const Expr& expr);
+
+// The windows of a selector or subquery with this shift, at each step of `grid`.
+WindowGrid ShiftedWindows(const Grid& grid, int64_t offset_ms, const model::TimeMs* at,
+                          int64_t range_ms);
+
+}  // namespace promql

@@ -47,8 +47,9 @@ class HttpServer {  // Thread-safe.
   std::vector<int> ports() const;      // As bound, one for each address.
   HttpStats stats() const;
 
+  class Impl;  // http_server.cc
+
  private:
-  class Impl;
   explicit HttpServer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

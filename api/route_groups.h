@@ -1,0 +1,34 @@
+// The routes by subject, and how they are dressed. For routes.cc and the *_routes.cc files only.
+#pragma once
+
+#include <string_view>
+
+#include "api/envelope.h"
+#include "api/router.h"
+#include "api/routes.h"
+
+namespace api {
+
+// What Prometheus wraps around a route of /api/v1: 503 before the server is ready, envelope, CORS
+// headers, compression.
+Handler ApiRoute(const ApiDependencies& d, ApiHandler handler);
+// The same, but answered at any time and never compressed.
+Handler AnytimeRoute(const ApiDependencies& d, ApiHandler handler);
+// 503 as plain text before the server is ready.
+Handler WhenReady(const ApiDependencies& d, Handler handler);
+
+// GET and POST: Grafana may ask either way.
+void AddRead(Router* router, const ApiDependencies& d, std::string_view path, ApiHandler handler);
+
+void AddQueryRoutes(Router* router, const ApiDependencies& d);
+void AddSeriesRoutes(Router* router, const ApiDependencies& d);
+void AddTargetRoutes(Router* router, const ApiDependencies& d);
+void AddRuleRoutes(Router* router, const ApiDependencies& d);
+void AddStatusRoutes(Router* router, const ApiDependencies& d);
+void AddAdminRoutes(Router* router, const ApiDependencies& d);
+void AddManagementRoutes(Router* router, const ApiDependencies& d);
+void AddWriteRoutes(Router* router, const ApiDependencies& d);
+void AddFederationRoute(Router* router, const ApiDependencies& d);
+void AddPageRoutes(Router* router, const ApiDependencies& d);
+
+}  // namespace api

@@ -1,0 +1,218 @@
+// /api/v1/status/*, features, notifications. spec 3.6.
+#include "api/features.h"
+#include "api/params.h"
+#include "api/route_groups.h"
+#include "api/time_text.h"
+#include "storage/base/status.h"
+
+namespace api {
+namespace {
+
+constexpr int64_t kMaxTsdbLimit = 10000;
+
+void WriteStringMap(JsonWriter* json, const auto& pairs) {
+  json->BeginObject();
+  for (const auto& [key, value] : pairs) {
+    json->Key(key);
+    json->String(value);
+  }
+  json->EndObject();
+}
+
+void WriteRuntimeInfo(JsonWriter* json, StatusProvider* status) {
+  json->BeginObject();
+  for (const auto& [key, value] : status->RuntimeInfo()) {
+    json->Key(key);
+    json->Raw(value);
+  }
+  json->EndObject();
+}
+
+void WriteEntries(JsonWriter* json, std::string_view key,
+                  const std::vector<storage::CardinalityEntry>& entries) {
+  json->Key(key);
+  json->BeginArray();
+  for (const storage::CardinalityEntry& entry : entries) {
+    json->BeginObject();
+    json->Key("name");
+    json->String(entry.name);
+    json->Key("value");
+    json->Uint(entry.value);
+    json->EndObject();
+  }
+  json->EndArray();
+}
+
+absl::Status TsdbStatus(const ApiDependencies& d, const Request& request, Reply* reply) {
+  int64_t limit = 10;
+  if (const std::string_view text = request.Param("limit"); !text.empty()) {
+    const auto parsed = ParseInt(text);
+    if (!parsed.ok() || *parsed < 1) {
+      return base::InvalidArgument("limit must be a positive number");
+    }
+    if (*parsed > kMaxTsdbLimit) {
+      return base::InvalidArgument("limit must not exceed {}", kMaxTsdbLimit);
+    }
+    limit = *parsed;
+  }
+  ASSIGN_OR_RETURN(const storage::HeadInfo head, d.storage->Head());
+  ASSIGN_OR_RETURN(const storage::Cardinality top,
+                   d.storage->TopCardinality(static_cast<size_t>(limit)));
+  JsonWriter* json = reply->json();
+  json->BeginObject();
+  json->Key("headStats");
+  json->BeginObject();
+  json->Key("numSeries");
+  json->Uint(head.num_series);
+  json->Key("numLabelPairs");
+  json->Uint(head.num_label_pairs);
+  json->Key("chunkCount");
+  json->Uint(head.num_chunks);
+  json->Key("minTime");
+  json->Int(head.range.min);
+  json->Key("maxTime");
+  json->Int(head.range.max);
+  json->EndObject();
+  WriteEntries(json, "seriesCountByMetricName", top.series_by_metric);
+  WriteEntries(json, "labelValueCountByLabelName", top.values_by_label);
+  WriteEntries(json, "memoryInBytesByLabelName", top.bytes_by_label);
+  WriteEntries(json, "seriesCountByLabelValuePair", top.series_by_pair);
+  json->EndObject();
+  return absl::OkStatus();
+}
+
+void WriteBlock(JsonWriter* json, const storage::BlockMeta& meta) {
+  json->BeginObject();
+  json->Key("ulid");
+  json->String(meta.ulid);
+  json->Key("minTime");
+  json->Int(meta.range.min);
+  json->Key("maxTime");
+  json->Int(meta.range.max + 1);  // Theirs is exclusive.
+  json->Key("stats");
+  json->BeginObject();
+  const auto stat = [&](std::string_view name, uint64_t n) {
+    if (n == 0) return;
+    json->Key(name);
+    json->Uint(n);
+  };
+  stat("numSamples", meta.num_samples);
+  stat("numSeries", meta.num_series);
+  stat("numChunks", meta.num_chunks);
+  json->EndObject();
+  json->Key("compaction");
+  json->BeginObject();
+  json->Key("level");
+  json->Int(meta.level + 1);  // Theirs starts at 1.
+  json->Key("sources");
+  json->BeginArray();
+  if (meta.parents.empty()) json->String(meta.ulid);
+  for (const std::string& parent : meta.parents) json->String(parent);
+  json->EndArray();
+  json->EndObject();
+  json->Key("version");
+  json->Int(1);
+  json->EndObject();
+}
+
+absl::Status TsdbBlocks(const ApiDependencies& d, Reply* reply) {
+  ASSIGN_OR_RETURN(const auto blocks, d.storage->BlockMetas());
+  JsonWriter* json = reply->json();
+  json->BeginObject();
+  json->Key("blocks");
+  json->BeginArray();
+  for (const storage::BlockMeta& meta : blocks) WriteBlock(json, meta);
+  json->EndArray();
+  json->EndObject();
+  return absl::OkStatus();
+}
+
+void WriteReplay(JsonWriter* json, const storage::ReplayProgress& replay) {
+  json->BeginObject();
+  json->Key("min");
+  json->Uint(replay.min);
+  json->Key("max");
+  json->Uint(replay.max);
+  json->Key("current");
+  json->Uint(replay.current);
+  json->EndObject();
+}
+
+void WriteFeatures(const ApiDependencies& d, JsonWriter* json) {
+  FeatureMap features = OwnFeatures(d.engine->options(), d.status->AdminEnabled(),
+                                    d.status->LifecycleEnabled(), d.status->RemoteWriteEnabled());
+  for (const auto& [category, named] : d.status->Features()) {
+    for (const auto& [feature, on] : named) features[category][feature] = on;
+  }
+  json->set_escape_html(false);  // Operators are features, and readable ones.
+  json->BeginObject();
+  for (const auto& [category, named] : features) {
+    json->Key(category);
+    json->BeginObject();
+    for (const auto& [feature, on] : named) {
+      json->Key(feature);
+      json->Bool(on);
+    }
+    json->EndObject();
+  }
+  json->EndObject();
+}
+
+void WriteNotifications(const ApiDependencies& d, JsonWriter* json) {
+  json->BeginArray();
+  for (const Notification& notification : d.status->Notifications()) {
+    json->BeginObject();
+    json->Key("text");
+    json->String(notification.text);
+    json->Key("date");
+    json->String(FormatRfc3339Ns(notification.since_ms * 1'000'000));
+    json->Key("active");
+    json->Bool(notification.active);
+    json->EndObject();
+  }
+  json->EndArray();
+}
+
+// A handler that only writes and cannot fail.
+template <class Write>
+ApiHandler Writer(Write write) {
+  return [write](const Request&, Reply* reply) {
+    write(reply->json());
+    return absl::OkStatus();
+  };
+}
+
+}  // namespace
+
+void AddStatusRoutes(Router* router, const ApiDependencies& d) {
+  AddRead(router, d, "/api/v1/status/config", Writer([d](JsonWriter* json) {
+            WriteStringMap(json, Pairs{{"yaml", d.status->ConfigYaml()}});
+          }));
+  AddRead(router, d, "/api/v1/status/flags",
+          Writer([d](JsonWriter* json) { WriteStringMap(json, d.status->Flags()); }));
+  AddRead(router, d, "/api/v1/status/buildinfo",
+          Writer([d](JsonWriter* json) { WriteStringMap(json, d.status->BuildInfo()); }));
+  AddRead(router, d, "/api/v1/status/runtimeinfo",
+          Writer([d](JsonWriter* json) { WriteRuntimeInfo(json, d.status); }));
+  AddRead(router, d, "/api/v1/status/tsdb", [d](const Request& request, Reply* reply) {
+    return TsdbStatus(d, request, reply);
+  });
+  AddRead(router, d, "/api/v1/status/tsdb/blocks",
+          [d](const Request&, Reply* reply) { return TsdbBlocks(d, reply); });
+  AddRead(router, d, "/api/v1/features",
+          Writer([d](JsonWriter* json) { WriteFeatures(d, json); }));
+
+  const auto anytime = [&](std::string_view path, ApiHandler handler) {
+    router->Add(Method::kGet, path, AnytimeRoute(d, std::move(handler)), Lane::kPrompt);
+  };
+  anytime("/api/v1/status/walreplay",
+          Writer([d](JsonWriter* json) { WriteReplay(json, d.storage->Replay()); }));
+  anytime("/api/v1/notifications", Writer([d](JsonWriter* json) { WriteNotifications(d, json); }));
+  // Nothing is pushed: 204 tells an EventSource not to come again.
+  anytime("/api/v1/notifications/live", [](const Request&, Reply* reply) {
+    reply->NoContent();
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace api

@@ -1,0 +1,21 @@
+// Query results as JSON: the hot end of the way out.
+#pragma once
+
+#include <string>
+
+#include "promql/value.h"
+#include "storage/model/labels.h"
+#include "storage/model/sample.h"
+
+namespace api {
+
+// {"__name__":"up","job":"node"}
+void AppendLabelsJson(std::string* out, model::LabelsView labels);
+// [1435781451.781,"1"]
+void AppendPointJson(std::string* out, model::Sample sample);
+// "1.5": quoted, as sample values are.
+void AppendValueJson(std::string* out, double v);
+// The `result` member: what it looks like depends on value.type. spec 3.2.
+void AppendResultJson(std::string* out, const promql::Value& value);
+
+}  // namespace api

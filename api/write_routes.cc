@@ -1,0 +1,149 @@
+// POST /api/v1/write (remote write 1.0), /api/v1/read, /api/v1/otlp/v1/metrics. spec 3.10 to 3.12.
+#include "api/compress.h"
+#include "api/params.h"
+#include "api/remote_write.h"
+#include "api/route_groups.h"
+#include "storage/base/log.h"
+#include "storage/base/status.h"
+
+namespace api {
+namespace {
+
+constexpr size_t kMaxDecodedBytes = 32 << 20;
+constexpr int64_t kMaxAheadMs = 10 * 60 * 1000;
+constexpr std::string_view kV1 = "prometheus.WriteRequest";
+constexpr std::string_view kV2 = "io.prometheus.write.v2.Request";
+
+std::string_view Trim(std::string_view s) {
+  while (!s.empty() && s.front() == ' ') s.remove_prefix(1);
+  while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
+  return s;
+}
+
+// An answer when the content type is not remote write 1.0.
+std::optional<Response> CheckContentType(std::string_view header) {
+  std::string_view rest = header.empty() ? "application/x-protobuf" : header;
+  const size_t semicolon = std::min(rest.find(';'), rest.size());
+  if (Trim(rest.substr(0, semicolon)) != "application/x-protobuf") {
+    return TextResponse(415, fmt::format("expected application/x-protobuf as the first (media) "
+                                         "part, got {} content-type",
+                                         header));
+  }
+  rest.remove_prefix(semicolon);
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    const size_t end = std::min(rest.find(';'), rest.size());
+    const std::string_view part = Trim(rest.substr(0, end));
+    rest.remove_prefix(end);
+    if (!part.starts_with("proto=")) continue;
+    const std::string_view proto = part.substr(6);
+    if (proto == kV1) return std::nullopt;
+    if (proto != kV2) {
+      return TextResponse(415, fmt::format("got {} content-type: unknown remote write protobuf "
+                                           "message {}",
+                                           header, proto));
+    }
+    Response response = TextResponse(
+        415, fmt::format("{} protobuf message is not accepted by this server; only accepts {}", kV2,
+                         kV1));
+    // A 2.0 sender reads these on any answer.
+    for (const char* kind : {"Samples", "Histograms", "Exemplars"}) {
+      response.headers.emplace_back(
+          fmt::format("X-Prometheus-Remote-Write-{}-Written", kind), "0");
+    }
+    return response;
+  }
+  return std::nullopt;
+}
+
+// Buffers a worker keeps from request to request, given back when they have grown large.
+std::string* DecodeBuffer() {
+  thread_local std::string buffer;
+  if (buffer.capacity() > (4 << 20)) std::string().swap(buffer);
+  return &buffer;
+}
+
+// What was skipped although the rest was stored: the sender must hear of it, and not send again.
+std::string Complaints(const WriteCounts& counts) {
+  std::string text;
+  if (counts.limited > 0) {
+    text += fmt::format("{} samples of new series were refused because the server is at its limit "
+                        "of series, first {}; existing series were written",
+                        counts.limited, counts.first_limited);
+  }
+  if (counts.histograms > 0) {
+    text += fmt::format("{}{} native histogram samples were not written: this version does not "
+                        "store them yet",
+                        text.empty() ? "" : "\n", counts.histograms);
+  }
+  return text;
+}
+
+Response WriteV1(const ApiDependencies& d, const Request& request) {
+  if (auto refusal = CheckContentType(request.Header("content-type"))) return *std::move(refusal);
+  const std::string_view encoding = request.Header("content-encoding");
+  if (!encoding.empty() && encoding != "snappy") {  // Absent means snappy: some clients leave it out.
+    return TextResponse(415, fmt::format("{} encoding (compression) is not accepted by this "
+                                         "server; only snappy is acceptable",
+                                         encoding));
+  }
+  if (request.body.size() > kMaxDecodedBytes) {
+    return TextResponse(413, fmt::format("request body of {} bytes exceeds the limit of {} bytes",
+                                         request.body.size(), kMaxDecodedBytes));
+  }
+  std::string* message = DecodeBuffer();
+  if (const auto status = SnappyUncompress(request.body, kMaxDecodedBytes, message); !status.ok()) {
+    return TextResponse(400, base::message(status));
+  }
+  const std::unique_ptr<storage::Appender> appender = d.appendable->NewAppender();
+  if (appender == nullptr) return TextResponse(503, "TSDB not ready");
+  WriteCounts counts;
+  if (const auto status =
+          AppendWriteRequest(*message, d.clock->NowMs() + kMaxAheadMs, appender.get(), &counts);
+      !status.ok()) {
+    base::Log(base::LogLevel::kError, "web", "Remote write request refused",
+              {{"remote", request.remote}, {"err", std::string(base::message(status))}});
+    return TextResponse(400, base::message(status));
+  }
+  if (const auto status = appender->Commit(); !status.ok()) {
+    base::Log(base::LogLevel::kError, "web", "Remote write request not stored",
+              {{"remote", request.remote}, {"err", std::string(base::message(status))}});
+    return TextResponse(500, base::message(status));
+  }
+  if (d.stats != nullptr) {
+    d.stats->remote_write_samples.Add(counts.samples);
+    d.stats->remote_write_invalid_labels.Add(counts.invalid_labels);
+  }
+  if (counts.invalid_labels > 0) {
+    base::Log(base::LogLevel::kWarn, "web", "Remote write samples with invalid labels skipped",
+              {{"remote", request.remote},
+               {"samples", std::to_string(counts.invalid_labels)},
+               {"first", counts.first_invalid}});
+  }
+  if (const std::string text = Complaints(counts); !text.empty()) return TextResponse(400, text);
+  return {.status = 204, .content_type = ""};
+}
+
+}  // namespace
+
+void AddWriteRoutes(Router* router, const ApiDependencies& d) {
+  const auto post = [&](std::string_view path, Handler handler) {
+    router->Add(Method::kPost, path, WhenReady(d, std::move(handler)), Lane::kPrompt);
+  };
+  post("/api/v1/write", [d](const Request& request) {
+    if (!d.status->RemoteWriteEnabled()) {
+      return TextResponse(404, "remote write receiver needs to be enabled with "
+                               "--web.enable-remote-write-receiver");
+    }
+    return WriteV1(d, request);
+  });
+  post("/api/v1/read", [](const Request&) {
+    return TextResponse(501, "remote read is not supported by this version yet");
+  });
+  post("/api/v1/otlp/v1/metrics", [](const Request&) {
+    return TextResponse(404, "otlp write receiver needs to be enabled with "
+                             "--web.enable-otlp-receiver");
+  });
+}
+
+}  // namespace api

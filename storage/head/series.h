@@ -62,7 +62,7 @@ struct MemSeries {
   uint32_t rank = 0;  // Place in label order, 0: none yet. Guarded by LabelOrder.
 
   // Guarded by the stripe's lock.
-  uint16_t flushing = 0;     // So many of the oldest sealed chunks were given to the flush.
+  uint32_t flushing = 0;     // So many of the oldest sealed chunks were given to the flush.
   bool emptied = true;       // Since the last DropFlushed there was no chunk.
   CommitRun last_commit;
   double last_v = 0;

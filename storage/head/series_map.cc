@@ -50,17 +50,33 @@ MemSeries* RefTable::Find(SeriesRef ref) const {
   return leaf->series[n % (1 << kLeafBits)].load(std::memory_order_acquire);
 }
 
+std::atomic<RefTable::Leaf*>* RefTable::LeafPlace(uint64_t n) {
+  auto& top = top_[n >> (kLeafBits + kMiddleBits)];
+  Middle* middle = top.load(std::memory_order_relaxed);
+  if (middle == nullptr) top.store(middle = new Middle, std::memory_order_release);
+  return &middle->leaves[(n >> kLeafBits) % (1 << kMiddleBits)];
+}
+
 void RefTable::Set(SeriesRef ref, MemSeries* series) {
   const uint64_t n = static_cast<uint64_t>(ref);
   CHECK(n <= kMaxRef);
   absl::MutexLock lock(&mu_);
-  auto& top = top_[n >> (kLeafBits + kMiddleBits)];
-  Middle* middle = top.load(std::memory_order_relaxed);
-  if (middle == nullptr) top.store(middle = new Middle, std::memory_order_release);
-  auto& place = middle->leaves[(n >> kLeafBits) % (1 << kMiddleBits)];
-  Leaf* leaf = place.load(std::memory_order_relaxed);
-  if (leaf == nullptr) place.store(leaf = new Leaf, std::memory_order_release);
+  std::atomic<Leaf*>* place = LeafPlace(n);
+  Leaf* leaf = place->load(std::memory_order_relaxed);
+  if (leaf == nullptr) place->store(leaf = new Leaf, std::memory_order_release);
+  ++leaf->live;
   leaf->series[n % (1 << kLeafBits)].store(series, std::memory_order_release);
+}
+
+void RefTable::Clear(SeriesRef ref, Garbage* garbage) {
+  const uint64_t n = static_cast<uint64_t>(ref);
+  absl::MutexLock lock(&mu_);
+  std::atomic<Leaf*>* place = LeafPlace(n);
+  Leaf* leaf = place->load(std::memory_order_relaxed);
+  leaf->series[n % (1 << kLeafBits)].store(nullptr, std::memory_order_release);
+  if (--leaf->live > 0) return;
+  place->store(nullptr, std::memory_order_release);
+  garbage->push_back(std::shared_ptr<Leaf>(leaf));
 }
 
 SeriesMap::SeriesMap() = default;
@@ -144,7 +160,7 @@ bool SeriesMap::EraseIf(MemSeries* series, absl::FunctionRef<bool()> may) {
   size_t i = Start(series->hash);
   while (Pointer(table.slots[i & table.mask].load(std::memory_order_relaxed)) != series) ++i;
   table.slots[i & table.mask].store(kGrave, std::memory_order_release);
-  refs_.Set(series->ref, nullptr);
+  refs_.Clear(series->ref, &shard.garbage);
   --shard.live;
   size_.fetch_sub(1, std::memory_order_relaxed);
   return true;
@@ -175,7 +191,7 @@ uint64_t SeriesMap::table_bytes() const {
   return bytes;
 }
 
-SeriesMap::Garbage SeriesMap::TakeGarbage() {
+Garbage SeriesMap::TakeGarbage() {
   Garbage all;
   for (Shard& shard : shards_) {
     absl::MutexLock lock(&shard.mu);

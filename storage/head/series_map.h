@@ -33,6 +33,9 @@ class SeriesPool {
   std::vector<void*> free_ ABSL_GUARDED_BY(mu_);
 };
 
+// Memory that readers inside the gate may still look at; freed by letting go of it.
+using Garbage = std::vector<std::shared_ptr<void>>;
+
 // ref -> series: a tree of three fixed levels, so that one large ref costs little.
 class RefTable {
  public:
@@ -41,17 +44,21 @@ class RefTable {
   RefTable();
   ~RefTable();
   MemSeries* Find(SeriesRef ref) const;  // Null when there is none.
-  void Set(SeriesRef ref, MemSeries* series);  // Thread-safe; null unlinks.
+  void Set(SeriesRef ref, MemSeries* series);  // Thread-safe.
+  void Clear(SeriesRef ref, Garbage* garbage);  // Thread-safe; of a ref that was set.
 
  private:
   static constexpr int kLeafBits = 8, kMiddleBits = 12, kTopBits = 16;
   struct Leaf {
     std::array<std::atomic<MemSeries*>, 1 << kLeafBits> series{};
+    int live = 0;  // Guarded by mu_.
   };
   struct Middle {
     std::array<std::atomic<Leaf*>, 1 << kMiddleBits> leaves{};
   };
-  absl::Mutex mu_;  // Of growing.
+  std::atomic<Leaf*>* LeafPlace(uint64_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  absl::Mutex mu_;  // Of growing and shrinking.
   std::atomic<Middle*>* const top_;
 };
 
@@ -76,9 +83,7 @@ class SeriesMap {
   void ForEach(absl::FunctionRef<void(MemSeries*)> visit) const;
   uint64_t table_bytes() const;
 
-  // Old tables may still be read by those inside the gate. Takes them; freed by letting go.
-  using Garbage = std::vector<std::shared_ptr<void>>;
-  Garbage TakeGarbage();
+  Garbage TakeGarbage();  // Of all that was replaced and unlinked so far.
 
   SeriesPool* pool() { return &pool_; }
 

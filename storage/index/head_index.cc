@@ -253,6 +253,20 @@ absl::StatusOr<std::vector<std::string>> HeadIndex::ValuesWithPrefix(
   return out;
 }
 
+std::vector<uint32_t> HeadIndex::PairPlaces() const {
+  absl::ReaderMutexLock lock(&mu_);
+  std::vector<const Name*> names;
+  for (const auto& [text, name] : names_) names.push_back(name.get());
+  std::sort(names.begin(), names.end(),
+            [](const Name* a, const Name* b) { return a->text < b->text; });
+  std::vector<uint32_t> places(num_ids_);
+  uint32_t place = 0;
+  for (const Name* name : names) {
+    for (const PairId id : name->pairs) places[static_cast<uint32_t>(id)] = ++place;
+  }
+  return places;
+}
+
 uint64_t HeadIndex::num_pairs() const {
   absl::ReaderMutexLock lock(&mu_);
   return listed_pairs_;

@@ -60,6 +60,9 @@ class HeadIndex final : public Index {  // Thread-safe.
   void AppendLabels(std::span<const PairId> pairs, std::string* canonical) const;
   bool Less(std::span<const PairId> a, std::span<const PairId> b) const;  // In label order.
 
+  // By id: the place of each pair among all pairs, in order of name and value, from 1.
+  std::vector<uint32_t> PairPlaces() const;
+
   uint64_t num_pairs() const;  // Listed ones.
   uint64_t heap_bytes() const;
   Cardinality TopCardinality(size_t limit) const;

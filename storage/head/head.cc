@@ -1,0 +1,153 @@
+#include "storage/head/head.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/head/head_appender.h"
+#include "storage/head/head_parts.h"
+#include "storage/head/head_querier.h"
+#include "storage/head/replay.h"
+
+namespace storage {
+namespace {
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return (uint64_t{device()} << 32 | device()) | 1;
+}
+
+}  // namespace
+
+Head::Parts::Parts(HeadOptions head_options)
+    : options(head_options),
+      seed(options.hash_seed != 0 ? options.hash_seed : RandomSeed()),
+      exemplars(options.max_exemplars),
+      view(std::make_shared<RetiredChunks>()) {}
+
+Head::Parts::~Parts() {
+  for (Limbo& item : limbo) {
+    for (MemSeries* series : item.series) map.pool()->Delete(series);
+  }
+}
+
+MemSeries* Head::Parts::NewSeries(SeriesRef ref, const base::Hash128& hash,
+                                  model::LabelsView labels) {
+  thread_local std::vector<PairId> ids;
+  index.Intern(labels, &ids);
+  MemSeries* series = map.pool()->New();
+  series->hash = hash;
+  series->ref = ref;
+  series->num_pairs = static_cast<uint16_t>(ids.size());
+  series->pair_ids = std::make_unique_for_overwrite<PairId[]>(ids.size());
+  std::copy(ids.begin(), ids.end(), series->pair_ids.get());
+  pair_ids.Add(static_cast<int64_t>(ids.size()));
+  return series;
+}
+
+void Head::Parts::List(std::span<MemSeries* const> series) {
+  std::vector<IndexEntry> entries;
+  absl::MutexLock lock(&listing_mu);
+  for (MemSeries* s : series) {
+    if (!s->listed.exchange(true, std::memory_order_relaxed)) entries.push_back({s->ref, s->pairs()});
+  }
+  index.Add(entries);
+  series_created.Add(entries.size());
+}
+
+void Head::Parts::SawTimes(model::TimeRange range) {
+  if (range.empty()) return;
+  model::TimeMs seen = max_time.load(std::memory_order_relaxed);
+  while (seen < range.max && !max_time.compare_exchange_weak(seen, range.max)) {
+  }
+  seen = min_time.load(std::memory_order_relaxed);
+  while (seen > range.min && !min_time.compare_exchange_weak(seen, range.min)) {
+  }
+}
+
+Head::Head(HeadOptions options) : parts_(std::make_unique<Parts>(options)) {}
+Head::~Head() = default;
+
+absl::StatusOr<ReplayStats> Head::Replay(
+    const std::string& log_dir, uint32_t watermark,
+    const std::function<void(const ReplayProgress&)>& progress) {
+  return ReplayLog(log_dir, watermark, progress, parts_.get());
+}
+
+void Head::AttachLog(wal::Writer* log) {
+  parts_->cut_segment = log == nullptr ? 0 : log->stats().segment;
+  parts_->log = log;
+}
+
+std::unique_ptr<Appender> Head::NewAppender() {
+  return std::make_unique<HeadAppender>(parts_.get());
+}
+
+std::unique_ptr<Querier> Head::NewQuerier(model::TimeRange range) {
+  return std::make_unique<HeadQuerier>(parts_.get(), range);
+}
+
+absl::StatusOr<std::vector<ExemplarSeries>> Head::Exemplars(
+    std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range) {
+  const GatePass pass(&parts_->gate);
+  std::vector<PostingsPtr> found;
+  for (const auto& set : matchers) {
+    ASSIGN_OR_RETURN(Postings refs, Find(parts_->index, set));
+    found.push_back(std::make_shared<Postings>(std::move(refs)));
+  }
+  const Postings refs = Union(std::move(found));
+
+  absl::flat_hash_map<SeriesRef, std::vector<model::Exemplar>> by_ref;
+  parts_->exemplars.ForEach([&](SeriesRef ref, const model::Exemplar& exemplar) {
+    if (range.Contains(exemplar.t) && std::binary_search(refs.begin(), refs.end(), ref)) {
+      by_ref[ref].push_back(exemplar);
+    }
+  });
+  std::vector<OrderedSeries> order;
+  for (const auto& [ref, exemplars] : by_ref) {
+    if (MemSeries* series = parts_->map.Find(ref)) order.push_back({series, 0});
+  }
+  parts_->order.Sort(&order);
+  std::vector<ExemplarSeries> out;
+  for (const OrderedSeries& s : order) {
+    std::string labels;
+    parts_->index.AppendLabels(s.series->pairs(), &labels);
+    out.push_back({model::Labels::FromCanonical(std::move(labels)),
+                   std::move(by_ref[s.series->ref])});
+  }
+  return out;
+}
+
+HeadInfo Head::info() const {
+  HeadInfo info;
+  info.num_series = parts_->map.size();
+  info.num_label_pairs = parts_->index.num_pairs();
+  info.num_chunks = static_cast<uint64_t>(parts_->chunks.value());
+  info.num_samples = static_cast<uint64_t>(parts_->samples.value());
+  info.bytes = info.num_series * (sizeof(MemSeries) + sizeof(MemSeries*)) +
+               static_cast<uint64_t>(parts_->pair_ids.value()) * (sizeof(PairId) + 2) +
+               static_cast<uint64_t>(parts_->chunk_bytes.value()) + parts_->map.table_bytes() +
+               parts_->index.heap_bytes();
+  if (info.num_samples > 0) info.range = {parts_->min_time.load(), parts_->max_time.load()};
+  return info;
+}
+
+HeadStats Head::stats() const {
+  HeadStats stats;
+  stats.samples_appended = parts_->samples_appended.value();
+  stats.out_of_order = parts_->out_of_order.value();
+  stats.out_of_bounds = parts_->out_of_bounds.value();
+  stats.duplicates = parts_->duplicates.value();
+  stats.too_old = parts_->too_old.value();
+  stats.series_created = parts_->series_created.value();
+  stats.series_removed = parts_->series_removed.value();
+  stats.exemplars_appended = parts_->exemplars_appended.value();
+  stats.exemplars_stored = parts_->exemplars.size();
+  return stats;
+}
+
+Cardinality Head::TopCardinality(size_t limit) const { return parts_->index.TopCardinality(limit); }
+model::TimeMs Head::max_time() const { return parts_->max_time.load(); }
+
+}  // namespace storage

@@ -1,0 +1,231 @@
+#include "storage/head/head_appender.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "storage/base/status.h"
+
+namespace storage {
+namespace {
+
+// How far behind the head's newest sample a sample may lie: half of Prometheus' 2 h chunk range.
+constexpr int64_t kAppendableMs = 3'600'000;
+
+model::TimeMs MinValid(model::TimeMs newest) {
+  const model::TimeMs least = std::numeric_limits<int64_t>::min();
+  return newest < least + kAppendableMs ? least : newest - kAppendableMs;
+}
+
+// Fetches a series before it is needed.
+void Prefetch(const MemSeries* series) {
+  const char* p = reinterpret_cast<const char*>(series);
+  __builtin_prefetch(p);
+  __builtin_prefetch(p + 64);
+  __builtin_prefetch(p + 128);
+}
+
+// Kept from batch to batch, one per thread: no allocation in the steady state.
+thread_local RecordWriter record_writer;
+constexpr size_t kKeptRecordBytes = 4 << 20;
+
+}  // namespace
+
+HeadAppender::HeadAppender(Head::Parts* parts)
+    : parts_(parts), pass_(&parts->gate), min_valid_(MinValid(parts->max_time.load())) {}
+
+HeadAppender::~HeadAppender() = default;
+
+void HeadAppender::Rejected::Add(Outcome outcome) {
+  out_of_order += outcome == Outcome::kOutOfOrder;
+  out_of_bounds += outcome == Outcome::kOutOfBounds;
+  duplicates += outcome == Outcome::kDuplicate;
+  too_old += outcome == Outcome::kTooOld;
+}
+
+// Holds the series back from being forgotten while this Appender lives. False when it is too late.
+// The order of store and load mirrors the one in DropFlushed: one of the two sees the other.
+bool HeadAppender::Touch(MemSeries* series) {
+  if (series->touched.load(std::memory_order_relaxed) >= pass_.generation()) return true;
+  series->touched.store(pass_.generation(), std::memory_order_seq_cst);
+  return !series->dead.load(std::memory_order_seq_cst);
+}
+
+MemSeries* HeadAppender::Create(const base::Hash128& hash, model::LabelsView labels,
+                                Outcome* refused) {
+  if (!model::Labels::Valid(labels.bytes()) ||
+      labels.size() > std::numeric_limits<uint16_t>::max()) {
+    *refused = Outcome::kInvalidLabels;
+    return nullptr;
+  }
+  const auto make = [&]() -> MemSeries* {
+    const uint64_t limit = parts_->options.max_series;
+    if (limit > 0 && parts_->map.size() >= limit) {
+      *refused = Outcome::kLimited;
+      return nullptr;
+    }
+    const SeriesRef ref{parts_->next_ref.fetch_add(1, std::memory_order_relaxed)};
+    MemSeries* series = parts_->NewSeries(ref, hash, labels);
+    series->touched.store(pass_.generation(), std::memory_order_relaxed);
+    return series;
+  };
+  // Under the shard's lock nobody is about to forget it.
+  return parts_->map.FindOrCreate(hash, make, [&](MemSeries* series) { Touch(series); });
+}
+
+MemSeries* HeadAppender::Resolve(SeriesRef hint, model::LabelsView labels, Outcome* refused) {
+  if (hint != SeriesRef::kNone) {
+    MemSeries* series = parts_->map.Find(hint);
+    if (series != nullptr && Touch(series)) return series;
+  }
+  if (labels.empty()) {
+    *refused = Outcome::kInvalidLabels;
+    return nullptr;
+  }
+  const base::Hash128 hash = parts_->Hash(labels);
+  MemSeries* series = parts_->map.Find(hash);
+  if (series != nullptr && Touch(series)) return series;
+  return Create(hash, labels, refused);
+}
+
+Appended HeadAppender::Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) {
+  if (sample.t < min_valid_ || sample.t == kNoTime) {
+    rejected_.Add(Outcome::kOutOfBounds);
+    return {hint, Outcome::kOutOfBounds};
+  }
+  Outcome outcome = Outcome::kAccepted;
+  MemSeries* series = Resolve(hint, labels, &outcome);
+  if (series == nullptr) return {SeriesRef::kNone, outcome};
+  if (min_valid_ == kNoTime) min_valid_ = MinValid(sample.t);  // The head was empty.
+
+  if (sample.t <= series->last_t.load(std::memory_order_relaxed)) {
+    absl::MutexLock lock(parts_->StripeOf(series->ref));
+    outcome = series->Judge(sample);
+    // A repeat, unless the series moved on right now.
+    if (outcome != Outcome::kAccepted) rejected_.Add(outcome);
+    return {series->ref, outcome};
+  }
+  Prefetch(series);
+  samples_.push_back({series, sample});
+  return {series->ref, Outcome::kAccepted};
+}
+
+bool HeadAppender::AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) {
+  MemSeries* series = parts_->map.Find(ref);
+  if (series == nullptr || !Touch(series)) return false;
+  if (!parts_->exemplars.Accepts(ref, exemplar)) return false;
+  exemplars_.push_back({series, exemplar});
+  return true;
+}
+
+std::vector<MemSeries*> HeadAppender::ToBeLogged(uint32_t segment) const {
+  std::vector<MemSeries*> series;
+  const bool covered = segment == parts_->cut_segment.load(std::memory_order_relaxed);
+  const auto look = [&](MemSeries* s) {
+    const uint32_t logged_in = s->logged_in.load(std::memory_order_relaxed);
+    if (logged_in == 0 || (!covered && logged_in <= segment) ||
+        !s->listed.load(std::memory_order_relaxed)) {
+      series.push_back(s);
+    }
+  };
+  for (const Pending& pending : samples_) look(pending.series);
+  for (const PendingExemplar& pending : exemplars_) look(pending.series);
+  const auto by_ref = [](const MemSeries* a, const MemSeries* b) { return a->ref < b->ref; };
+  if (!std::is_sorted(series.begin(), series.end(), by_ref)) {
+    std::sort(series.begin(), series.end(), by_ref);
+  }
+  series.erase(std::unique(series.begin(), series.end()), series.end());
+  return series;
+}
+
+absl::Status HeadAppender::WriteLog(wal::Writer* log, std::span<MemSeries* const> series) {
+  RecordWriter& record = record_writer;
+  record.Clear();
+  if (!series.empty()) {
+    record.BeginSeries(series.size());
+    std::vector<std::string_view> pairs;
+    for (const MemSeries* s : series) {
+      pairs.clear();
+      for (const PairId id : s->pairs()) pairs.push_back(parts_->index.bytes(id));
+      record.AddSeries(s->ref, pairs);
+    }
+  }
+  if (!samples_.empty()) {
+    record.BeginSamples(samples_.size());
+    for (const Pending& pending : samples_) record.AddSample(pending.series->ref, pending.sample);
+  }
+  if (!exemplars_.empty()) {
+    record.BeginExemplars(exemplars_.size());
+    for (const auto& pending : exemplars_) {
+      record.AddExemplar(pending.series->ref, pending.exemplar);
+    }
+  }
+  const std::string_view bytes = record.record();
+  const absl::Status status = log->Append({&bytes, 1});
+  if (record.size() > kKeptRecordBytes) record = RecordWriter();
+  return status;
+}
+
+absl::Status HeadAppender::Commit() {
+  if (done_) return base::FailedPrecondition("Commit was called already");
+  done_ = true;
+  absl::ReaderMutexLock lock(&parts_->commit_mu);
+  if (!samples_.empty() || !exemplars_.empty()) {
+    wal::Writer* log = parts_->log.load(std::memory_order_acquire);
+    const uint32_t segment = log == nullptr ? 0 : log->stats().segment;
+    const std::vector<MemSeries*> series = ToBeLogged(segment);
+    if (log != nullptr) RETURN_IF_ERROR(WriteLog(log, series));
+    for (MemSeries* s : series) s->logged_in.store(segment + 1, std::memory_order_relaxed);
+    std::vector<MemSeries*> unlisted;
+    for (MemSeries* s : series) {
+      if (!s->listed.load(std::memory_order_relaxed)) unlisted.push_back(s);
+    }
+    if (!unlisted.empty()) parts_->List(unlisted);
+    Apply();
+  }
+  parts_->out_of_order.Add(rejected_.out_of_order);
+  parts_->out_of_bounds.Add(rejected_.out_of_bounds);
+  parts_->duplicates.Add(rejected_.duplicates);
+  parts_->too_old.Add(rejected_.too_old);
+  return absl::OkStatus();
+}
+
+void HeadAppender::Apply() {
+  if (!samples_.empty()) {
+    const CommitSeq seq = parts_->isolation.Begin();
+    ApplySamples(seq);
+    parts_->isolation.End(seq);
+  }
+  for (PendingExemplar& pending : exemplars_) {
+    const SeriesRef ref = pending.series->ref;
+    if (parts_->exemplars.Add(ref, std::move(pending.exemplar))) parts_->exemplars_appended.Add();
+  }
+}
+
+void HeadAppender::ApplySamples(CommitSeq seq) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  constexpr size_t kAhead = 6;
+  const CommitSeq settled = parts_->isolation.settled();
+  HeadDelta delta;
+  model::TimeRange times = model::TimeRange::None();
+  absl::Mutex* held = nullptr;  // Kept while the samples that follow need the same.
+  for (size_t i = 0; i < samples_.size(); ++i) {
+    if (i + kAhead < samples_.size()) Prefetch(samples_[i + kAhead].series);
+    const auto& [series, sample] = samples_[i];
+    absl::Mutex* stripe = parts_->StripeOf(series->ref);
+    if (stripe != held) {
+      if (held != nullptr) held->Unlock();
+      stripe->Lock();
+      held = stripe;
+    }
+    const int64_t before = delta.samples;
+    rejected_.Add(series->Append(sample, seq, settled, &delta));
+    if (delta.samples > before) times.Extend(sample.t);
+  }
+  if (held != nullptr) held->Unlock();
+  parts_->samples_appended.Add(static_cast<uint64_t>(delta.samples));
+  // A chunk may also have been sealed; `samples` counts only what came in.
+  parts_->Count(delta);
+  parts_->SawTimes(times);
+}
+
+}  // namespace storage

@@ -1,0 +1,55 @@
+// The Appender behind storage/appender.h: gathers a batch, then log, head, visible.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "storage/head/head_parts.h"
+#include "storage/head/record.h"
+
+namespace storage {
+
+class HeadAppender final : public Appender {
+ public:
+  explicit HeadAppender(Head::Parts* parts);
+  ~HeadAppender() override;
+
+  Appended Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) override;
+  bool AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) override;
+  absl::Status Commit() override;
+
+ private:
+  struct Pending {
+    MemSeries* series;
+    model::Sample sample;
+  };
+  struct PendingExemplar {
+    MemSeries* series;
+    model::Exemplar exemplar;
+  };
+  struct Rejected {
+    uint32_t out_of_order = 0, out_of_bounds = 0, duplicates = 0, too_old = 0;
+    void Add(Outcome outcome);
+  };
+
+  bool Touch(MemSeries* series);
+  // Null with *refused saying why.
+  MemSeries* Resolve(SeriesRef hint, model::LabelsView labels, Outcome* refused);
+  MemSeries* Create(const base::Hash128& hash, model::LabelsView labels, Outcome* refused);
+
+  // Series whose labels the log must be told, by ref, each once.
+  std::vector<MemSeries*> ToBeLogged(uint32_t segment) const;
+  absl::Status WriteLog(wal::Writer* log, std::span<MemSeries* const> series);
+  void Apply();
+  void ApplySamples(CommitSeq seq);
+
+  Head::Parts* const parts_;
+  const GatePass pass_;  // Keeps alive what the batch points to.
+  model::TimeMs min_valid_;
+  std::vector<Pending> samples_;
+  std::vector<PendingExemplar> exemplars_;
+  Rejected rejected_;
+  bool done_ = false;
+};
+
+}  // namespace storage

@@ -1,0 +1,274 @@
+// The head's side of a flush: cut, give out, checkpoint, drop. The order of steps is in head.h.
+#include <algorithm>
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/head/head.h"
+#include "storage/head/head_parts.h"
+#include "storage/head/record.h"
+
+namespace storage {
+namespace {
+
+constexpr size_t kSeriesPerRecord = 2048;
+constexpr size_t kExemplarsPerRecord = 1024;
+
+class FlushCursorImpl final : public SeriesCursor {
+ public:
+  explicit FlushCursorImpl(Head::Parts* parts) : parts_(parts) {}
+
+  absl::StatusOr<bool> Next() override {
+    while (next_ < parts_->flush_order.size()) {
+      if (TakeChunks(parts_->flush_order[next_++])) return true;
+    }
+    held_.clear();
+    views_.clear();
+    // A commit under way may have put samples into series passed already and into series passed
+    // later: they go to the block in part, so it must be complete before the block is seen.
+    absl::MutexLock lock(&parts_->commit_mu);
+    return false;
+  }
+  model::LabelsView labels() const override { return model::LabelsView(labels_); }
+  std::span<const chunk::ChunkView> chunks() const override { return views_; }
+
+ private:
+  bool TakeChunks(MemSeries* series) {
+    held_.clear();
+    views_.clear();
+    HeadDelta delta;
+    {
+      absl::MutexLock lock(parts_->StripeOf(series->ref));
+      series->Seal(&delta);
+      series->flushing = static_cast<uint32_t>(series->num_sealed());
+      if (series->sealed != nullptr) held_ = *series->sealed;
+    }
+    if (held_.empty()) return false;
+    parts_->Count(delta);
+    for (const ChunkPtr& chunk : held_) views_.push_back(chunk->view());
+    labels_.clear();
+    parts_->index.AppendLabels(series->pairs(), &labels_);
+    return true;
+  }
+
+  Head::Parts* const parts_;
+  size_t next_ = 0;
+  std::string labels_;
+  std::vector<ChunkPtr> held_;
+  std::vector<chunk::ChunkView> views_;
+};
+
+// The newest sample of `series` that every restart from the checkpoint can know: the last flushed
+// one. Samples after it are in the segments that follow. False when none is known.
+bool LastFlushed(Head::Parts* parts, const MemSeries& series, model::Sample* last) {
+  absl::MutexLock lock(parts->StripeOf(series.ref));
+  if (series.flushing > 0) {
+    const SealedChunk& chunk = *(*series.sealed)[series.flushing - 1];
+    *last = {chunk.range.max, chunk.last_v};
+    return true;
+  }
+  // Chunks that came after the cursor passed: what was before them is not remembered.
+  if (series.HasChunks()) return false;
+  *last = {series.last_t.load(std::memory_order_relaxed), series.last_v};
+  return last->t != kNoTime;
+}
+
+class CheckpointSession {
+ public:
+  CheckpointSession(Head::Parts* parts, wal::CheckpointWriter* out) : parts_(parts), out_(out) {}
+
+  absl::Status WriteSeries(std::span<MemSeries* const> all) {
+    for (size_t i = 0; i < all.size(); i += kSeriesPerRecord) {
+      RETURN_IF_ERROR(WriteBatch(all.subspan(i, std::min(kSeriesPerRecord, all.size() - i))));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status WriteExemplars() {
+    std::vector<std::pair<SeriesRef, model::Exemplar>> held;
+    parts_->exemplars.ForEach([&](SeriesRef ref, const model::Exemplar& exemplar) {
+      held.emplace_back(ref, exemplar);
+    });
+    for (size_t i = 0; i < held.size(); i += kExemplarsPerRecord) {
+      const size_t n = std::min(kExemplarsPerRecord, held.size() - i);
+      record_.Clear();
+      record_.BeginExemplars(n);
+      for (size_t j = i; j < i + n; ++j) record_.AddExemplar(held[j].first, held[j].second);
+      RETURN_IF_ERROR(Write());
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status WriteBatch(std::span<MemSeries* const> batch) {
+    std::vector<MemSeries*> logged;
+    for (MemSeries* series : batch) {
+      // What was never committed is not there yet; its commit will log it.
+      if (series->logged_in.load(std::memory_order_relaxed) != 0) logged.push_back(series);
+    }
+    if (logged.empty()) return absl::OkStatus();
+    record_.Clear();
+    record_.BeginSeries(logged.size());
+    std::vector<std::string_view> pairs;
+    std::vector<std::pair<SeriesRef, model::Sample>> lasts;
+    for (const MemSeries* series : logged) {
+      pairs.clear();
+      for (const PairId id : series->pairs()) pairs.push_back(parts_->index.bytes(id));
+      record_.AddSeries(series->ref, pairs);
+      model::Sample last;
+      if (LastFlushed(parts_, *series, &last)) lasts.emplace_back(series->ref, last);
+    }
+    record_.BeginFlushed(lasts.size());
+    for (const auto& [ref, last] : lasts) record_.AddSample(ref, last);
+    return Write();
+  }
+
+  absl::Status Write() {
+    const std::string_view bytes = record_.record();
+    return out_->Append({&bytes, 1});
+  }
+
+  Head::Parts* const parts_;
+  wal::CheckpointWriter* const out_;
+  RecordWriter record_;
+};
+
+// One run of DropFlushed.
+class Dropper {
+ public:
+  Dropper(Head::Parts* parts, model::TimeMs idle_before)
+      : parts_(parts), idle_before_(idle_before) {}
+
+  void Run() {
+    ChangeView();
+    parts_->gate.Advance();
+    oldest_inside_ = parts_->gate.oldest();
+    parts_->min_time.store(std::numeric_limits<int64_t>::max());
+    HeadDelta delta;
+    parts_->map.ForEach([&](MemSeries* series) { DropChunks(series, &delta); });
+    parts_->Count(delta);
+    Remove();
+    FreeLimbo();
+    parts_->flush_order = {};
+  }
+
+ private:
+  // Queriers from now on find the dropped chunks in a block; those before find them in the old view.
+  void ChangeView() {
+    auto next = std::make_shared<RetiredChunks>();
+    absl::MutexLock lock(&parts_->views_mu);
+    older_queriers_ = !parts_->previous_view.expired();
+    if (parts_->view.use_count() > 1) retired_ = parts_->view;
+    {
+      absl::MutexLock view_lock(&parts_->view->mu);
+      parts_->view->next = next;
+    }
+    parts_->previous_view = parts_->view;
+    parts_->view = std::move(next);
+  }
+
+  void DropChunks(MemSeries* series, HeadDelta* delta) {
+    absl::MutexLock lock(parts_->StripeOf(series->ref));
+    if (series->flushing > 0) {
+      std::vector<ChunkPtr> dropped;
+      series->TakeSealed(series->flushing, retired_ == nullptr ? nullptr : &dropped, delta);
+      series->flushing = 0;
+      if (retired_ != nullptr) {
+        absl::MutexLock view_lock(&retired_->mu);
+        retired_->chunks[series->ref] = std::move(dropped);
+      }
+    }
+    const bool was_empty = series->emptied;
+    series->emptied = !series->HasChunks();
+    if (!series->emptied) {
+      parts_->SawTimes({series->first_t(), series->last_t.load(std::memory_order_relaxed)});
+      return;
+    }
+    // Its name must be found as long as a querier may have to look for its chunks above.
+    const bool unseen = retired_ == nullptr ? !older_queriers_ : was_empty && !older_queriers_;
+    if (unseen && series->last_t.load(std::memory_order_relaxed) <= idle_before_ &&
+        series->touched.load(std::memory_order_relaxed) < oldest_inside_) {
+      idle_.push_back(series);
+    }
+  }
+
+  // Under the shard's lock. See HeadAppender::Touch.
+  bool MayForget(MemSeries* series) {
+    series->dead.store(true, std::memory_order_seq_cst);
+    if (series->touched.load(std::memory_order_seq_cst) < oldest_inside_) return true;
+    series->dead.store(false, std::memory_order_seq_cst);
+    return false;
+  }
+
+  void Remove() {
+    std::vector<MemSeries*> gone;
+    for (MemSeries* series : idle_) {
+      if (parts_->map.EraseIf(series, [&] { return MayForget(series); })) gone.push_back(series);
+    }
+    std::sort(gone.begin(), gone.end(),
+              [](const MemSeries* a, const MemSeries* b) { return a->ref < b->ref; });
+    std::vector<IndexEntry> entries;
+    Postings refs;
+    for (MemSeries* series : gone) {
+      parts_->order.Forget(series);
+      parts_->pair_ids.Add(-static_cast<int64_t>(series->num_pairs));
+      refs.push_back(series->ref);
+      if (series->listed.load()) entries.push_back({series->ref, series->pairs()});
+    }
+    parts_->index.Remove(entries);
+    parts_->exemplars.Forget(refs);
+    parts_->series_removed.Add(entries.size());
+    Garbage garbage = parts_->map.TakeGarbage();
+    const Generation unlinked = parts_->gate.Advance();
+    if (!gone.empty() || !garbage.empty()) {
+      parts_->limbo.push_back({unlinked, std::move(gone), std::move(garbage)});
+    }
+  }
+
+  void FreeLimbo() {
+    const Generation oldest = parts_->gate.oldest();
+    std::erase_if(parts_->limbo, [&](Head::Parts::Limbo& item) {
+      if (item.generation >= oldest) return false;
+      for (MemSeries* series : item.series) {
+        parts_->index.Release(series->pairs());
+        parts_->map.pool()->Delete(series);
+      }
+      return true;
+    });
+  }
+
+  Head::Parts* const parts_;
+  const model::TimeMs idle_before_;
+  bool older_queriers_ = false;              // From before the previous flush.
+  std::shared_ptr<RetiredChunks> retired_;   // Of queriers from before this one; null without any.
+  Generation oldest_inside_ = 0;
+  std::vector<MemSeries*> idle_;
+};
+
+}  // namespace
+
+absl::StatusOr<uint32_t> Head::CutForFlush() {
+  wal::Writer* log = parts_->log.load();
+  // Most of the bytes reach the disk before anybody has to wait for it.
+  if (log != nullptr) RETURN_IF_ERROR(log->Sync());
+  absl::MutexLock lock(&parts_->commit_mu);
+  if (log == nullptr) return 0;
+  ASSIGN_OR_RETURN(const uint32_t segment, log->CutSegment());
+  parts_->cut_segment = segment;
+  return segment;
+}
+
+std::unique_ptr<SeriesCursor> Head::FlushCursor() {
+  parts_->flush_order = parts_->order.RankAll();
+  return std::make_unique<FlushCursorImpl>(parts_.get());
+}
+
+absl::Status Head::WriteCheckpoint(wal::CheckpointWriter* out) {
+  if (parts_->flush_order.empty()) parts_->flush_order = parts_->order.RankAll();
+  CheckpointSession session(parts_.get(), out);
+  RETURN_IF_ERROR(session.WriteSeries(parts_->flush_order));
+  return session.WriteExemplars();
+}
+
+void Head::DropFlushed(model::TimeMs idle_before) { Dropper(parts_.get(), idle_before).Run(); }
+
+}  // namespace storage

@@ -1,0 +1,100 @@
+// What a Head consists of; for the files of this folder. Locks in order:
+//   commit_mu -> a shard of `map` -> a stripe -> (listing_mu, views_mu, index, ring: last ones)
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include <absl/base/thread_annotations.h>
+#include <absl/container/flat_hash_map.h>
+#include <absl/synchronization/mutex.h>
+
+#include "storage/base/stats.h"
+#include "storage/head/exemplar_ring.h"
+#include "storage/head/gate.h"
+#include "storage/head/head.h"
+#include "storage/head/isolation.h"
+#include "storage/head/label_order.h"
+#include "storage/head/series_map.h"
+#include "storage/index/head_index.h"
+
+namespace storage {
+
+// Chunks that a flush dropped while queriers from before it lived. Each querier holds the one that
+// was current when it was made, and so all that follow; without holders there is nothing to keep.
+struct RetiredChunks {
+  absl::Mutex mu;
+  absl::flat_hash_map<SeriesRef, std::vector<ChunkPtr>> chunks ABSL_GUARDED_BY(mu);
+  std::shared_ptr<RetiredChunks> next ABSL_GUARDED_BY(mu);
+};
+
+struct Head::Parts {
+  explicit Parts(HeadOptions head_options);
+  ~Parts();
+
+  // A series with these labels, not yet findable or listed. `ref` is not in use.
+  MemSeries* NewSeries(SeriesRef ref, const base::Hash128& hash, model::LabelsView labels);
+  base::Hash128 Hash(model::LabelsView labels) const {
+    return base::HashBytes128(labels.bytes(), seed);
+  }
+  // Makes listed what is not; `series` by ref, ascending, without repeats.
+  void List(std::span<MemSeries* const> series);
+
+  absl::Mutex* StripeOf(SeriesRef ref) {
+    // Neighbours share a stripe: they come in batches together.
+    return &stripes[(static_cast<uint64_t>(ref) >> 6) % kStripes].mu;
+  }
+  void Count(const HeadDelta& delta) {
+    samples.Add(delta.samples);
+    chunks.Add(delta.chunks);
+    chunk_bytes.Add(delta.bytes);
+  }
+  void SawTimes(model::TimeRange range);  // Of samples that entered the head.
+
+  // Constant.
+  const HeadOptions options;
+  const uint64_t seed;
+
+  // Own synchronization.
+  HeadIndex index;
+  SeriesMap map;
+  Gate gate;
+  Isolation isolation;
+  LabelOrder order{&map, &index};
+  ExemplarRing exemplars;
+  std::atomic<uint64_t> next_ref{1};
+  std::atomic<wal::Writer*> log{nullptr};
+  std::atomic<uint32_t> cut_segment{0};  // Series logged before it need not be logged in it again.
+  std::atomic<model::TimeMs> max_time{kNoTime};  // Ever.
+  std::atomic<model::TimeMs> min_time{std::numeric_limits<int64_t>::max()};  // In memory now.
+  base::Gauge samples, chunks, chunk_bytes, pair_ids;
+  base::Counter samples_appended, out_of_order, out_of_bounds, duplicates, too_old;
+  base::Counter series_created, series_removed, exemplars_appended;
+
+  absl::Mutex commit_mu;   // Commits share it; the flush takes it alone to wait for them.
+  absl::Mutex listing_mu;  // A series is listed once, and before its first commit is visible.
+
+  absl::Mutex views_mu;
+  std::shared_ptr<RetiredChunks> view ABSL_GUARDED_BY(views_mu);
+  std::weak_ptr<RetiredChunks> previous_view ABSL_GUARDED_BY(views_mu);
+
+  static constexpr size_t kStripes = 256;
+  struct alignas(64) Stripe {
+    absl::Mutex mu;  // Of every MemSeries whose ref falls on it.
+  };
+  std::array<Stripe, kStripes> stripes;
+
+  // Of the flush, which is one at a time.
+  std::vector<MemSeries*> flush_order;  // All series when the cursor was made.
+  struct Limbo {  // Unlinked in `generation`, and perhaps still looked at.
+    Generation generation;
+    std::vector<MemSeries*> series;
+    Garbage garbage;
+  };
+  std::vector<Limbo> limbo;
+};
+
+}  // namespace storage

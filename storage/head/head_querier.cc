@@ -1,0 +1,122 @@
+#include "storage/head/head_querier.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/base/status.h"
+#include "storage/head/head_selection.h"
+
+namespace storage {
+namespace {
+
+void Limit(size_t limit, std::vector<std::string>* list) {
+  if (limit > 0 && list->size() > limit) list->resize(limit);
+}
+
+}  // namespace
+
+HeadQuerier::HeadQuerier(Head::Parts* parts, model::TimeRange range)
+    : parts_(parts), range_(range), pass_(&parts->gate) {
+  // The view first: what is dropped between the two is retired into it, never missed.
+  {
+    absl::MutexLock lock(&parts_->views_mu);
+    view_ = parts_->view;
+  }
+  snapshot_ = parts_->isolation.Open();
+}
+
+HeadQuerier::~HeadQuerier() { parts_->isolation.Close(snapshot_); }
+
+absl::StatusOr<std::unique_ptr<Selection>> HeadQuerier::Select(const SelectRequest& request)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  constexpr size_t kAhead = 8;
+  ASSIGN_OR_RETURN(const Postings refs, Find(parts_->index, request.matchers));
+  std::vector<MemSeries*> found;
+  found.reserve(refs.size());
+  for (const SeriesRef ref : refs) {
+    MemSeries* series = parts_->map.Find(ref);
+    if (series != nullptr) found.push_back(series);
+  }
+  auto selection = std::make_unique<HeadSelection>();
+  absl::Mutex* held = nullptr;  // Neighbours share a lock.
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (i + kAhead < found.size()) {
+      const char* p = reinterpret_cast<const char*>(found[i + kAhead]);
+      __builtin_prefetch(p + 64);
+      __builtin_prefetch(p + 128);
+    }
+    absl::Mutex* stripe = parts_->StripeOf(found[i]->ref);
+    if (stripe != held) {
+      if (held != nullptr) held->Unlock();
+      stripe->Lock();
+      held = stripe;
+    }
+    selection->Add(found[i], snapshot_, view_.get(), request.range);
+  }
+  if (held != nullptr) held->Unlock();
+  selection->Finish(&parts_->order, parts_->index);
+  return selection;
+}
+
+bool HeadQuerier::Overlaps(model::TimeRange range) const {
+  return range.Overlaps({parts_->min_time.load(), parts_->max_time.load()});
+}
+
+absl::StatusOr<std::vector<std::string>> HeadQuerier::LabelNames(Matchers matchers, size_t limit) {
+  std::vector<std::string> names;
+  if (!Overlaps(range_)) return names;
+  if (matchers.empty()) {
+    ASSIGN_OR_RETURN(names, parts_->index.Names());
+  } else {
+    ASSIGN_OR_RETURN(const Postings refs, Find(parts_->index, matchers));
+    absl::flat_hash_set<std::string_view> seen;  // Into pairs of series the gate keeps.
+    std::vector<bool> pair_seen;
+    for (const SeriesRef ref : refs) {
+      const MemSeries* series = parts_->map.Find(ref);
+      if (series == nullptr) continue;
+      for (const PairId id : series->pairs()) {
+        const size_t i = static_cast<size_t>(id);
+        if (i >= pair_seen.size()) pair_seen.resize(i + 1);
+        if (pair_seen[i]) continue;
+        pair_seen[i] = true;
+        seen.insert(parts_->index.label(id).name);
+      }
+    }
+    names.assign(seen.begin(), seen.end());
+    std::sort(names.begin(), names.end());
+  }
+  Limit(limit, &names);
+  return names;
+}
+
+absl::StatusOr<std::vector<std::string>> HeadQuerier::LabelValues(std::string_view name,
+                                                                  Matchers matchers,
+                                                                  size_t limit) {
+  std::vector<std::string> values;
+  if (!Overlaps(range_)) return values;
+  if (matchers.empty()) {
+    ASSIGN_OR_RETURN(values, parts_->index.Values(name));
+  } else {
+    ASSIGN_OR_RETURN(const Postings refs, Find(parts_->index, matchers));
+    std::vector<bool> seen;
+    for (const SeriesRef ref : refs) {
+      const MemSeries* series = parts_->map.Find(ref);
+      if (series == nullptr) continue;
+      for (const PairId id : series->pairs()) {
+        const model::Label label = parts_->index.label(id);
+        if (label.name < name) continue;
+        if (label.name != name) break;
+        const size_t i = static_cast<size_t>(id);
+        if (i >= seen.size()) seen.resize(i + 1);
+        if (!seen[i]) values.emplace_back(label.value);
+        seen[i] = true;
+        break;
+      }
+    }
+    std::sort(values.begin(), values.end());
+  }
+  Limit(limit, &values);
+  return values;
+}
+
+}  // namespace storage

@@ -1,0 +1,143 @@
+#include "storage/head/head_selection.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "storage/base/status.h"
+
+namespace storage {
+namespace {
+
+// Appends what flushes after `view` dropped of this series, oldest first.
+void CollectRetired(RetiredChunks* view, SeriesRef ref, std::vector<ChunkPtr>* out) {
+  for (RetiredChunks* v = view; v != nullptr;) {
+    absl::MutexLock lock(&v->mu);
+    const auto it = v->chunks.find(ref);
+    if (it != v->chunks.end()) out->insert(out->end(), it->second.begin(), it->second.end());
+    v = v->next.get();  // Lives as long as `view` does.
+  }
+}
+
+}  // namespace
+
+char* ByteArena::Reserve(size_t size) {
+  if (size > left_) {
+    const size_t block = std::max(size, kBlockBytes);
+    blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
+    free_ = blocks_.back().get();
+    left_ = block;
+  }
+  char* place = free_;
+  free_ += size;
+  left_ -= size;
+  return place;
+}
+
+std::string_view ByteArena::Copy(std::string_view bytes) {
+  char* place = Reserve(bytes.size());
+  std::memcpy(place, bytes.data(), bytes.size());
+  return {place, bytes.size()};
+}
+
+void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, RetiredChunks* view,
+                        model::TimeRange range) {
+  const size_t first = chunks_.size();
+  thread_local std::vector<ChunkPtr> sealed;
+  sealed.clear();
+  CollectRetired(view, series->ref, &sealed);
+  if (series->sealed != nullptr) {
+    sealed.insert(sealed.end(), series->sealed->begin(), series->sealed->end());
+  }
+  for (ChunkPtr& chunk : sealed) {
+    const chunk::ChunkView chunk_view = chunk->view();
+    chunks_.push_back({chunk_view, std::move(chunk)});
+  }
+  if (!series->open.empty()) chunks_.push_back({series->open.view(), nullptr});
+
+  Hidden hidden = FindHidden(*series, snapshot);
+  for (; hidden.tail > 0 && chunks_.size() > first;) {
+    chunk::ChunkView& last = chunks_.back().view;
+    const size_t n = std::min(hidden.tail, static_cast<size_t>(last.num_samples));
+    last.num_samples -= static_cast<int>(n);
+    hidden.tail -= n;
+    if (last.num_samples == 0) chunks_.pop_back();
+  }
+  if (!hidden.scattered.empty()) {
+    AddScattered(hidden.scattered, first, range);
+  } else {
+    chunks_.erase(std::remove_if(chunks_.begin() + static_cast<std::ptrdiff_t>(first),
+                                 chunks_.end(),
+                                 [&](const Chunk& c) { return !c.view.range.Overlaps(range); }),
+                  chunks_.end());
+    // Only now, when it is known to be wanted.
+    if (chunks_.size() > first && chunks_.back().owner == nullptr) {
+      chunks_.back().view.bytes = arena_.Copy(chunks_.back().view.bytes);
+    }
+  }
+  if (chunks_.size() == first) return;
+  order_.push_back({series, static_cast<uint32_t>(series_.size())});
+  series_.push_back({{}, static_cast<uint32_t>(first),
+                     static_cast<uint32_t>(chunks_.size() - first)});
+}
+
+// The rare case: writes the visible samples anew.
+void HeadSelection::AddScattered(const std::vector<bool>& visible, size_t first_chunk,
+                                 model::TimeRange range) {
+  chunk::SampleColumns all;
+  for (size_t i = first_chunk; i < chunks_.size(); ++i) {
+    chunk::Decode(chunks_[i].view, {}, &all).IgnoreError();  // The head's own bytes.
+  }
+  chunks_.resize(first_chunk);
+  MemSeries kept;
+  HeadDelta delta;
+  const size_t known = std::min(visible.size(), all.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    const bool sees = i + known < all.size() || visible[visible.size() - (all.size() - i)];
+    if (sees && range.Contains(all.times[i])) kept.Append({all.times[i], all.values[i]}, 0, 0, &delta);
+  }
+  kept.Seal(&delta);
+  if (kept.sealed == nullptr) return;
+  for (ChunkPtr& chunk : *kept.sealed) {
+    const chunk::ChunkView view = chunk->view();
+    chunks_.push_back({view, std::move(chunk)});
+  }
+}
+
+void HeadSelection::Finish(LabelOrder* order, const HeadIndex& index) {
+  order->Sort(&order_);
+  std::vector<Series> sorted;
+  sorted.reserve(series_.size());
+  for (const OrderedSeries& s : order_) {
+    size_t size = 0;
+    for (const PairId id : s.series->pairs()) size += index.bytes(id).size();
+    char* const begin = arena_.Reserve(size);
+    char* p = begin;
+    for (const PairId id : s.series->pairs()) {
+      const std::string_view pair = index.bytes(id);
+      std::memcpy(p, pair.data(), pair.size());
+      p += pair.size();
+    }
+    Series series = series_[s.index];
+    series.labels = model::LabelsView(std::string_view(begin, size));
+    sorted.push_back(series);
+  }
+  series_ = std::move(sorted);
+  order_ = {};
+  chunks_.shrink_to_fit();
+}
+
+absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleColumns* out) const {
+  out->clear();
+  const Series& series = series_[i];
+  for (uint32_t j = 0; j < series.num_chunks; ++j) {
+    const Chunk& chunk = chunks_[series.first_chunk + j];
+    if (!chunk.view.range.Overlaps(range)) continue;
+    if (absl::Status status = chunk::Decode(chunk.view, range, out); !status.ok()) {
+      return base::Annotate(status, "head: series " + series.labels.ToString());
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace storage

@@ -1,0 +1,69 @@
+// What the log's records mean. One record is one batch: a version byte, then sections. Every record
+// can be read by itself; only the refs in it need the series records before it. Bytes: README of
+// storage, "Log records".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/functional/function_ref.h>
+#include <absl/status/status.h>
+
+#include "storage/index/postings.h"
+#include "storage/model/exemplar.h"
+#include "storage/model/labels.h"
+#include "storage/model/sample.h"
+
+namespace storage {
+
+inline constexpr uint8_t kRecordVersion = 1;
+
+// Builds one record. Reusable.
+class RecordWriter {
+ public:
+  RecordWriter() { Clear(); }
+  void Clear();
+  bool empty() const { return record_.size() <= 1; }
+  size_t size() const { return record_.size(); }
+  std::string_view record() const { return record_; }
+
+  // A section is begun with the number of entries that follow.
+  void BeginSeries(size_t count);
+  // `pairs`: each as in canonical labels, in name order.
+  void AddSeries(SeriesRef ref, const std::vector<std::string_view>& pairs);
+  void BeginSamples(size_t count) { BeginNumbers(kSamples, count); }
+  // For checkpoints: the newest sample that lies in a block.
+  void BeginFlushed(size_t count) { BeginNumbers(kFlushed, count); }
+  void AddSample(SeriesRef ref, model::Sample sample);
+  void BeginExemplars(size_t count);
+  void AddExemplar(SeriesRef ref, const model::Exemplar& exemplar);
+
+ private:
+  friend absl::Status ReadRecord(std::string_view record, class RecordReader* reader);
+  enum Section : uint8_t { kSeries = 1, kSamples = 2, kExemplars = 3, kFlushed = 4 };
+  void BeginNumbers(Section section, size_t count);
+
+  std::string record_;
+  uint64_t last_ref_ = 0, last_bits_ = 0;
+  model::TimeMs last_t_ = 0;
+  std::vector<std::string> last_pairs_;
+};
+
+// Is told what a record holds, in order.
+class RecordReader {
+ public:
+  virtual ~RecordReader() = default;
+  // `labels` are canonical; until the call returns.
+  virtual void OnSeries(SeriesRef ref, model::LabelsView labels) = 0;
+  virtual void OnSample(SeriesRef ref, model::Sample sample) = 0;
+  virtual void OnFlushed(SeriesRef ref, model::Sample newest) = 0;
+  virtual void OnExemplar(SeriesRef ref, model::Exemplar exemplar) = 0;
+};
+
+// kDataLoss for bytes that are no record, kFailedPrecondition for a version this program does not
+// know. What came before the fault has been told.
+absl::Status ReadRecord(std::string_view record, RecordReader* reader);
+
+}  // namespace storage

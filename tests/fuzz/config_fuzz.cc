@@ -5,6 +5,7 @@
 
 #include "server/config/load.h"
 #include "server/config/yaml.h"
+#include "server/discovery/file_discovery.h"
 #include "storage/base/log.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -16,6 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::fprintf(stderr, "printed YAML does not read back:\n%s\n", server::PrintYaml(*node).c_str());
     std::abort();
   }
+  (void)server::ParseTargetFile("t.yml", text);
+  (void)server::ParseTargetFile("t.json", text);
   // Files it names are not to be read.
   if (text.find("scrape_config_files") != std::string_view::npos) return 0;
   (void)server::LoadConfig(text, "f.yml");

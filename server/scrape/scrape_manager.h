@@ -58,7 +58,8 @@ class ScrapeManager final : public api::TargetProvider {
   // target of the job: the caller gathers news for a few seconds (spec 6.2).
   void SetTargets(std::string_view job, std::vector<TargetGroup> groups);
 
-  // Waits for scrapes in flight. Writes no stale markers: the server will be back. Idempotent.
+  // Calls off fetches, waits for what is being appended. Writes no stale markers: the server will
+  // be back. Idempotent.
   void Stop();
 
   // api::TargetProvider.

@@ -1,0 +1,48 @@
+#include "storage/model/regex_template.h"
+
+#include <gtest/gtest.h>
+
+namespace model {
+namespace {
+
+std::optional<std::string> Expand(std::string_view pattern, std::string_view replacement,
+                                  std::string_view s) {
+  const auto compiled = RegexTemplate::Compile(pattern, replacement);
+  EXPECT_TRUE(compiled.ok()) << compiled.status();
+  return compiled.ok() ? compiled->Expand(s) : std::nullopt;
+}
+
+TEST(RegexTemplate, MatchesWholeStringsWithTheDotTakingNewlines) {
+  EXPECT_EQ(Expand("a.c", "yes", "a\nc"), "yes");
+  EXPECT_EQ(Expand("a.c", "yes", "abcd"), std::nullopt);
+  EXPECT_EQ(Expand("a|bc", "yes", "bc"), "yes");
+}
+
+TEST(RegexTemplate, ExpandsByNumberAndName) {
+  EXPECT_EQ(Expand("(a)(b)?", "[$0][$1][$2][$3]", "a"), "[a][a][][]");
+  EXPECT_EQ(Expand("(?P<x>.)(?<y>.)", "$y${x}", "ab"), "ba");
+  EXPECT_EQ(Expand("(.)(.)", "${1}0$2", "ab"), "a0b");
+}
+
+TEST(RegexTemplate, TakesTheLongestName) {
+  EXPECT_EQ(Expand("(.)", "$1x", "a"), "");   // The group "1x".
+  EXPECT_EQ(Expand("(.)", "$1-x", "a"), "a-x");
+  EXPECT_EQ(Expand("(.)", "$01", "a"), "");   // A name, not a number.
+}
+
+TEST(RegexTemplate, LeavesOtherDollarsAlone) {
+  EXPECT_EQ(Expand(".", "$$1 $ ${ ${} ${1 $-", "a"), "$1 $ ${ ${} ${1 $-");
+}
+
+TEST(RegexTemplate, KeepsAngleBracketsInClassesAndEscapes) {
+  EXPECT_EQ(Expand("[(?<]+", "yes", "(?<"), "yes");
+  EXPECT_EQ(Expand(R"(\(\?<)", "yes", "(?<"), "yes");
+}
+
+TEST(RegexTemplate, RefusesWhatDoesNotCompile) {
+  EXPECT_FALSE(RegexTemplate::Compile("(", "").ok());
+  EXPECT_FALSE(RegexTemplate::Compile("a{1000000}", "").ok());
+}
+
+}  // namespace
+}  // namespace model

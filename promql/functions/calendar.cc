@@ -5,11 +5,13 @@
 namespace promql {
 namespace {
 
-constexpr int64_t kSecondsPerDay = 86'400;
-constexpr int64_t kDaysPerEra = 146'097;        // 400 years.
-constexpr int64_t kEpochFromMarch0000 = 719'468;  // Days from 0000-03-01 to 1970-01-01.
+constexpr uint64_t kSecondsPerDay = 86'400;
+constexpr uint64_t kDaysPerEra = 146'097;  // 400 years.
 
-int64_t FloorDiv(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+// Time is counted without sign from here, as Go does it, so that every 64-bit number has a date:
+// the few before this moment wrap around to the far end.
+constexpr int64_t kFirstYear = -292'277'022'400;  // From 1 March; a multiple of 400.
+constexpr uint64_t kFirstDaysToEpoch = uint64_t{292'277'022'400} / 400 * kDaysPerEra + 719'468;
 
 }  // namespace
 
@@ -23,30 +25,30 @@ int DaysInMonth(int64_t year, int month) {
 // Years are counted from March, so that the day a leap year adds is its last (Hinnant,
 // "chrono-Compatible Low-Level Date Algorithms").
 CivilTime CivilFromUnix(int64_t seconds) {
-  const int64_t days = FloorDiv(seconds, kSecondsPerDay);
-  const int second_of_day = static_cast<int>(seconds - days * kSecondsPerDay);
-  const int64_t shifted = days + kEpochFromMarch0000;
-  const int64_t era = FloorDiv(shifted, kDaysPerEra);
-  const int64_t day_of_era = shifted - era * kDaysPerEra;
-  const int64_t year_of_era =
+  const uint64_t since_first =
+      static_cast<uint64_t>(seconds) + kFirstDaysToEpoch * kSecondsPerDay;
+  const uint64_t days = since_first / kSecondsPerDay;
+  const int second_of_day = static_cast<int>(since_first % kSecondsPerDay);
+  const uint64_t era = days / kDaysPerEra;
+  const int day_of_era = static_cast<int>(days % kDaysPerEra);
+  const int year_of_era =
       (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const int64_t day_from_march =
+  const int day_from_march =
       day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const int64_t month_from_march = (5 * day_from_march + 2) / 153;
+  const int month_from_march = (5 * day_from_march + 2) / 153;
 
   CivilTime civil;
-  civil.day = static_cast<int>(day_from_march - (153 * month_from_march + 2) / 5 + 1);
-  civil.month = static_cast<int>(month_from_march < 10 ? month_from_march + 3
-                                                       : month_from_march - 9);
-  civil.year = year_of_era + era * 400 + (civil.month <= 2 ? 1 : 0);
+  civil.day = day_from_march - (153 * month_from_march + 2) / 5 + 1;
+  civil.month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+  civil.year = kFirstYear + static_cast<int64_t>(era) * 400 + year_of_era +
+               (civil.month <= 2 ? 1 : 0);
   civil.hour = second_of_day / 3600;
   civil.minute = second_of_day / 60 % 60;
   civil.second = second_of_day % 60;
-  civil.day_of_week = static_cast<int>(days + 4 - 7 * FloorDiv(days + 4, 7));
-  // January and February are the last 59 or 60 days when counting from March.
-  civil.day_of_year = static_cast<int>(
-      civil.month <= 2 ? day_from_march - 305
-                       : day_from_march + 60 + (IsLeapYear(civil.year) ? 1 : 0));
+  civil.day_of_week = static_cast<int>((days + 3) % 7);  // The first day is a Wednesday.
+  // Counting from March, January and February are the last 59 or 60 days.
+  civil.day_of_year = civil.month <= 2 ? day_from_march - 305
+                                       : day_from_march + 60 + (IsLeapYear(civil.year) ? 1 : 0);
   return civil;
 }
 

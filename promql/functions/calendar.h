@@ -1,4 +1,4 @@
-// The proleptic Gregorian calendar in UTC, for any 64-bit number of seconds.
+// The proleptic Gregorian calendar in UTC. Times before the year -292277022400 wrap around, as in Go.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class MemoryStore final : public ScriptStore {
+class MemoryScriptStore final : public ScriptStore {
  public:
   absl::Status Clear() override {
     data_.Clear();
@@ -25,14 +25,14 @@ class MemoryStore final : public ScriptStore {
   }
   absl::Status Load(std::span<const Series> all) override {
     for (const Series& series : all) {
-      for (const model::Sample& s : series.samples) data_.Append(series.labels, s.t, s.v);
+      for (const model::Sample& s : series.samples) data_.Add(series.labels, s.t, s.v);
     }
     return absl::OkStatus();
   }
   storage::Queryable* queryable() override { return &data_; }
 
  private:
-  testing_support::MemoryQueryable data_;
+  testing::MemoryQueryable data_;
 };
 
 promql::Engine::Options EngineOptions() {
@@ -61,7 +61,7 @@ std::string ReadFile(const fs::path& path) {
 // Runs every script of the folder; one line each.
 ScriptResult RunFolder(const fs::path& folder) {
   promql::Engine engine(EngineOptions());
-  MemoryStore store;
+  MemoryScriptStore store;
   ScriptRunner runner(&store, [&](std::string_view query, promql::Grid grid,
                                   storage::Queryable* data) {
     return engine.Evaluate(query, grid, data);

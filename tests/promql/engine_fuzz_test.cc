@@ -1,0 +1,95 @@
+// The engine against the slow evaluator, on random data and random expressions.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include "promql/engine.h"
+#include "promql/parser.h"
+#include "storage/base/status.h"
+#include "tests/promql/random_query.h"
+#include "tests/promql/slow_evaluator.h"
+
+namespace promql {
+namespace {
+
+bool Close(double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b);
+  if (a == b) return true;
+  return std::fabs(a - b) <= 1e-7 * std::max({std::fabs(a), std::fabs(b), 1e-3});
+}
+
+std::string Print(const std::vector<Series>& matrix) {
+  std::string out;
+  for (const Series& s : matrix) {
+    out += s.labels.ToString();
+    for (const model::Sample& p : s.points) out += fmt::format(" {}@{}", p.v, p.t / 1000.0);
+    out += "\n";
+  }
+  return out;
+}
+
+bool Same(const std::vector<Series>& a, const std::vector<Series>& b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!(a[i].labels == b[i].labels) || a[i].points.size() != b[i].points.size()) return false;
+    for (size_t p = 0; p < a[i].points.size(); ++p) {
+      if (a[i].points[p].t != b[i].points[p].t || !Close(a[i].points[p].v, b[i].points[p].v)) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+struct Tally {
+  int errors = 0, empty = 0, filled = 0;
+};
+
+void CompareOnce(uint64_t seed, Tally* tally) {
+  RandomQuery random(seed);
+  ::testing::MemoryQueryable data;
+  random.FillData(&data);
+  Engine engine(Engine::Options{});
+  for (int i = 0; i < 20; ++i) {
+    const std::string query = random.Vector(3);
+    const Grid grid = i % 3 == 0 ? Grid{600'000 + i * 7'000, 600'000 + i * 7'000, 1000}
+                                 : Grid{i * 10'000, 1'500'000 + i * 10'000, 53'000};
+    const auto expr = Parse(query);
+    ASSERT_TRUE(expr.ok()) << query << ": " << expr.status().message();
+    const auto expected = SlowEvaluator(&data, grid, 300'000, 60'000).Evaluate(**expr);
+    const auto actual = engine.Evaluate(query, grid, &data);
+    SCOPED_TRACE(fmt::format("seed {} query {} grid {}..{} by {}", seed, query, grid.start,
+                             grid.end, grid.step_ms));
+    ASSERT_EQ(expected.ok(), actual.ok())
+        << base::message(expected.status()) << "\n" << base::message(actual.status());
+    if (!expected.ok()) {
+      EXPECT_EQ(actual.status().code(), absl::StatusCode::kAborted);
+      ++tally->errors;
+      continue;
+    }
+    ++(expected->empty() ? tally->empty : tally->filled);
+    ASSERT_TRUE(Same(*expected, actual->value.matrix))
+        << "expected\n" << Print(*expected) << "actual\n" << Print(actual->value.matrix);
+  }
+}
+
+TEST(EngineFuzz, AgreesWithTheSlowEvaluator) {
+  const char* given = std::getenv("SEED");
+  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10)
+                                         : static_cast<uint64_t>(std::chrono::system_clock::now()
+                                                                     .time_since_epoch()
+                                                                     .count()) %
+                                               1'000'000;
+  const char* rounds = std::getenv("ROUNDS");
+  const int n = rounds != nullptr ? std::atoi(rounds) : 12;
+  Tally tally;
+  for (int i = 0; i < n && !HasFatalFailure(); ++i) CompareOnce(seed + i, &tally);
+  std::printf("seed %llu: %d queries with results, %d empty, %d errors\n",
+              static_cast<unsigned long long>(seed), tally.filled, tally.empty, tally.errors);
+}
+
+}  // namespace
+}  // namespace promql

@@ -1,0 +1,39 @@
+// Random data and random expressions over it, from a seed.
+#pragma once
+
+#include <random>
+#include <string>
+
+#include "tests/testing/memory_queryable.h"
+
+namespace promql {
+
+class RandomQuery {
+ public:
+  explicit RandomQuery(uint64_t seed) : random_(seed) {}
+
+  // Metrics a, b (gauges) and c_total (a counter), some labels, half an hour from time 0: gaps,
+  // resets, stale markers, NaN, infinities.
+  void FillData(::testing::MemoryQueryable* data);
+  // An instant vector that SlowEvaluator knows too.
+  std::string Vector(int depth);
+
+ private:
+  int Below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }
+  bool OneIn(int n) { return Below(n) == 0; }
+  template <size_t n>
+  std::string Pick(const char* const (&items)[n]) {
+    return items[Below(n)];
+  }
+
+  std::string Selector();
+  std::string Matrix(int depth);
+  std::string Shift();
+  std::string Scalar(int depth);
+  std::string Binary(int depth);
+  std::string Grouping();
+
+  std::mt19937_64 random_;
+};
+
+}  // namespace promql

@@ -1,0 +1,524 @@
+#include "tests/promql/slow_evaluator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "promql/signatures.h"
+#include "storage/base/status.h"
+#include "storage/model/number_text.h"
+
+namespace promql {
+namespace {
+
+const Expr& Bare(const Expr& expr) {
+  return expr.kind == ExprKind::kParen ? Bare(*expr.lhs) : expr;
+}
+
+model::Labels Without(const model::Labels& labels, std::set<std::string> names) {
+  std::vector<model::Labels::Pair> kept;
+  for (const model::Label& l : labels) {
+    if (!names.contains(std::string(l.name))) kept.emplace_back(l.name, l.value);
+  }
+  return model::Labels::FromPairs(kept);
+}
+
+model::Labels Only(const model::Labels& labels, std::set<std::string> names) {
+  std::vector<model::Labels::Pair> kept;
+  for (const model::Label& l : labels) {
+    if (names.contains(std::string(l.name))) kept.emplace_back(l.name, l.value);
+  }
+  return model::Labels::FromPairs(kept);
+}
+
+model::Labels Nameless(const model::Labels& labels) { return Without(labels, {"__name__"}); }
+
+template <class Elements>
+absl::Status CheckDistinct(const Elements& elements) {
+  std::set<std::string> seen;
+  for (const auto& e : elements) {
+    if (!seen.insert(e.labels.bytes()).second) {
+      return base::Aborted("vector cannot contain metrics with the same labelset");
+    }
+  }
+  return absl::OkStatus();
+}
+
+double Operate(BinaryOp op, double l, double r) {
+  switch (op) {
+    case BinaryOp::kAdd: return l + r;
+    case BinaryOp::kSub: return l - r;
+    case BinaryOp::kMul: return l * r;
+    case BinaryOp::kDiv: return l / r;
+    case BinaryOp::kMod: return std::fmod(l, r);
+    case BinaryOp::kPow: return std::pow(l, r);
+    case BinaryOp::kAtan2: return std::atan2(l, r);
+    case BinaryOp::kEq: return l == r;
+    case BinaryOp::kNe: return l != r;
+    case BinaryOp::kGt: return l > r;
+    case BinaryOp::kLt: return l < r;
+    case BinaryOp::kGe: return l >= r;
+    case BinaryOp::kLe: return l <= r;
+    default: return NAN;
+  }
+}
+
+bool Arithmetic(BinaryOp op) { return !IsComparison(op) && !IsSetOperator(op); }
+
+// In long doubles: right to the last bit that matters here.
+double Sum(const std::vector<double>& values) {
+  long double sum = 0;
+  for (const double v : values) sum += v;
+  return static_cast<double>(sum);
+}
+
+double Extrapolated(const std::vector<model::Sample>& s, model::TimeMs start, model::TimeMs end,
+                    bool counter, bool per_second) {
+  double result = s.back().v - s.front().v;
+  if (counter) {
+    for (size_t i = 1; i < s.size(); ++i) {
+      if (s[i].v < s[i - 1].v) result += s[i - 1].v;
+    }
+  }
+  double to_start = static_cast<double>(s.front().t - start) / 1000;
+  double to_end = static_cast<double>(end - s.back().t) / 1000;
+  const double sampled = static_cast<double>(s.back().t - s.front().t) / 1000;
+  const double average = sampled / static_cast<double>(s.size() - 1);
+  if (to_start >= average * 1.1) to_start = average / 2;
+  if (counter && result > 0 && s.front().v >= 0) {
+    to_start = std::min(to_start, sampled * (s.front().v / result));
+  }
+  if (to_end >= average * 1.1) to_end = average / 2;
+  double factor = (sampled + to_start + to_end) / sampled;
+  if (per_second) factor /= static_cast<double>(end - start) / 1000;
+  return result * factor;
+}
+
+// One window's answer; false when it has none.
+bool OverTime(std::string_view f, const std::vector<model::Sample>& s, model::TimeMs start,
+              model::TimeMs end, double param, double* out) {
+  if (s.empty()) return false;
+  std::vector<double> values;
+  for (const model::Sample& x : s) values.push_back(x.v);
+  const double n = static_cast<double>(s.size());
+  if (f == "rate" || f == "increase" || f == "delta") {
+    if (s.size() < 2) return false;
+    *out = Extrapolated(s, start, end, f != "delta", f == "rate");
+  } else if (f == "irate" || f == "idelta") {
+    if (s.size() < 2) return false;
+    const model::Sample& a = s[s.size() - 2];
+    const model::Sample& b = s.back();
+    *out = f == "irate" && b.v < a.v ? b.v : b.v - a.v;
+    if (f == "irate") *out /= static_cast<double>(b.t - a.t) / 1000;
+  } else if (f == "sum_over_time") {
+    *out = Sum(values);
+  } else if (f == "avg_over_time") {
+    *out = Sum(values) / n;
+  } else if (f == "count_over_time") {
+    *out = n;
+  } else if (f == "last_over_time") {
+    *out = values.back();
+  } else if (f == "first_over_time") {
+    *out = values.front();
+  } else if (f == "present_over_time") {
+    *out = 1;
+  } else if (f == "min_over_time" || f == "max_over_time") {
+    *out = values[0];
+    for (const double v : values) {
+      if (std::isnan(*out) || (f == "min_over_time" ? v < *out : v > *out)) *out = v;
+    }
+  } else if (f == "changes" || f == "resets") {
+    *out = 0;
+    for (size_t i = 1; i < values.size(); ++i) {
+      if (f == "resets") *out += values[i] < values[i - 1];
+      const bool both_nan = std::isnan(values[i]) && std::isnan(values[i - 1]);
+      if (f == "changes") *out += values[i] != values[i - 1] && !both_nan;
+    }
+  } else if (f == "quantile_over_time") {
+    std::sort(values.begin(), values.end(), [](double a, double b) {
+      return std::isnan(a) ? !std::isnan(b) : a < b;
+    });
+    if (std::isnan(param)) {
+      *out = NAN;
+    } else if (param < 0 || param > 1) {
+      *out = param < 0 ? -INFINITY : INFINITY;
+    } else {
+      const double rank = param * (n - 1), low = std::floor(rank);
+      const size_t i = static_cast<size_t>(low), j = std::min(values.size() - 1, i + 1);
+      *out = values[i] * (1 - (rank - low)) + values[j] * (rank - low);
+    }
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+model::TimeMs SlowEvaluator::Shift(const TimeShift& shift, model::TimeMs t) const {
+  switch (shift.at) {
+    case AtKind::kTime: t = shift.at_ms; break;
+    case AtKind::kStart: t = query_.start; break;
+    case AtKind::kEnd: t = query_.end; break;
+    case AtKind::kNone: break;
+  }
+  return t - shift.offset_ms;
+}
+
+absl::StatusOr<std::vector<Series>> SlowEvaluator::Evaluate(const Expr& expr) const {
+  std::map<model::Labels, std::vector<model::Sample>> all;
+  for (int i = 0; i < query_.size(); ++i) {
+    const model::TimeMs t = query_.at(i);
+    if (expr.type == ValueType::kScalar) {
+      ASSIGN_OR_RETURN(const double v, Scalar(expr, t));
+      all[model::Labels()].push_back({t, v});
+      continue;
+    }
+    ASSIGN_OR_RETURN(const Elements elements, Vector(expr, t));
+    RETURN_IF_ERROR(CheckDistinct(elements));
+    for (const Element& e : elements) all[e.labels].push_back({t, e.value});
+  }
+  std::vector<Series> out;
+  for (auto& [labels, points] : all) out.push_back({labels, points});
+  return out;
+}
+
+absl::StatusOr<double> SlowEvaluator::Scalar(const Expr& with_parens, model::TimeMs t) const {
+  const Expr& expr = Bare(with_parens);
+  switch (expr.kind) {
+    case ExprKind::kNumber: return expr.number;
+    case ExprKind::kUnary: {
+      ASSIGN_OR_RETURN(const double v, Scalar(*expr.lhs, t));
+      return expr.negate ? -v : v;
+    }
+    case ExprKind::kBinary: {
+      ASSIGN_OR_RETURN(const double l, Scalar(*expr.lhs, t));
+      ASSIGN_OR_RETURN(const double r, Scalar(*expr.rhs, t));
+      return Operate(expr.op, l, r);
+    }
+    default: break;
+  }
+  if (expr.function->name == "time") return static_cast<double>(t) / 1000;
+  if (expr.function->name == "pi") return M_PI;
+  if (expr.function->name == "scalar") {
+    ASSIGN_OR_RETURN(const Elements v, Vector(*expr.args[0], t));
+    return v.size() == 1 ? v[0].value : NAN;
+  }
+  return base::Unimplemented("slow evaluator: {}", expr.function->name);
+}
+
+absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Select(const Expr& expr, model::TimeMs t,
+                                                              bool timestamps) const {
+  Elements out;
+  const model::TimeMs at = Shift(expr.shift, t);
+  for (const auto& [labels, samples] : data_->series()) {
+    bool matches = true;
+    for (const model::Matcher& m : expr.matchers) matches &= m.Matches(labels.Get(m.name()));
+    if (!matches) continue;
+    int newest = -1;
+    for (size_t i = 0; i < samples.size(); ++i) {
+      if (samples.times[i] <= at && samples.times[i] > at - lookback_ms_) newest = static_cast<int>(i);
+    }
+    if (newest < 0 || model::IsStaleNan(samples.values[newest])) continue;
+    out.push_back({labels, timestamps ? static_cast<double>(samples.times[newest]) / 1000
+                                      : samples.values[newest]});
+  }
+  return out;
+}
+
+absl::StatusOr<std::vector<SlowEvaluator::Window>> SlowEvaluator::Matrix(const Expr& with_parens,
+                                                                         model::TimeMs t) const {
+  const Expr& expr = Bare(with_parens);
+  std::vector<Window> out;
+  if (expr.kind == ExprKind::kMatrixSelector) {
+    const Expr& selector = *expr.lhs;
+    const model::TimeMs end = Shift(selector.shift, t);
+    for (const auto& [labels, samples] : data_->series()) {
+      bool matches = true;
+      for (const model::Matcher& m : selector.matchers) matches &= m.Matches(labels.Get(m.name()));
+      if (!matches) continue;
+      Window window{labels, {}, end};
+      for (size_t i = 0; i < samples.size(); ++i) {
+        if (samples.times[i] > end - expr.range_ms && samples.times[i] <= end &&
+            !model::IsStaleNan(samples.values[i])) {
+          window.samples.push_back({samples.times[i], samples.values[i]});
+        }
+      }
+      out.push_back(window);
+    }
+    return out;
+  }
+  const model::TimeMs end = Shift(expr.shift, t);
+  const int64_t step = expr.step_ms != 0 ? expr.step_ms : subquery_step_ms_;
+  std::map<model::Labels, std::vector<model::Sample>> all;
+  for (model::TimeMs at = end - expr.range_ms + 1; at <= end; ++at) {
+    if (at % step != 0) continue;
+    ASSIGN_OR_RETURN(const Elements elements, Vector(*expr.lhs, at));
+    RETURN_IF_ERROR(CheckDistinct(elements));
+    for (const Element& e : elements) all[e.labels].push_back({at, e.value});
+    at += step - 1;
+  }
+  for (auto& [labels, points] : all) out.push_back({labels, points, end});
+  return out;
+}
+
+absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Vector(const Expr& with_parens,
+                                                              model::TimeMs t) const {
+  const Expr& expr = Bare(with_parens);
+  switch (expr.kind) {
+    case ExprKind::kVectorSelector: return Select(expr, t, false);
+    case ExprKind::kAggregate: return Aggregate(expr, t);
+    case ExprKind::kBinary: return Binary(expr, t);
+    case ExprKind::kCall: return Call(expr, t);
+    case ExprKind::kUnary: {
+      ASSIGN_OR_RETURN(Elements v, Vector(*expr.lhs, t));
+      if (!expr.negate) return v;
+      for (Element& e : v) e = {Nameless(e.labels), -e.value};
+      RETURN_IF_ERROR(CheckDistinct(v));
+      return v;
+    }
+    default: return base::Unimplemented("slow evaluator: kind {}", static_cast<int>(expr.kind));
+  }
+}
+
+absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
+                                                            model::TimeMs t) const {
+  const std::string_view f = expr.function->name;
+  Elements out;
+  if (f == "vector") {
+    ASSIGN_OR_RETURN(const double v, Scalar(*expr.args[0], t));
+    out.push_back({{}, v});
+    return out;
+  }
+  if (f == "timestamp" && Bare(*expr.args[0]).kind == ExprKind::kVectorSelector) {
+    ASSIGN_OR_RETURN(out, Select(Bare(*expr.args[0]), t, true));
+    for (Element& e : out) e.labels = Nameless(e.labels);
+    RETURN_IF_ERROR(CheckDistinct(out));
+    return out;
+  }
+  const Expr& last = Bare(*expr.args.back());
+  if (last.type == ValueType::kMatrix) {
+    double param = 0;
+    if (expr.args.size() == 2) {
+      ASSIGN_OR_RETURN(param, Scalar(*expr.args[0], t));
+    }
+    int64_t range = last.range_ms;
+    ASSIGN_OR_RETURN(const std::vector<Window> windows, Matrix(last, t));
+    for (const Window& w : windows) {
+      double v = 0;
+      if (!OverTime(f, w.samples, w.end - range, w.end, param, &v)) continue;
+      const bool keeps = f == "last_over_time" || f == "first_over_time";
+      out.push_back({keeps ? w.labels : Nameless(w.labels), v});
+    }
+    RETURN_IF_ERROR(CheckDistinct(out));
+    return out;
+  }
+  ASSIGN_OR_RETURN(const Elements in, Vector(*expr.args[0], t));
+  double a = 0, b = 0;
+  if (expr.args.size() > 1) {
+    ASSIGN_OR_RETURN(a, Scalar(*expr.args[1], t));
+  }
+  if (expr.args.size() > 2) {
+    ASSIGN_OR_RETURN(b, Scalar(*expr.args[2], t));
+  }
+  for (const Element& e : in) {
+    double v = e.value;
+    if (f == "abs") {
+      v = std::fabs(v);
+    } else if (f == "ceil") {
+      v = std::ceil(v);
+    } else if (f == "floor") {
+      v = std::floor(v);
+    } else if (f == "sqrt") {
+      v = std::sqrt(v);
+    } else if (f == "timestamp") {
+      v = static_cast<double>(t) / 1000;
+    } else if (f == "clamp") {
+      if (b < a) continue;
+      v = std::isnan(v) || std::isnan(a) || std::isnan(b) ? NAN : std::max(a, std::min(b, v));
+    } else if (f == "clamp_max") {
+      v = std::isnan(v) || std::isnan(a) ? NAN : std::min(a, v);
+    } else {
+      return base::Unimplemented("slow evaluator: {}", f);
+    }
+    out.push_back({Nameless(e.labels), v});
+  }
+  RETURN_IF_ERROR(CheckDistinct(out));
+  return out;
+}
+
+absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Aggregate(const Expr& expr,
+                                                                 model::TimeMs t) const {
+  const AggregateOp op = expr.aggregate;
+  double param = 0;
+  if (expr.param != nullptr && op != AggregateOp::kCountValues) {
+    ASSIGN_OR_RETURN(param, Scalar(*expr.param, t));
+  }
+  ASSIGN_OR_RETURN(const Elements in, Vector(*expr.lhs, t));
+  std::vector<std::pair<model::Labels, Elements>> groups;
+  std::set<std::string> names(expr.grouping.begin(), expr.grouping.end());
+  if (expr.without) names.insert("__name__");
+  for (const Element& e : in) {
+    Element member = e;
+    std::set<std::string> picked = names;
+    if (op == AggregateOp::kCountValues) {
+      model::LabelsBuilder builder(e.labels);
+      builder.Set(expr.param->text, model::FormatFloat(e.value, 'f'));
+      member.labels = builder.Build();
+      if (!expr.without) picked.insert(expr.param->text);
+    }
+    const model::Labels key =
+        expr.without ? Without(member.labels, picked) : Only(member.labels, picked);
+    auto it = std::find_if(groups.begin(), groups.end(), [&](auto& g) { return g.first == key; });
+    if (it == groups.end()) it = groups.insert(groups.end(), {key, {}});
+    it->second.push_back(member);
+  }
+  Elements out;
+  for (auto& [labels, members] : groups) {
+    std::vector<double> values;
+    for (const Element& e : members) values.push_back(e.value);
+    const double n = static_cast<double>(values.size());
+    double v = 0;
+    switch (op) {
+      case AggregateOp::kSum: v = Sum(values); break;
+      case AggregateOp::kAvg: v = Sum(values) / n; break;
+      case AggregateOp::kCountValues:
+      case AggregateOp::kCount: v = n; break;
+      case AggregateOp::kGroup: v = 1; break;
+      case AggregateOp::kMin:
+      case AggregateOp::kMax:
+        v = values[0];
+        for (const double x : values) {
+          if (std::isnan(v) || (op == AggregateOp::kMin ? x < v : x > v)) v = x;
+        }
+        break;
+      case AggregateOp::kStddev:
+      case AggregateOp::kStdvar: {
+        // Any NaN or infinity in it makes it NaN.
+        const double mean = Sum(values) / n;
+        std::vector<double> squares;
+        for (const double x : values) squares.push_back((x - mean) * (x - mean));
+        v = Sum(squares) / n;
+        if (std::isinf(mean)) v = NAN;
+        if (op == AggregateOp::kStddev) v = std::sqrt(v);
+        break;
+      }
+      case AggregateOp::kQuantile: {
+        std::vector<model::Sample> samples;
+        for (const double x : values) samples.push_back({0, x});
+        OverTime("quantile_over_time", samples, 0, 0, param, &v);
+        break;
+      }
+      case AggregateOp::kTopk:
+      case AggregateOp::kBottomk: {
+        if (std::isnan(param)) return base::Aborted("Parameter value is NaN");
+        const bool top = op == AggregateOp::kTopk;
+        std::stable_sort(members.begin(), members.end(), [&](const Element& a, const Element& b) {
+          if (std::isnan(a.value) || std::isnan(b.value)) {
+            return !std::isnan(a.value) && std::isnan(b.value);
+          }
+          return top ? a.value > b.value : a.value < b.value;
+        });
+        for (size_t i = 0; i < members.size() && static_cast<double>(i + 1) <= param; ++i) {
+          out.push_back(members[i]);
+        }
+        continue;
+      }
+      default: return base::Unimplemented("slow evaluator: {}", ToString(op));
+    }
+    out.push_back({labels, v});
+  }
+  return out;
+}
+
+absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Binary(const Expr& expr,
+                                                              model::TimeMs t) const {
+  const bool l_scalar = expr.lhs->type == ValueType::kScalar;
+  const bool r_scalar = expr.rhs->type == ValueType::kScalar;
+  if (!l_scalar && !r_scalar) {
+    ASSIGN_OR_RETURN(const Elements l, Vector(*expr.lhs, t));
+    ASSIGN_OR_RETURN(const Elements r, Vector(*expr.rhs, t));
+    ASSIGN_OR_RETURN(const Elements out, Join(expr, l, r));
+    RETURN_IF_ERROR(CheckDistinct(out));
+    return out;
+  }
+  ASSIGN_OR_RETURN(const double scalar, Scalar(l_scalar ? *expr.lhs : *expr.rhs, t));
+  ASSIGN_OR_RETURN(const Elements in, Vector(l_scalar ? *expr.rhs : *expr.lhs, t));
+  Elements out;
+  for (const Element& e : in) {
+    const double v =
+        l_scalar ? Operate(expr.op, scalar, e.value) : Operate(expr.op, e.value, scalar);
+    if (Arithmetic(expr.op) || expr.return_bool) {
+      out.push_back({Nameless(e.labels), v});
+    } else if (v == 1) {
+      out.push_back(e);
+    }
+  }
+  RETURN_IF_ERROR(CheckDistinct(out));
+  return out;
+}
+
+absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Join(const Expr& expr, const Elements& lhs,
+                                                            const Elements& rhs) const {
+  const VectorMatching& matching = *expr.matching;
+  std::set<std::string> names(matching.labels.begin(), matching.labels.end());
+  const auto key = [&](const Element& e) {
+    if (matching.on) return Only(e.labels, names);
+    std::set<std::string> dropped = names;
+    dropped.insert("__name__");
+    return Without(e.labels, dropped);
+  };
+  Elements out;
+  if (IsSetOperator(expr.op)) {
+    std::set<std::string> left, right;
+    for (const Element& e : lhs) left.insert(key(e).bytes());
+    for (const Element& e : rhs) right.insert(key(e).bytes());
+    for (const Element& e : lhs) {
+      const bool found = right.contains(key(e).bytes());
+      if (expr.op == BinaryOp::kOr || found == (expr.op == BinaryOp::kAnd)) out.push_back(e);
+    }
+    if (expr.op != BinaryOp::kOr) return out;
+    for (const Element& e : rhs) {
+      if (!left.contains(key(e).bytes())) out.push_back(e);
+    }
+    return out;
+  }
+  if (lhs.empty() || rhs.empty()) return out;
+  const bool swap = matching.card == MatchCard::kOneToMany;
+  const Elements& many = swap ? rhs : lhs;
+  const Elements& one = swap ? lhs : rhs;
+  std::map<std::string, const Element*> ones;
+  for (const Element& e : one) {
+    if (!ones.emplace(key(e).bytes(), &e).second) {
+      return base::Aborted("found duplicate series for the match group");
+    }
+  }
+  std::set<std::string> used;
+  for (const Element& m : many) {
+    const auto found = ones.find(key(m).bytes());
+    if (found == ones.end()) continue;
+    const Element& o = *found->second;
+    const double l = swap ? o.value : m.value, r = swap ? m.value : o.value;
+    model::Labels labels = m.labels;
+    if (Arithmetic(expr.op) || expr.return_bool) labels = Nameless(labels);
+    if (matching.card == MatchCard::kOneToOne) {
+      labels = matching.on ? Only(labels, names) : Without(labels, names);
+    }
+    model::LabelsBuilder builder(labels);
+    for (const std::string& name : matching.include) builder.Set(name, o.labels.Get(name));
+    labels = builder.Build();
+    std::string id = found->first;
+    if (matching.card != MatchCard::kOneToOne) id += "|" + labels.bytes();
+    if (!used.insert(id).second) return base::Aborted("multiple matches for labels");
+    const double v = Operate(expr.op, l, r);
+    if (Arithmetic(expr.op) || expr.return_bool) {
+      out.push_back({labels, v});
+    } else if (v == 1) {
+      out.push_back({labels, l});
+    }
+  }
+  return out;
+}
+
+}  // namespace promql

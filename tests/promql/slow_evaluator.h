@@ -1,0 +1,54 @@
+// PromQL over floats the slow and obvious way: every step by itself, every vector a list of labels
+// and values, every window a loop over all samples. Written from the language's description and not
+// from the engine, to compare the two.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "promql/ast.h"
+#include "promql/engine.h"
+#include "promql/value.h"
+#include "tests/testing/memory_queryable.h"
+
+namespace promql {
+
+class SlowEvaluator {
+ public:
+  SlowEvaluator(const ::testing::MemoryQueryable* data, Grid query, int64_t lookback_ms,
+                int64_t subquery_step_ms)
+      : data_(data), query_(query), lookback_ms_(lookback_ms), subquery_step_ms_(subquery_step_ms) {}
+
+  // All steps of the query; series by labels, in label order. Knows scalars and instant vectors.
+  absl::StatusOr<std::vector<Series>> Evaluate(const Expr& expr) const;
+
+ private:
+  struct Element {
+    model::Labels labels;
+    double value = 0;
+  };
+  using Elements = std::vector<Element>;
+  struct Window {
+    model::Labels labels;
+    std::vector<model::Sample> samples;
+    model::TimeMs end = 0;
+  };
+
+  absl::StatusOr<Elements> Vector(const Expr& expr, model::TimeMs t) const;
+  absl::StatusOr<double> Scalar(const Expr& expr, model::TimeMs t) const;
+  absl::StatusOr<std::vector<Window>> Matrix(const Expr& expr, model::TimeMs t) const;
+  absl::StatusOr<Elements> Select(const Expr& expr, model::TimeMs t, bool timestamps) const;
+  absl::StatusOr<Elements> Call(const Expr& expr, model::TimeMs t) const;
+  absl::StatusOr<Elements> Aggregate(const Expr& expr, model::TimeMs t) const;
+  absl::StatusOr<Elements> Binary(const Expr& expr, model::TimeMs t) const;
+  absl::StatusOr<Elements> Join(const Expr& expr, const Elements& lhs, const Elements& rhs) const;
+  model::TimeMs Shift(const TimeShift& shift, model::TimeMs t) const;
+
+  const ::testing::MemoryQueryable* data_;
+  const Grid query_;
+  const int64_t lookback_ms_, subquery_step_ms_;
+};
+
+}  // namespace promql

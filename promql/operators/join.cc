@@ -44,7 +44,6 @@ class Join final : public Operator {
       out->Reset(steps_);
       ASSIGN_OR_RETURN(const bool more, many_->Next(context, &tile_));
       if (!more) {
-        RETURN_IF_ERROR(CheckOneSide());
         many_done_ = true;
         break;
       }
@@ -68,7 +67,6 @@ class Join final : public Operator {
         table_.Fill(context, static_cast<int>(labels_.one_group.size()), one_.get()));
     one_row_.Reset(steps_);
     one_row_.AddRow(0);
-    many_any_.resize(words_);
     matched_.resize(size_t(labels_.num_matches) * words_);
     FindConflicts();
     const size_t held = labels_.series.size() - labels_.num_passing;
@@ -97,10 +95,10 @@ class Join final : public Operator {
   }
 
   // An error if a match group is not unique on the one side at a step where the many side has
-  // anything at all.
-  absl::Status CheckOneSide() const {
+  // anything at all, be it in another group.
+  absl::Status CheckOneSide(const Row& many) const {
     for (int w = 0; w < words_; ++w) {
-      const uint64_t both = conflicts_[w] & many_any_[w];
+      const uint64_t both = conflicts_[w] & many.present[w];
       if (both != 0) return ConflictAt(w * 64 + std::countr_zero(both));
     }
     return absl::OkStatus();
@@ -129,7 +127,7 @@ class Join final : public Operator {
   }
 
   absl::Status JoinRow(Context& context, const Row& many, int series, Tile* out) {
-    for (int w = 0; w < words_; ++w) many_any_[w] |= many.present[w];
+    RETURN_IF_ERROR(CheckOneSide(many));
     const int begin = labels_.first_pair[series], end = labels_.first_pair[series + 1];
     int open = -1;  // The result row last added to *out.
     for (int p = begin; p < end; ++p) {
@@ -164,8 +162,6 @@ class Join final : public Operator {
     for (int w = 0; w < words_; ++w) {
       const uint64_t twice = matched[w] & row.present[w];
       if (twice != 0) {
-        const int step = w * 64 + std::countr_zero(twice);
-        if ((conflicts_[w] >> (step & 63)) & 1) return ConflictAt(step);
         return base::Aborted("multiple matches for labels: {}",
                              matching_.card == MatchCard::kOneToOne
                                  ? "many-to-one matching must be explicit (group_left/group_right)"
@@ -231,7 +227,6 @@ class Join final : public Operator {
   Table table_;                      // The one side.
   Tile tile_, one_row_;              // Rows of the many side; one row of the other, spread out.
   std::vector<uint64_t> conflicts_;  // Steps at which the one side is not unique.
-  std::vector<uint64_t> many_any_;   // Steps at which the many side has anything.
   std::vector<uint64_t> matched_;    // num_matches x words
   bool many_done_ = false;
   std::vector<int> held_row_;        // Results that several many series share -> row of held_.

@@ -1,0 +1,335 @@
+#include "server/app.h"
+
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "server/config/scalar.h"
+#include "storage/base/log.h"
+#include "storage/base/status.h"
+#include "storage/model/duration_text.h"
+#include "storage/model/number_text.h"
+
+namespace server {
+namespace {
+
+void Info(std::string_view message, std::initializer_list<base::LogField> fields = {}) {
+  base::Log(base::LogLevel::kInfo, "server", message, fields);
+}
+void Failed(std::string_view message, const absl::Status& status) {
+  base::Log(base::LogLevel::kError, "server", message,
+            {{"err", std::string(base::message(status))}});
+}
+
+std::string Hostname() {
+  char name[256] = {};
+  return gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
+}
+
+promql::Engine::Options EngineOptions(const Flags& flags) {
+  promql::Engine::Options options;
+  options.max_concurrency = static_cast<int>(flags.Int("query.max-concurrency"));
+  options.timeout = absl::Milliseconds(flags.DurationMs("query.timeout"));
+  options.lookback = absl::Milliseconds(flags.DurationMs("query.lookback-delta"));
+  options.max_samples = flags.Int("query.max-samples");
+  options.features.experimental_functions = flags.HasFeature("promql-experimental-functions");
+  options.features.extended_range_selectors = flags.HasFeature("promql-extended-range-selectors");
+  options.features.binop_fill = flags.HasFeature("promql-binop-fill-modifiers");
+  options.delayed_name_removal = flags.HasFeature("promql-delayed-name-removal");
+  return options;
+}
+
+storage::DatabaseOptions DatabaseOptionsOf(const Flags& flags, const Config& config) {
+  storage::DatabaseOptions options;
+  options.dir = flags.String("storage.tsdb.path");
+  options.lock_dir = !flags.Bool("storage.tsdb.no-lockfile");
+  options.wal.segment_bytes = static_cast<uint32_t>(flags.Bytes("storage.tsdb.wal-segment-size"));
+  options.wal.compress = flags.Bool("storage.tsdb.wal-compression");
+  const std::string& sync = flags.String("storage.wal-sync");
+  options.wal.sync = sync == "always" ? wal::Sync::kAlways
+                     : sync == "os"   ? wal::Sync::kOs
+                                      : wal::Sync::kInterval;
+  const bool exemplars = flags.HasFeature("exemplar-storage");
+  options.max_exemplars =
+      exemplars ? std::max<int64_t>(0, config.max_exemplars.value_or(100'000)) : 0;
+  return options;
+}
+
+// A share of the file system that holds `path`; 0 when it cannot be asked.
+int64_t PercentOfDisk(const std::string& path, double percentage) {
+  struct statvfs info {};
+  if (statvfs(path.c_str(), &info) != 0) return 0;
+  const double bytes = static_cast<double>(info.f_blocks) * static_cast<double>(info.f_frsize);
+  return static_cast<int64_t>(bytes / 100 * percentage);
+}
+
+}  // namespace
+
+App::App(Flags flags)
+    : flags_(std::move(flags)),
+      reloader_(flags_.String("config.file"), [this](const Config& c) { return ApplyConfig(c); }),
+      status_({.flags = &flags_,
+               .reloader = &reloader_,
+               .metrics = [this] { return Metrics(); },
+               .quit = [this] { events_.Post(Event::kStop); },
+               .wal_corruptions = [this]() -> uint64_t {
+                 const storage::Database* database = slot_.database();
+                 return database == nullptr ? 0 : database->stats().wal_corruptions;
+               },
+               .retention = [this] { return RetentionText(); }}),
+      database_(base::Unavailable("not open")) {}
+
+App::~App() = default;
+
+int App::CheckFlags() {
+  if (flags_.Bool("agent")) {
+    base::Log(base::LogLevel::kError, "server", "Agent mode is not supported");
+    return 3;
+  }
+  for (const FlagSpec& spec : FlagTable()) {
+    if (!spec.agent_only || !flags_.given(spec.name)) continue;
+    base::Log(base::LogLevel::kError, "server",
+              "The following flag can only be used in agent mode", {{"flag", fmt::format("--{}", spec.name)}});
+    return 3;
+  }
+  for (const std::string& warning : flags_.Warnings()) {
+    base::Log(base::LogLevel::kWarn, "server", warning);
+  }
+  const auto url = MakeExternalUrl(flags_.String("web.external-url"), flags_.String("web.route-prefix"),
+                                   flags_.List("web.listen-address").front(), Hostname());
+  const auto cors = model::AnchoredRegex::Compile(flags_.String("web.cors.origin"));
+  const uint64_t segment = flags_.Bytes("storage.tsdb.wal-segment-size");
+  absl::Status wrong;
+  if (!url.ok()) wrong = base::Annotate(url.status(), "--web.external-url");
+  if (!cors.ok()) wrong = base::Annotate(cors.status(), "--web.cors.origin");
+  if (segment < 10 << 20 || segment > 256 << 20) {
+    wrong = base::InvalidArgument("--storage.tsdb.wal-segment-size must be between 10MB and 256MB");
+  }
+  for (const char* flag : {"query.max-concurrency", "query.max-samples", "web.max-connections"}) {
+    if (flags_.Int(flag) < 1 || flags_.Int(flag) > INT32_MAX) {
+      wrong = base::InvalidArgument("--{} must be at least 1 and fit into 31 bits", flag);
+    }
+  }
+  if (!wrong.ok()) {
+    Failed("Bad flag", wrong);
+    return 2;
+  }
+  external_url_ = *url;
+  cors_origin_ = *cors;
+  return 0;
+}
+
+int App::Run() {
+  if (const int code = CheckFlags(); code != 0) return code;
+  Info("Starting Tidemark", {{"version", std::string(kVersion)}, {"pid", std::to_string(getpid())}});
+  if (const absl::Status loaded = reloader_.LoadFirst(); !loaded.ok()) {
+    base::Log(base::LogLevel::kError, "server",
+              fmt::format("Error loading config (--config.file={})", reloader_.path()),
+              {{"err", std::string(base::message(loaded))}});
+    return 2;
+  }
+  if (const absl::Status listening = Listen(); !listening.ok()) {
+    Failed("Unable to start web listener", listening);
+    return 1;
+  }
+  opening_ = std::thread([this] { OpenDatabase(); });
+  const int code = Loop();
+  Stop();
+  return code;
+}
+
+absl::Status App::Listen() {
+  engine_ = std::make_unique<promql::Engine>(EngineOptions(flags_));
+  ScrapeManagerOptions scrape_options;
+  scrape_options.hostname = Hostname();
+  scrape_options.listen_address = flags_.List("web.listen-address").front();
+  scrape_options.external_url = external_url_.url;
+  scrapes_ = std::make_unique<ScrapeManager>(&http_client_, &slot_, std::move(scrape_options));
+  DiscoveryOptions discovery_options;
+  discovery_options.update_interval_ms = flags_.DurationMs("scrape.discovery-reload-interval");
+  discovery_ = std::make_unique<DiscoveryManager>(
+      [this](const std::string& job, std::vector<TargetGroup> groups) {
+        scrapes_->SetTargets(job, std::move(groups));
+      },
+      discovery_options);
+
+  api::ApiDependencies dependencies;
+  dependencies.engine = engine_.get();
+  dependencies.queryable = &slot_;
+  dependencies.appendable = &slot_;
+  dependencies.storage = &slot_;
+  dependencies.targets = scrapes_.get();
+  dependencies.status = &status_;
+  dependencies.stats = &api_stats_;
+  dependencies.cors_origin = cors_origin_;
+  dependencies.route_prefix = external_url_.route_prefix;
+  dependencies.page_title = flags_.String("web.page-title");
+  api::RegisterRoutes(&router_, dependencies);
+
+  api::HttpServerOptions options;
+  options.addresses = flags_.List("web.listen-address");
+  options.max_connections = static_cast<int>(flags_.Int("web.max-connections"));
+  options.read_timeout = absl::Milliseconds(flags_.DurationMs("web.read-timeout"));
+  ASSIGN_OR_RETURN(http_, api::HttpServer::Listen(std::move(options), &router_));
+  http_->Start();
+  for (size_t i = 0; i < http_->ports().size(); ++i) {
+    Info("Listening on", {{"address", flags_.List("web.listen-address")[i]},
+                          {"port", std::to_string(http_->ports()[i])}});
+  }
+  return absl::OkStatus();
+}
+
+void App::OpenDatabase() {
+  const storage::DatabaseOptions options = DatabaseOptionsOf(flags_, *reloader_.config());
+  std::error_code error;
+  std::filesystem::create_directories(options.dir, error);
+  if (error) {
+    database_ = base::Unavailable("create data directory {}: {}", options.dir, error.message());
+  } else {
+    database_ = storage::Database::Open(options, [this](const storage::ReplayProgress& progress) {
+      slot_.SetReplay(progress);
+    });
+  }
+  events_.Post(Event::kOpened);
+}
+
+int App::Loop() {
+  bool reload_asked = false;
+  while (true) {
+    switch (events_.Wait()) {
+      case Event::kStop:
+        return 0;
+      case Event::kReload:
+        reload_asked = true;
+        break;
+      case Event::kOpened:
+        if (const absl::Status started = StartAll(); !started.ok()) {
+          Failed("Fatal error", started);
+          return 1;
+        }
+        break;
+    }
+    if (reload_asked && status_.Ready()) {
+      (void)reloader_.Reload();  // It logs what went wrong.
+      reload_asked = false;
+    }
+  }
+}
+
+absl::Status App::StartAll() {
+  opening_.join();
+  if (!database_.ok()) return base::Annotate(database_.status(), "opening storage failed");
+  storage::Database* const database = database_->get();
+  const storage::DatabaseStats stats = database->stats();
+  Info("TSDB started", {{"replayed_records", std::to_string(stats.replayed_records)},
+                        {"replay_seconds", model::FormatFloat(stats.replay_seconds, 'g')},
+                        {"wal_corruptions", std::to_string(stats.wal_corruptions)}});
+  slot_.Set(database);
+  compaction::SchedulerOptions options;
+  options.retention = RetentionOf(*reloader_.config());
+  scheduler_ = std::make_unique<compaction::Scheduler>(database, options);
+  running_scheduler_ = scheduler_.get();
+  scheduler_->Start();
+  RETURN_IF_ERROR(reloader_.ApplyFirst());
+  discovery_->Start();
+  if (flags_.Bool("config.auto-reload") || flags_.HasFeature("auto-reload-config")) {
+    reloader_.Watch(std::max<int64_t>(1000, flags_.DurationMs("config.auto-reload-interval")));
+  }
+  status_.set_phase(Phase::kReady);
+  Info("Server is ready to receive web requests.", {{"retention", RetentionText()}});
+  return absl::OkStatus();
+}
+
+void App::Stop() {
+  const bool was_open = !opening_.joinable();
+  status_.set_phase(Phase::kStopping);
+  events_.ExitOnSecondSignal();
+  reloader_.StopWatching();
+  if (discovery_ != nullptr) discovery_->Stop();
+  if (scrapes_ != nullptr) scrapes_->Stop();
+  if (scheduler_ != nullptr) scheduler_->Stop();
+  if (http_ != nullptr) http_->Stop(absl::Seconds(5));
+  if (!was_open) {
+    // Replay cannot be told to stop; the log it reads is as good as before.
+    Info("Stopped while starting");
+    std::fflush(nullptr);
+    _exit(0);
+  }
+  slot_.Set(nullptr);
+  if (database_.ok()) {
+    Info("Writing the head to disk");
+    if (const absl::Status closed = (*database_)->Close(); !closed.ok()) {
+      Failed("Closing storage failed; the log has everything", closed);
+    }
+  }
+  Info("See you next time!");
+}
+
+absl::Status App::ApplyConfig(const Config& config) {
+  // What could still go wrong is tried before anything is changed.
+  for (const ScrapeConfig& job : config.scrape_configs) {
+    if (const auto settings = HttpSettings::Make(job.http); !settings.ok()) {
+      return base::Annotate(settings.status(), fmt::format("scrape config {}", job.job_name));
+    }
+  }
+  const std::shared_ptr<const Config> before = reloader_.config();
+  const absl::Status applied = scrapes_->Apply(config.scrape_configs, config.global.external_labels);
+  if (!applied.ok()) {
+    (void)scrapes_->Apply(before->scrape_configs, before->global.external_labels);
+    return applied;
+  }
+  discovery_->Apply(config.scrape_configs);
+  engine_->set_default_subquery_step(absl::Milliseconds(config.global.evaluation_interval_ms));
+  scheduler_->SetRetention(RetentionOf(config));
+  return absl::OkStatus();
+}
+
+compaction::RetentionOptions App::RetentionOf(const Config& config) const {
+  compaction::RetentionOptions out;
+  const bool in_file = config.retention_time_ms || config.retention_size_bytes ||
+                       config.retention_percentage;
+  if (!in_file) {
+    out.retention_bytes = static_cast<int64_t>(flags_.Bytes("storage.tsdb.retention.size"));
+    const bool by_age = flags_.given("storage.tsdb.retention.time") || out.retention_bytes == 0;
+    out.retention_ms = by_age ? flags_.DurationMs("storage.tsdb.retention.time") : 0;
+    return out;
+  }
+  out.retention_ms = config.retention_time_ms.value_or(0);
+  out.retention_bytes = static_cast<int64_t>(config.retention_size_bytes.value_or(0));
+  if (const double percentage = config.retention_percentage.value_or(0); percentage > 0) {
+    out.retention_bytes = PercentOfDisk(flags_.String("storage.tsdb.path"), percentage);
+  }
+  return out;
+}
+
+std::string App::RetentionText() const {
+  const std::shared_ptr<const Config> config = reloader_.config();
+  const compaction::RetentionOptions retention = RetentionOf(*config);
+  std::string out;
+  if (retention.retention_ms > 0) out = model::FormatDurationMs(retention.retention_ms);
+  const double percentage = config->retention_percentage.value_or(0);
+  if (percentage > 0) {
+    out += fmt::format("{}{}%", out.empty() ? "" : " or ", model::FormatFloat(percentage, 'g'));
+  } else if (retention.retention_bytes > 0) {
+    out += fmt::format("{}{}", out.empty() ? "" : " or ",
+                       FormatBytes(static_cast<uint64_t>(retention.retention_bytes)));
+  }
+  return out;
+}
+
+std::string App::Metrics() {
+  const ScrapeStats scrapes = scrapes_->Stats();
+  const DiscoveryStats discovery = discovery_->Stats();
+  return WriteSelfMetrics({.database = slot_.database(),
+                           .engine = engine_.get(),
+                           .scheduler = running_scheduler_,
+                           .http = http_.get(),
+                           .api = &api_stats_,
+                           .scrapes = &scrapes,
+                           .discovery = &discovery,
+                           .reload = reloader_.status(),
+                           .ready = status_.Ready()});
+}
+
+}  // namespace server

@@ -1,0 +1,40 @@
+// tidemark: flags -> App -> exit code.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "server/app.h"
+#include "server/commands/check.h"
+#include "storage/base/log.h"
+#include "storage/base/status.h"
+
+namespace {
+
+base::LogLevel LevelOf(const std::string& name) {
+  if (name == "debug") return base::LogLevel::kDebug;
+  if (name == "warn") return base::LogLevel::kWarn;
+  return name == "error" ? base::LogLevel::kError : base::LogLevel::kInfo;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  if (!args.empty() && args[0] == "check") {
+    return server::RunCheck(std::span(args).subspan(1));
+  }
+  absl::StatusOr<server::Flags> flags = server::Flags::Parse(args);
+  if (!flags.ok()) {
+    std::fprintf(stderr, "Error parsing command line arguments: %s\nTry 'tidemark --help'.\n",
+                 std::string(base::message(flags.status())).c_str());
+    return 2;
+  }
+  if (flags->help() || flags->version()) {
+    std::fputs(flags->help() ? server::HelpText().c_str() : server::VersionText().c_str(), stdout);
+    return 0;
+  }
+  base::SetLog(LevelOf(flags->String("log.level")), flags->String("log.format") == "json"
+                                                        ? base::LogFormat::kJson
+                                                        : base::LogFormat::kLogfmt);
+  return server::App(*std::move(flags)).Run();
+}

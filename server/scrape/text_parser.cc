@@ -21,6 +21,7 @@ Entry TextParser::Next(std::string_view predicted) {
   if (done_) return failed_ ? Entry::kError : Entry::kEnd;
   if (!fast_) return Slow();
   const char* const end = lexer_.page.data() + lexer_.page.size();
+  if (lexer_.pos >= lexer_.page.size()) return Slow();  // Also past the newline that was added.
   const char* p = lexer_.page.data() + lexer_.pos;
   while (p < end && *p == '\n') ++p;
   lexer_.pos = p - lexer_.page.data();

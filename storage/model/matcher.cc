@@ -109,10 +109,14 @@ class Regex final : public AnchoredRegex {
     RE2::Options options;
     options.set_log_errors(false);
     options.set_max_mem(64 << 20);
-    // Exactly the expression Prometheus compiles, so that the same patterns are errors.
     const std::string whole = fmt::format("^(?s:{})$", pattern);
     regex->re2_ = std::make_unique<RE2>(whole, options);
-    if (!regex->re2_->ok()) return CompileError(*regex->re2_, whole);
+    // Prometheus parses the pattern alone first: so are its errors, and "a)(b" is one of them.
+    if (!regex->re2_->ok() || pattern.find(')') != std::string_view::npos) {
+      const RE2 alone(re2::StringPiece(pattern.data(), pattern.size()), options);
+      if (!alone.ok()) return CompileError(alone, pattern);
+      if (!regex->re2_->ok()) return CompileError(*regex->re2_, whole);
+    }
     if (regex->Analyse()) {
       regex->re2_.reset();
     } else {

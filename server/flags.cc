@@ -75,7 +75,7 @@ absl::Status CheckValue(const FlagSpec& spec, const std::string& value) {
   if (spec.type == FlagType::kBytes && !ParseBytes(value)) wanted = "a size such as 512MB";
   if (spec.type == FlagType::kBool && value != "true" && value != "false") wanted = "true or false";
   if (wanted.empty()) return absl::OkStatus();
-  return base::InvalidArgument("--{}: expected {}, got {}", spec.name, wanted, Quoted(value));
+  return base::InvalidArgument("--{}: expected {}, got {}", spec.name, wanted, Quote(value));
 }
 
 absl::Status Unknown(std::string_view flag) {

@@ -66,7 +66,7 @@ std::string ResolvePath(std::string_view dir, std::string_view path) {
   return (std::filesystem::path(dir) / path).lexically_normal().string();
 }
 
-std::string Quoted(std::string_view s) {
+std::string Quote(std::string_view s) {
   std::string out;
   model::AppendQuoted(&out, s);
   return out;

@@ -35,6 +35,6 @@ class Fields {
 // `path` as it is when absolute or empty, else below `dir`.
 std::string ResolvePath(std::string_view dir, std::string_view path);
 
-std::string Quoted(std::string_view s);  // As Go's %q.
+std::string Quote(std::string_view s);  // As Go's %q.
 
 }  // namespace server

@@ -137,9 +137,9 @@ class Loader {
       const std::string& name = config_.scrape_configs.back().job_name;
       const auto [first, added] = job_files_.emplace(name, where);
       if (added || name.empty()) continue;
-      std::string message = fmt::format("found multiple scrape configs with job name {}", Quoted(name));
+      std::string message = fmt::format("found multiple scrape configs with job name {}", Quote(name));
       if (!where.empty()) {
-        message += ", first found in " + (first->second.empty() ? "main config file" : Quoted(first->second));
+        message += ", first found in " + (first->second.empty() ? "main config file" : Quote(first->second));
       }
       problems->Add(job.At("job_name"), "{}", message);
     }
@@ -161,7 +161,7 @@ class Loader {
     }
     for (const YamlNode& item : fields.List("scrape_config_files")) {
       if (!IsValidPattern(item.text)) {
-        problems_.Add(item, "invalid scrape config file path {}", Quoted(item.text));
+        problems_.Add(item, "invalid scrape config file path {}", Quote(item.text));
       }
       config_.scrape_config_files.push_back(ResolvePath(dir, item.text));
     }

@@ -141,9 +141,9 @@ void CheckHeaders(const YamlNode& headers, Problems* problems) {
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
   for (const YamlNode::Key& key : headers.keys) {
     if (std::find(kReserved.begin(), kReserved.end(), Lower(key.name)) != kReserved.end()) {
-      problems->Add(key.line, key.column, "setting header {} is not allowed", Quoted(key.name));
+      problems->Add(key.line, key.column, "setting header {} is not allowed", Quote(key.name));
     } else if (key.name.empty() || key.name.find_first_not_of(kToken) != std::string::npos) {
-      problems->Add(key.line, key.column, "{} is not a valid header name", Quoted(key.name));
+      problems->Add(key.line, key.column, "{} is not a valid header name", Quote(key.name));
     }
   }
 }

@@ -75,7 +75,7 @@ void LoadNames(const Fields& fields, const ScrapeConfig& otherwise, std::string_
   } else if (std::find(kEscapings.begin(), kEscapings.end(), escaping) == kEscapings.end()) {
     problems->Add(fields.At("metric_name_escaping_scheme"),
                   "unknown {} name escaping method specified, must be one of 'allow-utf-8', "
-                  "'underscores', 'dots', or 'values', got {}", where, Quoted(escaping));
+                  "'underscores', 'dots', or 'values', got {}", where, Quote(escaping));
   } else if (escaping == "allow-utf-8" && job->legacy_names) {
     problems->Add(fields.At("metric_name_escaping_scheme"),
                   "utf8 metric names requested but validation scheme is not set to UTF8");
@@ -112,7 +112,7 @@ void LoadTimes(const Fields& fields, const ScrapeConfig& global, ScrapeConfig* j
   if (timeout > job->scrape_interval_ms) {
     problems->Add(fields.At("scrape_timeout"),
                   "scrape timeout greater than scrape interval for scrape config with job name {}",
-                  Quoted(job->job_name));
+                  Quote(job->job_name));
   }
   job->scrape_timeout_ms =
       timeout == 0 ? std::min(global.scrape_timeout_ms, job->scrape_interval_ms) : timeout;
@@ -127,7 +127,7 @@ void LoadStatic(const Fields& fields, bool check_addresses, ScrapeConfig* job, P
     if (!check_addresses) continue;
     for (const YamlNode& target : entry.List("targets")) {
       if (target.text.find('/') != std::string::npos) {
-        problems->Add(target, "{} is not a valid hostname", Quoted(target.text));
+        problems->Add(target, "{} is not a valid hostname", Quote(target.text));
       }
     }
   }
@@ -153,7 +153,7 @@ void LoadFileSd(const Fields& fields, std::string_view dir, ScrapeConfig* job, P
     }
     for (const YamlNode& file : entry.List("files")) {
       if (!IsFileSdName(file.text)) {
-        problems->Add(file, "path name {} is not valid for file discovery", Quoted(file.text));
+        problems->Add(file, "path name {} is not valid for file discovery", Quote(file.text));
       }
       added.files.push_back(ResolvePath(dir, file.text));
     }
@@ -215,10 +215,10 @@ model::Labels LoadLabels(const YamlNode& map, bool legacy_names, Problems* probl
     const YamlNode::Key& key = map.keys[i];
     const std::string& value = map.items[i].text;
     if (legacy_names && !model::IsLegacyLabelName(key.name)) {
-      problems->Add(key.line, key.column, "{} is not a valid label name", Quoted(key.name));
+      problems->Add(key.line, key.column, "{} is not a valid label name", Quote(key.name));
     }
     if (!model::IsValidUtf8(value)) {
-      problems->Add(map.items[i], "{} is not a valid label value", Quoted(value));
+      problems->Add(map.items[i], "{} is not a valid label value", Quote(value));
     }
     pairs.emplace_back(key.name, value);
   }
@@ -252,7 +252,7 @@ ScrapeConfig LoadScrapeConfig(const Fields& fields, const ScrapeDefaults& defaul
   ScrapeConfig job;
   job.job_name = fields.String("job_name");
   if (job.job_name.empty()) problems->Add(fields.At("job_name"), "job_name is empty");
-  const std::string where = fmt::format("scrape config with job name {}", Quoted(job.job_name));
+  const std::string where = fmt::format("scrape config with job name {}", Quote(job.job_name));
   LoadTimes(fields, defaults.job, &job, problems);
   LoadNames(fields, defaults.job, "scrape config", &job, problems);
   LoadChoices(fields, defaults.job, &job);
@@ -272,7 +272,7 @@ ScrapeConfig LoadScrapeConfig(const Fields& fields, const ScrapeDefaults& defaul
   job.metrics_path = fields.String("metrics_path", job.metrics_path);
   job.scheme = fields.String("scheme", job.scheme);
   if (job.scheme != "http" && job.scheme != "https") {
-    problems->Add(fields.At("scheme"), "scheme must be http or https, got {}", Quoted(job.scheme));
+    problems->Add(fields.At("scheme"), "scheme must be http or https, got {}", Quote(job.scheme));
   }
   const Fields params = fields.Section("params");
   for (const YamlNode::Key& key : params.node().keys) {
@@ -295,7 +295,7 @@ ScrapeConfig LoadScrapeConfig(const Fields& fields, const ScrapeDefaults& defaul
   if (job.scrape_native_histograms) idle.emplace_back("scrape_native_histograms");
   if (job.convert_classic_histograms_to_nhcb) idle.emplace_back("convert_classic_histograms_to_nhcb");
   for (const std::string& key : idle) {
-    without_effect->push_back(fmt::format("{} of job {}", key, Quoted(job.job_name)));
+    without_effect->push_back(fmt::format("{} of job {}", key, Quote(job.job_name)));
   }
   const YamlNode node = ToYaml(job, fields.node());
   job.fingerprint = base::Hash64(PrintYaml(node));

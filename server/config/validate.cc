@@ -40,7 +40,7 @@ void CheckUniqueNames(const std::vector<YamlNode>& list, std::string_view what, 
     const std::string name = section.String("name");
     if (!name.empty() && !names.insert(name).second) {
       problems->Add(section.At("name"), "found multiple {} configs with job name {}", what,
-                    Quoted(name));
+                    Quote(name));
     }
   }
 }
@@ -65,7 +65,7 @@ void CheckAlerting(const Fields& alerting, bool legacy, Problems* problems) {
     for (const YamlNode& group : manager.List("static_configs")) {
       for (const YamlNode& target : Fields(group).List("targets")) {
         if (manager.List("relabel_configs").empty() && target.text.find('/') != std::string::npos) {
-          problems->Add(target, "{} is not a valid hostname", Quoted(target.text));
+          problems->Add(target, "{} is not a valid hostname", Quote(target.text));
         }
       }
     }
@@ -138,7 +138,7 @@ void CheckAttributes(const Fields& otlp, std::string_view key, std::string_view 
       problems->Add(item, "invalid '{}': empty {} OTel resource attribute", key, adjective);
     } else if (!seen.insert(item.text).second) {
       problems->Add(item, "invalid '{}': duplicated {} OTel resource attribute {}", key, adjective,
-                    Quoted(item.text));
+                    Quote(item.text));
     }
   }
 }
@@ -161,12 +161,12 @@ void CheckOtlp(const Fields& otlp, bool legacy, Problems* problems) {
   if (strategy == "NoTranslation" || strategy == "NoUTF8EscapingWithSuffixes") {
     if (legacy) {
       problems->Add(otlp.At("translation_strategy"),
-                    "OTLP translation strategy {} is not allowed when UTF8 is disabled", Quoted(strategy));
+                    "OTLP translation strategy {} is not allowed when UTF8 is disabled", Quote(strategy));
     }
   } else if (!strategy.empty() && strategy != "UnderscoreEscapingWithSuffixes" &&
              strategy != "UnderscoreEscapingWithoutSuffixes") {
     problems->Add(otlp.At("translation_strategy"), "unsupported OTLP translation strategy {}",
-                  Quoted(strategy));
+                  Quote(strategy));
   }
 }
 
@@ -183,7 +183,7 @@ void CheckStorage(const Fields& storage, Problems* problems) {
   if (!floats.empty() && floats != "xor" && floats != "xor2") {
     problems->Add(encoding.At("floats"),
                   "'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field must "
-                  "be omitted entirely, got {}", Quoted(floats));
+                  "be omitted entirely, got {}", Quote(floats));
   }
 }
 
@@ -197,7 +197,7 @@ bool IsValidPattern(std::string_view path) {
 void ValidateOtherSections(const Fields& config, bool legacy_names, Problems* problems) {
   for (const YamlNode& item : config.List("rule_files")) {
     if (!IsValidPattern(item.text)) {
-      problems->Add(item, "invalid rule file path {}", Quoted(item.text));
+      problems->Add(item, "invalid rule file path {}", Quote(item.text));
     }
   }
   CheckAlerting(config.Section("alerting"), legacy_names, problems);

@@ -29,7 +29,7 @@ std::map<model::TimeMs, Window> ByWindow(const PlanOptions& options, int64_t wid
                                          std::span<const BlockMeta> metas) {
   std::map<model::TimeMs, Window> windows;
   for (const BlockMeta& meta : metas) {
-    const model::TimeMs start = WindowStart(Add(meta.range.max, -options.slack_ms), width_ms);
+    const model::TimeMs start = WindowStart(Add(meta.range.max, -options.slack_ms - 1), width_ms);
     windows[start].levels[std::clamp(meta.level, 0, 2)].push_back(&meta);
   }
   return windows;

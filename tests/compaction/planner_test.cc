@@ -68,14 +68,14 @@ TEST(Planner, LateBlocksAreMergedIntoTheirWindow) {
 
 TEST(Planner, HeavyLoadIsMergedBeforeTheWindowEnds) {
   std::vector<BlockMeta> metas;
-  for (int i = 0; i < 12; ++i) metas.push_back(Block(std::string(1, static_cast<char>('a' + i)), 0, i, i + 1));
-  EXPECT_EQ(PlanAt(15, metas), "a b c d e f g h i j k l -> level 1: many fresh blocks");
+  for (int i = 0; i < 12; ++i) metas.push_back(Block(std::string(1, static_cast<char>('a' + i)), 0, 10 + i, 11 + i));
+  EXPECT_EQ(PlanAt(25, metas), "a b c d e f g h i j k l -> level 1: many fresh blocks");
   metas.pop_back();
-  EXPECT_EQ(PlanAt(15, metas), "nothing");
+  EXPECT_EQ(PlanAt(25, metas), "nothing");
   for (BlockMeta& meta : metas) meta.level = 1;
-  metas.push_back(Block("m", 1, 12, 13));
-  metas.push_back(Block("n", 0, 13, 14));
-  EXPECT_EQ(PlanAt(15, metas), "a b c d e f g h i j k m -> level 1: many blocks in one window");
+  metas.push_back(Block("m", 1, 22, 23));
+  metas.push_back(Block("n", 0, 23, 24));
+  EXPECT_EQ(PlanAt(25, metas), "a b c d e f g h i j k m -> level 1: many blocks in one window");
 }
 
 TEST(Planner, ADayIsMergedWhenItIsOver) {

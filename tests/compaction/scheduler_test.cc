@@ -1,0 +1,188 @@
+#include "compaction/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "tests/testing/sample_model.h"
+#include "tests/testing/temp_dir.h"
+
+namespace compaction {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using testing_support::Bits;
+using testing_support::Difference;
+using testing_support::SampleModel;
+using testing_support::TestLabels;
+
+constexpr int64_t kMinute = 60'000, kHour = 60 * kMinute, kDay = 24 * kHour;
+constexpr model::TimeMs kMidnight = 1'700'006'400'000;
+
+class FixedClock : public base::Clock {
+ public:
+  int64_t NowMs() const override { return now_ms; }
+  std::atomic<int64_t> now_ms{kMidnight};
+};
+
+class SchedulerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    storage::DatabaseOptions options;
+    options.dir = temp_.path();
+    options.clock = &clock_;
+    auto db = storage::Database::Open(options);
+    ASSERT_TRUE(db.ok()) << db.status();
+    db_ = std::move(*db);
+    options_.clock = &clock_;
+    Restart();
+  }
+  void Restart() { scheduler_ = std::make_unique<Scheduler>(db_.get(), options_); }
+  // Time passes minute by minute, with one scrape and one look of the scheduler in each.
+  void Live(int64_t minutes, int series = 5) {
+    for (int64_t i = 0; i < minutes; ++i) {
+      Scrape(series);
+      clock_.now_ms += kMinute;
+      scheduler_->RunOnce();
+    }
+  }
+  void Scrape(int series) {
+    auto appender = db_->NewAppender();
+    for (int k = 0; k < series; ++k) {
+      const model::TimeMs t = clock_.now_ms;
+      const double v = static_cast<double>(t % 1'000'003 + k);
+      ASSERT_EQ(appender->Append(storage::SeriesRef::kNone, TestLabels(k), {t, v}).outcome,
+                storage::Outcome::kAccepted);
+      want_[TestLabels(k)][t] = Bits(v);
+    }
+    ASSERT_TRUE(appender->Commit().ok());
+  }
+  SampleModel Stored() {
+    auto querier = *db_->NewQuerier({});
+    return testing_support::ReadAll(*querier, {});
+  }
+  std::vector<int> Levels() {
+    std::vector<int> levels;
+    for (const auto& meta : db_->blocks()->Metas()) levels.push_back(meta.level);
+    return levels;
+  }
+
+  testing_support::TempDir temp_;
+  FixedClock clock_;
+  std::unique_ptr<storage::Database> db_;
+  SchedulerOptions options_;
+  std::unique_ptr<Scheduler> scheduler_;
+  SampleModel want_;
+};
+
+TEST_F(SchedulerTest, FlushesAtWallClockWindowsAndMergesThem) {
+  Live(11);
+  EXPECT_EQ(scheduler_->stats().flushes, 0u);
+  Live(1);
+  EXPECT_EQ(scheduler_->stats().flushes, 1u);
+  EXPECT_EQ(clock_.now_ms % (12 * kMinute), 0);
+  Live(120 + 15 - 12);
+  EXPECT_EQ(Levels(), (std::vector<int>{1, 0}));
+  EXPECT_EQ(scheduler_->stats().merges, 1u);
+  const auto meta = db_->blocks()->Metas().front();
+  EXPECT_EQ(meta.range, (model::TimeRange{kMidnight, kMidnight + 119 * kMinute}));
+  EXPECT_EQ(meta.num_chunks, 5u);  // Ten flushes of 12 samples each: one chunk a series.
+  EXPECT_EQ(Difference(Stored(), want_), "");
+}
+
+TEST_F(SchedulerTest, TwoDaysEndAsADayAndWindows) {
+  options_.flush_interval_ms = kHour;
+  Restart();
+  Live(2 * 1440 + 90, 2);
+  const std::vector<int> levels = Levels();
+  EXPECT_EQ(std::count(levels.begin(), levels.end(), 2), 2);
+  EXPECT_LE(levels.size(), 2u + 3);
+  EXPECT_EQ(Difference(Stored(), want_), "");
+  EXPECT_THAT(scheduler_->stats().last_error, IsEmpty());
+}
+
+TEST_F(SchedulerTest, FlushesEarlyWhenTheHeadIsFullOrItIsAsked) {
+  options_.flush_samples = 20;
+  Restart();
+  Live(3);
+  EXPECT_EQ(scheduler_->stats().flushes, 0u);
+  Live(1);
+  EXPECT_EQ(scheduler_->stats().flushes, 1u);
+  Live(1);
+  scheduler_->RequestFlush();
+  scheduler_->RunOnce();
+  EXPECT_EQ(scheduler_->stats().flushes, 2u);
+  EXPECT_EQ(db_->stats().head.num_samples, 0u);
+}
+
+TEST_F(SchedulerTest, RetentionByTimeAndSizeCanBeSetWhileRunning) {
+  options_.flush_interval_ms = kHour;
+  Restart();
+  Live(10 * 60, 2);
+  const auto before = db_->blocks()->Metas();
+  ASSERT_GE(before.size(), 5u);
+  scheduler_->SetRetention({.retention_ms = 4 * kHour});
+  scheduler_->RunOnce();
+  model::TimeMs newest = 0;
+  for (const auto& meta : db_->blocks()->Metas()) newest = std::max(newest, meta.range.max);
+  for (const auto& meta : db_->blocks()->Metas()) EXPECT_GT(meta.range.max, newest - 4 * kHour);
+  EXPECT_LT(db_->blocks()->Metas().size(), before.size());
+  EXPECT_GT(scheduler_->stats().dropped_by_time, 0u);
+  EXPECT_EQ(scheduler_->stats().retention.retention_ms, 4 * kHour);
+  scheduler_->SetRetention({.retention_bytes = 1});
+  scheduler_->RunOnce();
+  EXPECT_THAT(db_->blocks()->Metas(), IsEmpty());
+  EXPECT_GT(scheduler_->stats().dropped_by_size, 0u);
+}
+
+TEST_F(SchedulerTest, AFailedFlushIsTriedAgainLaterAndLosesNothing) {
+  const std::string unfinished = temp_.path() + "/tidemark/blocks/unfinished";
+  std::filesystem::remove_all(unfinished);
+  Live(12);
+  EXPECT_EQ(scheduler_->stats().flush_failures, 1u);
+  EXPECT_THAT(scheduler_->stats().last_error, HasSubstr("Flushing the head failed"));
+  scheduler_->RunOnce();
+  EXPECT_EQ(scheduler_->stats().flush_failures, 1u);  // Not at once.
+  std::filesystem::create_directories(unfinished);
+  Live(1);
+  EXPECT_EQ(scheduler_->stats().flushes, 1u);
+  EXPECT_EQ(Difference(Stored(), want_), "");
+}
+
+TEST_F(SchedulerTest, AMergeThatFailsIsSetAsideAndTheRestGoesOn) {
+  const std::string unfinished = temp_.path() + "/tidemark/blocks/unfinished";
+  Live(132);
+  ASSERT_EQ(scheduler_->stats().merges, 0u);
+  std::filesystem::remove_all(unfinished);
+  clock_.now_ms += 3 * kMinute;
+  scheduler_->RunOnce();
+  scheduler_->RunOnce();
+  EXPECT_EQ(scheduler_->stats().merge_failures, 1u);
+  std::filesystem::create_directories(unfinished);
+  scheduler_->RunOnce();
+  EXPECT_EQ(scheduler_->stats().merges, 0u);
+  clock_.now_ms += kHour;
+  scheduler_->RunOnce();
+  EXPECT_EQ(scheduler_->stats().merges, 1u);
+  EXPECT_EQ(Difference(Stored(), want_), "");
+}
+
+TEST_F(SchedulerTest, TheThreadFlushesOnRequestAndStops) {
+  Scrape(3);
+  scheduler_->Start();
+  scheduler_->RequestFlush();
+  for (int i = 0; i < 1000 && scheduler_->stats().flushes == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(scheduler_->stats().flushes, 1u);
+  scheduler_->Stop();
+  scheduler_->Stop();
+  EXPECT_EQ(Difference(Stored(), want_), "");
+}
+
+}  // namespace
+}  // namespace compaction

@@ -1,0 +1,395 @@
+#include "storage/database.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "storage/base/status.h"
+#include "storage/data_dir.h"
+#include "tests/testing/sample_model.h"
+#include "tests/testing/temp_dir.h"
+
+namespace storage {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using testing_support::Bits;
+using testing_support::Difference;
+using testing_support::SampleModel;
+using testing_support::TestLabels;
+using testing_support::Within;
+
+constexpr model::TimeMs kStart = 1'700'000'000'000;
+constexpr model::TimeRange kAll;
+
+class FixedClock : public base::Clock {
+ public:
+  int64_t NowMs() const override { return now_ms; }
+  std::atomic<int64_t> now_ms{kStart};
+};
+
+class DatabaseTest : public ::testing::Test {
+ protected:
+  void SetUp() override { Open(); }
+  DatabaseOptions Options(std::string dir) {
+    DatabaseOptions options;
+    options.dir = std::move(dir);
+    options.block_cache_bytes = 4 << 20;
+    options.clock = &clock_;
+    options.after_flush_step = [this](FlushStep step) {
+      if (after_step_) after_step_(step);
+    };
+    return options;
+  }
+  void Open() {
+    auto db = Database::Open(Options(dir()));
+    ASSERT_TRUE(db.ok()) << db.status();
+    db_ = std::move(*db);
+  }
+  void Reopen() {
+    ASSERT_TRUE(db_->Close().ok());
+    db_.reset();
+    Open();
+  }
+  // As a crash would leave it: a copy of the directory as it is now, opened in its place.
+  std::unique_ptr<Database> OpenCopy(const std::string& name) {
+    const std::string copy = temp_.path() + "/" + name;
+    fs::remove_all(copy);
+    fs::copy(dir(), copy, fs::copy_options::recursive);
+    DatabaseOptions options = Options(copy);
+    options.after_flush_step = nullptr;
+    auto db = Database::Open(std::move(options));
+    EXPECT_TRUE(db.ok()) << db.status();
+    return db.ok() ? std::move(*db) : nullptr;
+  }
+
+  // One batch: a sample of each of `series` series, like a scrape.
+  void Scrape(model::TimeMs t, int series, SampleModel* want) {
+    auto appender = db_->NewAppender();
+    for (int i = 0; i < series; ++i) {
+      const model::Labels labels = TestLabels(i);
+      const double value = static_cast<double>((t / 1000) % 1000 + i);
+      const Appended appended = appender->Append(SeriesRef::kNone, labels, {t, value});
+      ASSERT_EQ(appended.outcome, Outcome::kAccepted) << labels.ToString() << " at " << t;
+      (*want)[labels][t] = Bits(value);
+    }
+    ASSERT_TRUE(appender->Commit().ok());
+    clock_.now_ms = std::max<int64_t>(clock_.now_ms, t);
+  }
+  static SampleModel ReadAll(Database& db, model::TimeRange range = kAll) {
+    auto querier = db.NewQuerier(range);
+    EXPECT_TRUE(querier.ok()) << querier.status();
+    return testing_support::ReadAll(**querier, range);
+  }
+  std::string dir() const { return temp_.path() + "/data"; }
+
+  testing_support::TempDir temp_;
+  FixedClock clock_;
+  std::function<void(FlushStep)> after_step_;
+  std::unique_ptr<Database> db_;
+};
+
+TEST_F(DatabaseTest, SamplesAreThereBeforeAndAfterFlushAndRestart) {
+  SampleModel want;
+  for (int i = 0; i < 300; ++i) {
+    Scrape(kStart + i * 15'000, 30, &want);
+    if (i % 50 == 49) {
+      ASSERT_TRUE(db_->FlushHead().ok());
+    }
+    if (i == 170) {
+      ASSERT_NO_FATAL_FAILURE(Reopen());
+    }
+  }
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+  const model::TimeRange part{kStart + 600'000, kStart + 3'000'000};
+  EXPECT_EQ(Difference(ReadAll(*db_, part), Within(want, part)), "");
+  EXPECT_EQ(db_->range(), (model::TimeRange{kStart, kStart + 299 * 15'000}));
+  ASSERT_NO_FATAL_FAILURE(Reopen());
+  EXPECT_EQ(db_->stats().head.num_samples, 0u);  // Nothing was left to replay.
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+}
+
+TEST_F(DatabaseTest, ACrashAtAnyStepOfAFlushLosesAndDoublesNothing) {
+  SampleModel want;
+  for (int i = 0; i < 60; ++i) Scrape(kStart + i * 15'000, 20, &want);
+  ASSERT_TRUE(db_->FlushHead().ok());
+  for (int i = 60; i < 100; ++i) Scrape(kStart + i * 15'000, 20, &want);
+
+  int steps = 0;
+  after_step_ = [&](FlushStep step) {
+    ++steps;
+    // Ingest goes on while the head is flushed; the series of the copy are known by the checkpoint.
+    const model::TimeMs t = kStart + (100 + static_cast<int>(step)) * 15'000;
+    Scrape(t, 21, &want);
+    const auto copy = OpenCopy(fmt::format("step-{}", static_cast<int>(step)));
+    ASSERT_NE(copy, nullptr);
+    EXPECT_EQ(Difference(ReadAll(*copy), want), "") << "after step " << static_cast<int>(step);
+    uint64_t in_blocks = 0;
+    for (const BlockMeta& meta : copy->blocks()->Metas()) in_blocks += meta.num_samples;
+    uint64_t all = 0;
+    for (const auto& [labels, samples] : want) all += samples.size();
+    EXPECT_EQ(in_blocks + copy->stats().head.num_samples, all);  // None twice.
+    // The copy lives on: what it is given now goes to the right series, also after a flush.
+    auto appender = copy->NewAppender();
+    appender->Append(SeriesRef::kNone, TestLabels(3), {t + 1000, 7.0});
+    ASSERT_TRUE(appender->Commit().ok());
+    ASSERT_TRUE(copy->FlushHead().ok());
+    SampleModel more = want;
+    more[TestLabels(3)][t + 1000] = Bits(7.0);
+    EXPECT_EQ(Difference(ReadAll(*copy), more), "") << "after step " << static_cast<int>(step);
+  };
+  ASSERT_TRUE(db_->FlushHead().ok());
+  EXPECT_EQ(steps, 6);
+  after_step_ = nullptr;
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+}
+
+TEST_F(DatabaseTest, ACrashWithoutAnyFlushReplaysTheLog) {
+  SampleModel want;
+  for (int i = 0; i < 40; ++i) Scrape(kStart + i * 15'000, 10, &want);
+  const auto copy = OpenCopy("copy");
+  ASSERT_NE(copy, nullptr);
+  EXPECT_EQ(Difference(ReadAll(*copy), want), "");
+  EXPECT_EQ(copy->stats().clean_start, 0);  // The copied lock file was left behind.
+  EXPECT_GT(copy->stats().replayed_records, 0u);
+}
+
+TEST_F(DatabaseTest, QueriesSeeWholeBatchesWhileTheHeadIsFlushedAndMoved) {
+  constexpr int kSeries = 25;
+  SampleModel want;
+  Scrape(kStart, kSeries, &want);
+  std::atomic<bool> stop{false};
+  std::atomic<int> reads{0};
+  std::vector<std::thread> readers;
+  for (int r = 0; r < 2; ++r) {
+    readers.emplace_back([&] {
+      int64_t seen = 0;
+      while (!stop || reads < 20) {
+        const SampleModel got = ReadAll(*db_);
+        ASSERT_EQ(got.size(), static_cast<size_t>(kSeries));
+        const size_t samples = got.begin()->second.size();
+        EXPECT_GE(static_cast<int64_t>(samples), seen);  // Nothing seen is gone again.
+        seen = static_cast<int64_t>(samples);
+        for (const auto& [labels, series] : got) {
+          ASSERT_EQ(series.size(), samples) << labels.ToString();
+          EXPECT_EQ(series.rbegin()->first - series.begin()->first,
+                    static_cast<int64_t>(samples - 1) * 1000);  // Without a hole.
+        }
+        ++reads;
+      }
+    });
+  }
+  std::thread flusher([&] {
+    while (!stop) EXPECT_TRUE(db_->FlushHead().ok());
+  });
+  for (int i = 1; i < 100 || db_->stats().flushes < 6; ++i) Scrape(kStart + i * 1000, kSeries, &want);
+  stop = true;
+  flusher.join();
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+  EXPECT_GT(db_->stats().flushes, 1u);
+}
+
+TEST_F(DatabaseTest, AQuerierKeepsItsMomentThroughAFlush) {
+  SampleModel want;
+  for (int i = 0; i < 20; ++i) Scrape(kStart + i * 1000, 5, &want);
+  auto querier = *db_->NewQuerier(kAll);
+  const SampleModel then = want;
+  for (int i = 20; i < 30; ++i) Scrape(kStart + i * 1000, 6, &want);
+  ASSERT_TRUE(db_->FlushHead().ok());
+  EXPECT_EQ(Difference(testing_support::ReadAll(*querier, kAll), then), "");
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+}
+
+TEST_F(DatabaseTest, FlushingNothingMakesNoBlock) {
+  ASSERT_TRUE(db_->FlushHead().ok());
+  ASSERT_TRUE(db_->FlushHead().ok());
+  EXPECT_THAT(db_->blocks()->Metas(), IsEmpty());
+  EXPECT_EQ(db_->stats().flushes, 2u);
+}
+
+TEST_F(DatabaseTest, TheLogStaysShort) {
+  SampleModel want;
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 10; ++i) Scrape(kStart + (round * 10 + i) * 15'000, 50, &want);
+    ASSERT_TRUE(db_->FlushHead().ok());
+    size_t entries = 0;
+    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(dir() + "/tidemark/wal")) ++entries;
+    EXPECT_EQ(entries, 2u);  // One checkpoint, one segment.
+  }
+  EXPECT_GT(db_->wal_bytes(), 0u);
+}
+
+TEST_F(DatabaseTest, SeriesLongWithoutNewsLeaveTheHead) {
+  SampleModel want;
+  Scrape(kStart, 10, &want);
+  ASSERT_TRUE(db_->FlushHead().ok());
+  EXPECT_EQ(db_->stats().head.num_series, 10u);
+  Scrape(kStart + 2 * 3600 * 1000, 4, &want);
+  ASSERT_TRUE(db_->FlushHead().ok());
+  EXPECT_EQ(db_->stats().head.num_series, 4u);
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+}
+
+TEST_F(DatabaseTest, NamesComeFromHeadAndBlocks) {
+  SampleModel want;
+  Scrape(kStart, 3, &want);
+  ASSERT_TRUE(db_->FlushHead().ok());
+  auto appender = db_->NewAppender();
+  appender->Append(SeriesRef::kNone, model::Labels{{"__name__", "fresh"}, {"zone", "a"}}, {kStart + 1, 1});
+  ASSERT_TRUE(appender->Commit().ok());
+  appender.reset();
+  auto querier = *db_->NewQuerier(kAll);
+  EXPECT_THAT(*querier->LabelNames({}, 0), ElementsAre("__name__", "instance", "job", "zone"));
+  EXPECT_THAT(*querier->LabelValues("__name__", {}, 0),
+              ElementsAre("fresh", "metric_0", "metric_1", "metric_2"));
+}
+
+TEST_F(DatabaseTest, TheDirectoryIsLocked) {
+  const absl::Status status = Database::Open(Options(dir())).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("in use"));
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr(dir()));
+  ASSERT_TRUE(db_->Close().ok());
+  EXPECT_FALSE(fs::exists(dir() + "/lock"));
+  Open();
+  EXPECT_EQ(db_->stats().clean_start, 1);
+}
+
+TEST_F(DatabaseTest, WithoutALockFileNothingIsLocked) {
+  ASSERT_TRUE(db_->Close().ok());
+  DatabaseOptions options = Options(dir());
+  options.lock_dir = false;
+  auto db = Database::Open(options);
+  ASSERT_TRUE(db.ok()) << db.status();
+  EXPECT_FALSE(fs::exists(dir() + "/lock"));
+  EXPECT_EQ((*db)->stats().clean_start, -1);
+}
+
+TEST_F(DatabaseTest, ANewerFormatIsRefusedByName) {
+  ASSERT_TRUE(db_->Close().ok());
+  std::ofstream(dir() + "/tidemark/FORMAT", std::ios::trunc) << "tidemark data format 9\n";
+  absl::Status status = Database::Open(Options(dir())).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 9 is newer than 1"));
+  std::ofstream(dir() + "/tidemark/FORMAT", std::ios::trunc) << "something else";
+  status = Database::Open(Options(dir())).status();
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("does not say"));
+}
+
+TEST_F(DatabaseTest, DataOfPrometheusIsLeftAlone) {
+  const std::string theirs = temp_.path() + "/prometheus";
+  fs::create_directories(theirs + "/01ARZ3NDEKTSV4RRFFQ69G5FAV");
+  fs::create_directories(theirs + "/wal");
+  std::ofstream(theirs + "/01ARZ3NDEKTSV4RRFFQ69G5FAV/meta.json") << "{}";
+  std::ofstream(theirs + "/wal/00000000") << "their log";
+  ::testing::internal::CaptureStderr();
+  {
+    auto db = Database::Open(Options(theirs));
+    ASSERT_TRUE(db.ok()) << db.status();
+  }
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("data of Prometheus"));
+  EXPECT_TRUE(fs::exists(theirs + "/01ARZ3NDEKTSV4RRFFQ69G5FAV/meta.json"));
+  EXPECT_EQ(fs::file_size(theirs + "/wal/00000000"), 9u);
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(Database::Open(Options(theirs)).ok());
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::Not(HasSubstr("data of Prometheus")));
+}
+
+TEST_F(DatabaseTest, ADirectoryThatCannotBeMadeIsAClearError) {
+  std::ofstream(temp_.path() + "/file") << "x";
+  const absl::Status status = Database::Open(Options(temp_.path() + "/file/data")).status();
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("/file/data"));
+}
+
+TEST_F(DatabaseTest, ClosedMeansClosed) {
+  SampleModel want;
+  Scrape(kStart, 3, &want);
+  ASSERT_TRUE(db_->Close().ok());
+  EXPECT_TRUE(db_->Close().ok());
+  EXPECT_EQ(db_->NewQuerier(kAll).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(db_->FlushHead().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// A flush that cannot write keeps everything, and the next one that can takes it all.
+TEST_F(DatabaseTest, AFailedFlushChangesNothing) {
+  SampleModel want;
+  for (int i = 0; i < 50; ++i) Scrape(kStart + i * 1000, 10, &want);
+  const std::string unfinished = dir() + "/tidemark/blocks/unfinished";
+  fs::remove_all(unfinished);  // No place to write files to.
+  EXPECT_FALSE(db_->FlushHead().ok());
+  EXPECT_EQ(db_->stats().flush_failures, 1u);
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+  EXPECT_EQ(Difference(ReadAll(*OpenCopy("copy")), want), "");
+  Scrape(kStart + 60'000, 11, &want);
+  fs::create_directories(unfinished);
+  ASSERT_TRUE(db_->FlushHead().ok());
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+  EXPECT_THAT(db_->blocks()->Metas(), SizeIs(1));
+}
+
+// What kill -9 leaves: a child process commits and reports, and is killed while it works.
+TEST_F(DatabaseTest, WhatWasAcknowledgedSurvivesKill) {
+  const std::string killed = temp_.path() + "/killed";
+  std::mt19937 random(11);
+  model::TimeMs next = kStart, acknowledged = 0;
+  for (int round = 0; round < 6; ++round) {
+    int pipe[2];
+    ASSERT_EQ(::pipe(pipe), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::close(pipe[0]);
+      DatabaseOptions options;
+      options.dir = killed;
+      auto db = Database::Open(options);
+      if (!db.ok()) ::_exit(1);
+      for (int i = 0;; ++i) {
+        auto appender = (*db)->NewAppender();
+        const model::TimeMs t = next + i * 1000;
+        for (int k = 0; k < 20; ++k) {
+          appender->Append(SeriesRef::kNone, TestLabels(k), {t, static_cast<double>(k)});
+        }
+        if (!appender->Commit().ok() || ::write(pipe[1], &t, sizeof t) != sizeof t) ::_exit(1);
+        if (i % 30 == 29 && !(*db)->FlushHead().ok()) ::_exit(1);
+      }
+    }
+    ::close(pipe[1]);
+    const int batches = 5 + static_cast<int>(random() % 150);
+    model::TimeMs t;
+    for (int i = 0; i < batches && ::read(pipe[0], &t, sizeof t) == sizeof t; ++i) acknowledged = t;
+    ::kill(child, SIGKILL);
+    while (::read(pipe[0], &t, sizeof t) == sizeof t) acknowledged = t;
+    int status;
+    ::waitpid(child, &status, 0);
+    ::close(pipe[0]);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "the child failed by itself";
+
+    auto db = Database::Open(Options(killed));
+    ASSERT_TRUE(db.ok()) << db.status();
+    const SampleModel got = ReadAll(**db);
+    ASSERT_EQ(got.size(), 20u);
+    const size_t count = got.begin()->second.size();
+    for (const auto& [labels, samples] : got) {
+      EXPECT_EQ(samples.size(), count);
+      EXPECT_GE(samples.rbegin()->first, acknowledged);
+    }
+    // Whole batches, none missing: as many as there are seconds.
+    EXPECT_EQ(static_cast<int64_t>(count - 1) * 1000, got.begin()->second.rbegin()->first - kStart);
+    next = got.begin()->second.rbegin()->first + 1000;
+  }
+}
+
+}  // namespace
+}  // namespace storage

@@ -248,8 +248,9 @@ class Dropper {
 
 absl::StatusOr<uint32_t> Head::CutForFlush() {
   wal::Writer* log = parts_->log.load();
-  // Most of the bytes reach the disk before anybody has to wait for it.
-  if (log != nullptr) RETURN_IF_ERROR(log->Sync());
+  // Most of the bytes reach the disk before anybody has to wait for it. Should that fail, the cut
+  // will say so.
+  if (log != nullptr) log->Sync().IgnoreError();
   absl::MutexLock lock(&parts_->commit_mu);
   if (log == nullptr) return 0;
   ASSIGN_OR_RETURN(const uint32_t segment, log->CutSegment());

@@ -1,0 +1,35 @@
+// Writes down what a record holds, one line each.
+#pragma once
+
+#include <bit>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "storage/head/record.h"
+
+namespace storage {
+
+class RecordLog : public RecordReader {
+ public:
+  void OnSeries(SeriesRef ref, model::LabelsView labels) override {
+    lines.push_back(fmt::format("{} {}", static_cast<uint64_t>(ref), labels.ToString()));
+  }
+  void OnSample(SeriesRef ref, model::Sample s) override {
+    lines.push_back(fmt::format("{} @{} {:016x}", static_cast<uint64_t>(ref), s.t,
+                                std::bit_cast<uint64_t>(s.v)));
+  }
+  void OnFlushed(SeriesRef ref, model::Sample s) override {
+    lines.push_back(fmt::format("{} flushed @{} {:016x}", static_cast<uint64_t>(ref), s.t,
+                                std::bit_cast<uint64_t>(s.v)));
+  }
+  void OnExemplar(SeriesRef ref, model::Exemplar e) override {
+    lines.push_back(fmt::format("{} {} @{} {} {:016x}", static_cast<uint64_t>(ref),
+                                e.labels.ToString(), e.t, e.has_time,
+                                std::bit_cast<uint64_t>(e.value)));
+  }
+  std::vector<std::string> lines;
+};
+
+}  // namespace storage

@@ -25,20 +25,36 @@ std::string Position(std::string_view query, int at) {
 }  // namespace
 
 void AnnotationSink::Warn(std::string_view text, PositionRange pos) {
-  Add(&all_.warnings, fmt::format("PromQL warning: {} ({})", text, Position(query_, pos.begin)));
+  warnings_.Add(fmt::format("PromQL warning: {}", text), pos.begin);
 }
 
 void AnnotationSink::Info(std::string_view text, PositionRange pos) {
-  Add(&all_.infos, fmt::format("PromQL info: {} ({})", text, Position(query_, pos.begin)));
+  infos_.Add(fmt::format("PromQL info: {}", text), pos.begin);
 }
 
-void AnnotationSink::WarnPlain(std::string text) { Add(&all_.warnings, std::move(text)); }
+void AnnotationSink::WarnPlain(std::string text) { warnings_.Add(std::move(text), -1); }
 
-void AnnotationSink::Add(std::vector<std::string>* list, std::string text) {
-  if (std::find(list->begin(), list->end(), text) == list->end()) list->push_back(std::move(text));
+Annotations AnnotationSink::Take() { return {warnings_.Take(query_), infos_.Take(query_)}; }
+
+void AnnotationSink::List::Add(std::string text, int position) {
+  const auto [it, added] = index_.try_emplace(text, items_.size());
+  if (added) {
+    items_.emplace_back(std::move(text), position);
+  } else {
+    int& kept = items_[it->second].second;
+    kept = std::max(kept, position);
+  }
 }
 
-Annotations AnnotationSink::Take() { return std::exchange(all_, {}); }
+std::vector<std::string> AnnotationSink::List::Take(std::string_view query) {
+  std::vector<std::string> texts;
+  for (auto& [text, position] : items_) {
+    if (position >= 0) text += fmt::format(" ({})", Position(query, position));
+    texts.push_back(std::move(text));
+  }
+  items_.clear(), index_.clear();
+  return texts;
+}
 
 absl::Status Context::Check() const {
   if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {

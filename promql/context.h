@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -11,11 +13,13 @@
 
 #include "promql/engine.h"
 #include "promql/value.h"
+#include "storage/base/hash.h"
 #include "storage/querier.h"
 
 namespace promql {
 
-// Collects annotations, each text once. Not thread-safe.
+// Collects annotations, each text once, whatever its position: of several positions the last in the
+// query stays. Not thread-safe.
 class AnnotationSink {
  public:
   explicit AnnotationSink(std::string_view query) : query_(query) {}
@@ -27,9 +31,17 @@ class AnnotationSink {
   Annotations Take();
 
  private:
-  void Add(std::vector<std::string>* list, std::string text);
+  class List {
+   public:
+    void Add(std::string text, int position);
+    std::vector<std::string> Take(std::string_view query);
+
+   private:
+    std::vector<std::pair<std::string, int>> items_;  // Text and position; -1: has none.
+    base::StringMap<size_t> index_;
+  };
   std::string query_;
-  Annotations all_;
+  List warnings_, infos_;
 };
 
 // Handed down every call of one query (a subquery makes a child with a grid of its own).

@@ -21,7 +21,7 @@ bool Gone(const Request& request) {
 }
 absl::Status ClientGone() { return base::Cancelled("context canceled"); }
 
-// Storage's kInvalidArgument is not the caller's fault.
+// What storage says is execution, whatever its code: only params may blame the caller.
 absl::Status AsExecution(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kUnavailable ||
       status.code() == absl::StatusCode::kCancelled) {
@@ -146,7 +146,7 @@ absl::Status SeriesList(const ApiDependencies& d, const Request& request, Reply*
   for (const MatcherSet& set : asked.sets) {
     if (Gone(request)) return ClientGone();
     auto selection = asked.querier->Select({.matchers = set, .range = asked.range});
-    if (!selection.ok()) return selection.status();
+    if (!selection.ok()) return AsExecution(selection.status());
     selections.push_back(*std::move(selection));
   }
   TakeWarnings(*asked.querier, reply);

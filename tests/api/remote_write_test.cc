@@ -1,0 +1,297 @@
+#include "api/remote_write.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <protozero/pbf_writer.hpp>
+
+#include <random>
+
+#include "api/compress.h"
+#include "storage/base/status.h"
+#include "tests/api/fake_server.h"
+
+namespace api {
+namespace {
+
+using ::testing::HasSubstr;
+using PairList = std::vector<std::pair<std::string, std::string>>;
+
+void AddLabels(protozero::pbf_writer* message, const PairList& labels) {
+  for (const auto& [name, value] : labels) {
+    protozero::pbf_writer label(*message, 1);
+    label.add_string(1, name);
+    label.add_string(2, value);
+  }
+}
+
+// A WriteRequest, series by series.
+class Message {
+ public:
+  Message& Series(const PairList& labels, const std::vector<model::Sample>& samples) {
+    std::string bytes;
+    protozero::pbf_writer series(bytes);
+    AddLabels(&series, labels);
+    for (const model::Sample& s : samples) {
+      protozero::pbf_writer sample(series, 2);
+      sample.add_double(1, s.v);
+      sample.add_int64(2, s.t);
+    }
+    return Raw(std::move(bytes));
+  }
+  Message& Raw(std::string series) {
+    protozero::pbf_writer(bytes_).add_message(1, series);
+    return *this;
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+class RemoteWriteTest : public ::testing::Test {
+ protected:
+  absl::Status Write(std::string_view message, model::TimeMs max_time = INT64_MAX) {
+    counts_ = {};
+    const auto appender = store_.NewAppender();
+    const auto status = AppendWriteRequest(message, max_time, appender.get(), &counts_);
+    if (!status.ok()) return status;
+    return appender->Commit();
+  }
+  std::vector<std::string> Names() {
+    std::vector<std::string> names;
+    for (const auto& [name, series] : store_.Contents()) names.push_back(name);
+    return names;
+  }
+
+  testing_support::MemoryAppendable store_;
+  WriteCounts counts_;
+};
+
+TEST_F(RemoteWriteTest, StoresSamplesUnderTheirLabels) {
+  ASSERT_TRUE(Write(Message()
+                        .Series({{"__name__", "up"}, {"job", "a"}}, {{1000, 1}, {2000, 0}})
+                        .Series({{"__name__", "up"}, {"job", "b"}}, {{1000, 1}})
+                        .bytes())
+                  .ok());
+  EXPECT_EQ(counts_.samples, 3u);
+  const auto samples = store_.Samples(model::Labels{{"__name__", "up"}, {"job", "a"}});
+  ASSERT_EQ(samples.size(), 2u);
+  EXPECT_EQ(samples[1].t, 2000);
+  EXPECT_EQ(samples[1].v, 0);
+}
+
+TEST_F(RemoteWriteTest, SortsLabelsOfSendersThatDoNot) {
+  ASSERT_TRUE(Write(Message().Series({{"z", "1"}, {"__name__", "up"}, {"a", "2"}}, {{1, 1}}).bytes())
+                  .ok());
+  EXPECT_THAT(Names(), ::testing::ElementsAre("{__name__=\"up\", a=\"2\", z=\"1\"}"));
+}
+
+TEST_F(RemoteWriteTest, AnEmptyValueIsNoLabel) {
+  ASSERT_TRUE(Write(Message().Series({{"__name__", "up"}, {"a", ""}}, {{1, 1}}).bytes()).ok());
+  EXPECT_THAT(Names(), ::testing::ElementsAre("{__name__=\"up\"}"));
+}
+
+TEST_F(RemoteWriteTest, SkipsSeriesWhoseLabelsCannotBe) {
+  const PairList kBad[] = {
+      {},
+      {{"job", "a"}},                                     // No name.
+      {{"__name__", ""}, {"job", "a"}},                   // An empty one.
+      {{"__name__", "up"}, {"a", "1"}, {"a", "2"}},       // Twice.
+      {{"a", "1"}, {"__name__", "up"}, {"a", "1"}},       // Twice, unsorted.
+      {{"__name__", "up"}, {"", "x"}},                    // No label name.
+      {{"__name__", "up"}, {"a", "\xff"}},                // Not UTF-8.
+      {{"__name__", "\xff"}},
+  };
+  Message message;
+  for (const PairList& labels : kBad) message.Series(labels, {{1, 1}, {2, 2}});
+  message.Series({{"__name__", "good"}}, {{1, 1}});
+  ASSERT_TRUE(Write(message.bytes()).ok());
+  EXPECT_EQ(counts_.invalid_labels, 16u);
+  EXPECT_EQ(counts_.samples, 1u);
+  EXPECT_THAT(Names(), ::testing::ElementsAre("{__name__=\"good\"}"));
+}
+
+TEST_F(RemoteWriteTest, AnOutOfOrderSampleRefusesTheWholeRequest) {
+  const auto status = Write(Message()
+                                .Series({{"__name__", "first"}}, {{1, 1}})
+                                .Series({{"__name__", "second"}}, {{5, 1}, {4, 1}})
+                                .bytes());
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(base::message(status)),
+              HasSubstr("out of order sample for series {__name__=\"second\"} at timestamp 4"));
+  EXPECT_THAT(Names(), ::testing::IsEmpty());
+}
+
+TEST_F(RemoteWriteTest, TheSameAgainIsFineAndAnotherValueIsNot) {
+  const auto message = [](double v) {
+    return Message().Series({{"__name__", "up"}}, {{5, v}}).bytes();
+  };
+  ASSERT_TRUE(Write(message(1)).ok());
+  EXPECT_TRUE(Write(message(1)).ok());
+  EXPECT_EQ(Write(message(2)).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(RemoteWriteTest, TheFarFutureIsOutOfBounds) {
+  const auto status = Write(Message().Series({{"__name__", "up"}}, {{1001, 1}}).bytes(), 1000);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("out of bounds"));
+}
+
+TEST_F(RemoteWriteTest, ExistingSeriesFlowWhenNewOnesAreRefused) {
+  ASSERT_TRUE(Write(Message().Series({{"__name__", "old"}}, {{1, 1}}).bytes()).ok());
+  store_.RefuseNewSeries(true);
+  ASSERT_TRUE(Write(Message()
+                        .Series({{"__name__", "new"}}, {{2, 1}})
+                        .Series({{"__name__", "old"}}, {{2, 1}})
+                        .bytes())
+                  .ok());
+  EXPECT_EQ(counts_.limited, 1u);
+  EXPECT_EQ(counts_.first_limited, "{__name__=\"new\"}");
+  EXPECT_EQ(store_.Samples(model::Labels{{"__name__", "old"}}).size(), 2u);
+}
+
+TEST_F(RemoteWriteTest, ExemplarsFollowTheirSeries) {
+  std::string series;
+  protozero::pbf_writer writer(series);
+  {
+    protozero::pbf_writer exemplar(writer, 3);  // Before the labels: the order is free.
+    AddLabels(&exemplar, {{"trace_id", "abc"}});
+    exemplar.add_double(2, 0.5);
+    exemplar.add_int64(3, 7);
+  }
+  {
+    protozero::pbf_writer sample(writer, 2);
+    sample.add_double(1, 9);
+    sample.add_int64(2, 8);
+  }
+  AddLabels(&writer, {{"__name__", "up"}});
+  ASSERT_TRUE(Write(Message().Raw(series).bytes()).ok());
+  const auto contents = store_.Contents();
+  const auto& stored = contents.at("{__name__=\"up\"}");
+  ASSERT_EQ(stored.exemplars.size(), 1u);
+  EXPECT_EQ(stored.exemplars[0].labels.ToString(), "{trace_id=\"abc\"}");
+  EXPECT_EQ(stored.exemplars[0].value, 0.5);
+  EXPECT_EQ(stored.exemplars[0].t, 7);
+  EXPECT_EQ(counts_.exemplars, 1u);
+}
+
+TEST_F(RemoteWriteTest, UnknownFieldsAndMetadataAreSkipped) {
+  std::string bytes = Message().Series({{"__name__", "up"}}, {{1, 1}}).bytes();
+  protozero::pbf_writer writer(bytes);
+  writer.add_message(3, std::string("\x08\x01"));
+  writer.add_fixed32(99, 5);
+  writer.add_uint64(1, 3);  // timeseries, but not a message.
+  ASSERT_TRUE(Write(bytes).ok());
+  EXPECT_EQ(counts_.samples, 1u);
+}
+
+TEST_F(RemoteWriteTest, NothingStaysOfAMalformedMessage) {
+  const std::string good = Message().Series({{"__name__", "up"}}, {{1, 1}}).bytes() +
+                           Message().Series({{"__name__", "down"}}, {{1, 1}}).bytes();
+  const std::string first = Message().Series({{"__name__", "up"}}, {{1, 1}}).bytes();
+  for (size_t n = 1; n < good.size(); ++n) {
+    if (n == first.size()) continue;
+    EXPECT_EQ(Write(std::string_view(good).substr(0, n)).code(),
+              absl::StatusCode::kInvalidArgument) << n;
+  }
+  EXPECT_THAT(Names(), ::testing::IsEmpty());
+}
+
+// --- Over the route.
+
+class WriteRouteTest : public ::testing::Test {
+ protected:
+  Response Post(std::string body, Pairs headers = {}) {
+    return server_.Send(Method::kPost, "/api/v1/write", std::move(body), std::move(headers));
+  }
+  static std::string Good() {
+    return SnappyCompress(Message().Series({{"__name__", "up"}}, {{1000, 1}}).bytes());
+  }
+  FakeServer server_;
+};
+
+TEST_F(WriteRouteTest, SuccessIs204) {
+  const Response response = Post(Good(), {{"content-type", "application/x-protobuf"},
+                                          {"content-encoding", "snappy"}});
+  EXPECT_EQ(response.status, 204);
+  EXPECT_EQ(response.body, "");
+  EXPECT_EQ(server_.stats.remote_write_samples.value(), 1u);
+  EXPECT_EQ(server_.pattern, "/api/v1/write");
+}
+
+TEST_F(WriteRouteTest, HeadersMayBeMissing) { EXPECT_EQ(Post(Good()).status, 204); }
+
+TEST_F(WriteRouteTest, OtherContentIs415) {
+  EXPECT_EQ(Post(Good(), {{"content-type", "text/plain"}}).status, 415);
+  EXPECT_EQ(Post(Good(), {{"content-encoding", "gzip"}}).status, 415);
+  EXPECT_EQ(Post(Good(), {{"content-type", "application/x-protobuf;proto=x.Y"}}).status, 415);
+  EXPECT_EQ(Post(Good(), {{"content-type", "application/x-protobuf;proto=prometheus.WriteRequest"}})
+                .status,
+            204);
+  const Response v2 =
+      Post(Good(), {{"content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"}});
+  EXPECT_EQ(v2.status, 415);
+  EXPECT_EQ(v2.body,
+            "io.prometheus.write.v2.Request protobuf message is not accepted by this server; only "
+            "accepts prometheus.WriteRequest\n");
+  EXPECT_EQ(HeaderOf(v2, "X-Prometheus-Remote-Write-Samples-Written"), "0");
+}
+
+TEST_F(WriteRouteTest, BadBytesAre400) {
+  EXPECT_EQ(Post("not snappy").status, 400);
+  EXPECT_EQ(Post(SnappyCompress("not protobuf")).status, 400);
+  EXPECT_EQ(Post(std::string("\xff\xff\xff\xff\x0f\x00", 6)).status, 400);
+  EXPECT_EQ(Post(std::string(33 << 20, 'x')).status, 413);
+}
+
+TEST_F(WriteRouteTest, OutOfOrderIs400AndAFailedLogIs500) {
+  const std::string bad =
+      SnappyCompress(Message().Series({{"__name__", "up"}}, {{2, 1}, {1, 1}}).bytes());
+  const Response response = Post(bad);
+  EXPECT_EQ(response.status, 400);
+  EXPECT_THAT(response.body, HasSubstr("out of order sample"));
+  server_.written.FailCommits(true);
+  EXPECT_EQ(Post(Good()).status, 500);
+}
+
+TEST_F(WriteRouteTest, MoreThanTenMinutesAheadIs400) {
+  const auto at = [&](int64_t ms) {
+    return SnappyCompress(
+        Message().Series({{"__name__", "up"}}, {{server_.clock.now_ms + ms, 1}}).bytes());
+  };
+  EXPECT_EQ(Post(at(600'000)).status, 204);
+  EXPECT_EQ(Post(at(600'001)).status, 400);
+}
+
+TEST_F(WriteRouteTest, HistogramsAreNamedAsNotStored) {
+  std::string series;
+  protozero::pbf_writer writer(series);
+  AddLabels(&writer, {{"__name__", "h"}});
+  writer.add_message(4, std::string("\x08\x01"));
+  const Response response = Post(SnappyCompress(Message().Raw(series).bytes()));
+  EXPECT_EQ(response.status, 400);
+  EXPECT_THAT(response.body, HasSubstr("1 native histogram samples were not written"));
+}
+
+TEST_F(WriteRouteTest, InvalidLabelsAreSkippedSilentlyAndCounted) {
+  EXPECT_EQ(Post(SnappyCompress(Message().Series({{"job", "a"}}, {{1, 1}}).bytes())).status, 204);
+  EXPECT_EQ(server_.stats.remote_write_invalid_labels.value(), 1u);
+}
+
+TEST_F(WriteRouteTest, IsOffUnlessEnabled) {
+  server_.status.remote_write = false;
+  const Response response = Post(Good());
+  EXPECT_EQ(response.status, 404);
+  EXPECT_EQ(response.body, "remote write receiver needs to be enabled with "
+                           "--web.enable-remote-write-receiver\n");
+  EXPECT_EQ(server_.Get("/api/v1/write").status, 405);
+}
+
+TEST_F(WriteRouteTest, TheOtherReceiversSayThatTheyAreOff) {
+  EXPECT_EQ(server_.Send(Method::kPost, "/api/v1/otlp/v1/metrics").status, 404);
+  EXPECT_EQ(server_.Send(Method::kPost, "/api/v1/read").status, 501);
+}
+
+}  // namespace
+}  // namespace api

@@ -1,4 +1,4 @@
-// Keys and values of the block store, all of them. Formats byte by byte: README, "Blocks".
+// Keys and values of the block store, all of them. Formats byte by byte: README of this folder.
 //
 // A block is one column family:
 //   c <ref be32> <last time be64, sign flipped>   a row: chunks of one series, with a directory

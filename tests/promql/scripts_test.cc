@@ -1,14 +1,11 @@
 // The scripts: the project's own in tests/promql/scripts, and Prometheus' where they are at hand.
-#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include <gtest/gtest.h>
 
 #include "promql/engine.h"
+#include "tests/promql/script_files.h"
 #include "tests/promql/script_runner.h"
 #include "tests/testing/memory_queryable.h"
 
@@ -42,22 +39,6 @@ promql::Engine::Options EngineOptions() {
   return options;
 }
 
-std::vector<fs::path> Scripts(const fs::path& folder) {
-  std::vector<fs::path> paths;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".test") paths.push_back(entry.path());
-  }
-  std::ranges::sort(paths);
-  return paths;
-}
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 // Runs every script of the folder; one line each.
 ScriptResult RunFolder(const fs::path& folder) {
   promql::Engine engine(EngineOptions());
@@ -67,7 +48,7 @@ ScriptResult RunFolder(const fs::path& folder) {
     return engine.Evaluate(query, grid, data);
   });
   ScriptResult all;
-  for (const fs::path& path : Scripts(folder)) {
+  for (const fs::path& path : ScriptsIn(folder)) {
     const ScriptResult result = runner.Run(ReadFile(path));
     const std::string name = path.filename().string();
     std::printf("%s\n", result.Summary(name).c_str());
@@ -81,18 +62,14 @@ ScriptResult RunFolder(const fs::path& folder) {
 }
 
 TEST(PromqlScripts, OwnScriptsPass) {
-  const ScriptResult result = RunFolder(fs::path(TEST_DIR) / "promql" / "scripts");
+  const ScriptResult result = RunFolder(OwnScripts());
   EXPECT_EQ(result.failed, 0);
   EXPECT_EQ(result.skipped, 0);
   EXPECT_GT(result.passed, 0);
 }
 
-// The folder is named by PROMQLTEST_DIR, or lies beside the source tree.
 TEST(PromqlScripts, SharedScriptsPass) {
-  const char* named = std::getenv("PROMQLTEST_DIR");
-  const fs::path folder = named != nullptr
-                              ? fs::path(named)
-                              : fs::path(TEST_DIR) / ".." / ".." / "shared" / "promqltest";
+  const fs::path folder = SharedScripts();
   if (!fs::is_directory(folder)) {
     std::printf("no shared scripts here: set PROMQLTEST_DIR to run Prometheus' own\n");
     return;

@@ -136,6 +136,7 @@ int App::Run() {
   opening_ = std::thread([this] { OpenDatabase(); });
   const int code = Loop();
   Stop();
+  if (code == 0) Info("See you next time!");
   return code;
 }
 
@@ -263,7 +264,6 @@ void App::Stop() {
       Failed("Closing storage failed; the log has everything", closed);
     }
   }
-  Info("See you next time!");
 }
 
 absl::Status App::ApplyConfig(const Config& config) {

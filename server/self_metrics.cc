@@ -12,69 +12,69 @@ double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 void WriteProcess(MetricText* out) {
   const ProcessInfo process = ReadProcessInfo();
-  out->Counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.",
+  out->Counter("process_cpu_seconds_total", "CPU seconds used, user and system together.",
                process.cpu_seconds);
-  out->Gauge("process_max_fds", "Maximum number of open file descriptors.", process.max_fds);
+  out->Gauge("process_max_fds", "How many file descriptors the process may have open.", process.max_fds);
   out->Counter("process_network_receive_bytes_total",
-               "Number of bytes received by the process over the network.",
+               "Bytes received by the network interfaces the process sees.",
                process.network_receive_bytes);
   out->Counter("process_network_transmit_bytes_total",
-               "Number of bytes sent by the process over the network.",
+               "Bytes sent by the network interfaces the process sees.",
                process.network_transmit_bytes);
-  out->Gauge("process_open_fds", "Number of open file descriptors.", process.open_fds);
-  out->Gauge("process_resident_memory_bytes", "Resident memory size in bytes.",
+  out->Gauge("process_open_fds", "File descriptors open now.", process.open_fds);
+  out->Gauge("process_resident_memory_bytes", "Memory of the process that is in RAM.",
              process.resident_bytes);
   out->Gauge("process_start_time_seconds",
-             "Start time of the process since unix epoch in seconds.", process.start_time_s);
-  out->Gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.", process.virtual_bytes);
+             "When the process started, Unix time.", process.start_time_s);
+  out->Gauge("process_virtual_memory_bytes", "Address space of the process.", process.virtual_bytes);
   out->Gauge("tidemark_process_threads", "Threads of the process.", process.threads);
 }
 
 void WriteServer(const MetricSources& sources, MetricText* out) {
   out->Family("prometheus_build_info", "gauge",
-              "A metric with a constant '1' value and the version this server stands in for.");
+              "Always 1; version is that of the server this one stands in for.");
   out->Sample(1.0, {{"version", kCompatibleVersion}, {"revision", "unknown"}, {"branch", "tidemark"},
                     {"goversion", "none"}, {"goos", "linux"}, {"goarch", "amd64"}, {"tags", ""}});
-  out->Family("tidemark_build_info", "gauge", "A metric with a constant '1' value and the version.");
+  out->Family("tidemark_build_info", "gauge", "Always 1; the version of this server.");
   out->Sample(1.0, {{"version", kVersion}});
-  out->Gauge("prometheus_ready", "Whether startup is finished and the server is ready: 1 or 0.",
+  out->Gauge("prometheus_ready", "1 once the server answers queries, else 0.",
              sources.ready);
   out->Gauge("prometheus_config_last_reload_successful",
-             "Whether the last configuration reload attempt was successful.",
+             "1 when the configuration was last loaded without error, else 0.",
              sources.reload.successful);
   out->Gauge("prometheus_config_last_reload_success_timestamp_seconds",
-             "Timestamp of the last successful configuration reload.", sources.reload.success_time_s);
+             "When the configuration was last loaded without error, Unix time.", sources.reload.success_time_s);
 }
 
 void WriteHead(const storage::Database& database, const storage::DatabaseStats& stats,
                MetricText* out) {
   const storage::HeadInfo& head = stats.head;
-  out->Gauge("prometheus_tsdb_head_series", "Total number of series in the head block.",
+  out->Gauge("prometheus_tsdb_head_series", "Series in the head.",
              head.num_series);
-  out->Gauge("prometheus_tsdb_head_chunks", "Total number of chunks in the head block.",
+  out->Gauge("prometheus_tsdb_head_chunks", "Chunks in the head.",
              head.num_chunks);
   out->Family("prometheus_tsdb_head_samples_appended_total", "counter",
-              "Total number of appended samples.");
+              "Samples taken into the head.");
   out->Sample(stats.samples_appended, {{"type", "float"}});
   out->Counter("prometheus_tsdb_head_series_created_total",
-               "Total number of series created in the head", stats.series_created);
+               "Series that came new into the head.", stats.series_created);
   out->Counter("prometheus_tsdb_head_series_removed_total",
-               "Total number of series removed in the head", stats.series_removed);
+               "Series that left the head.", stats.series_removed);
   if (!head.range.empty()) {
-    out->Gauge("prometheus_tsdb_head_min_time", "Minimum time bound of the head block in milliseconds.",
+    out->Gauge("prometheus_tsdb_head_min_time", "Oldest sample of the head, milliseconds.",
                static_cast<double>(head.range.min));
-    out->Gauge("prometheus_tsdb_head_max_time", "Maximum timestamp of the head block in milliseconds.",
+    out->Gauge("prometheus_tsdb_head_max_time", "Newest sample of the head, milliseconds.",
                static_cast<double>(head.range.max));
-    out->Gauge("prometheus_tsdb_head_min_time_seconds", "Minimum time bound of the head block.",
+    out->Gauge("prometheus_tsdb_head_min_time_seconds", "Oldest sample of the head, seconds.",
                static_cast<double>(head.range.min) / 1000);
-    out->Gauge("prometheus_tsdb_head_max_time_seconds", "Maximum timestamp of the head block.",
+    out->Gauge("prometheus_tsdb_head_max_time_seconds", "Newest sample of the head, seconds.",
                static_cast<double>(head.range.max) / 1000);
   }
   if (const model::TimeRange range = database.range(); !range.empty()) {
-    out->Gauge("prometheus_tsdb_lowest_timestamp", "Lowest timestamp value stored in the database.",
+    out->Gauge("prometheus_tsdb_lowest_timestamp", "Oldest sample of all, milliseconds.",
                static_cast<double>(range.min));
     out->Gauge("prometheus_tsdb_lowest_timestamp_seconds",
-               "Lowest timestamp value stored in the database.", static_cast<double>(range.min) / 1000);
+               "Oldest sample of all, seconds.", static_cast<double>(range.min) / 1000);
   }
   out->Gauge("tidemark_head_bytes", "Memory of the head: series, index and open chunks.", head.bytes);
   out->Gauge("tidemark_head_samples", "Samples in the head.", head.num_samples);
@@ -84,37 +84,36 @@ void WriteHead(const storage::Database& database, const storage::DatabaseStats& 
     out->Sample(value, {{"type", "float"}});
   };
   refused("prometheus_tsdb_out_of_order_samples_total",
-          "Total number of out of order samples ingestion failed attempts.", stats.out_of_order);
+          "Samples refused for being older than their series' newest.", stats.out_of_order);
   refused("prometheus_tsdb_out_of_bound_samples_total",
-          "Total number of out of bound samples ingestion failed attempts.", stats.out_of_bounds);
+          "Samples refused for being older than anything the head takes.", stats.out_of_bounds);
   refused("prometheus_tsdb_too_old_samples_total",
-          "Total number of too old samples ingestion failed attempts.", stats.too_old);
+          "Samples refused for being older than the out-of-order window.", stats.too_old);
   refused("tidemark_duplicate_samples_total",
           "Samples refused because their series has another value at that time.", stats.duplicates);
   out->Counter("prometheus_tsdb_exemplar_exemplars_appended_total",
-               "Total number of appended exemplars.", stats.exemplars_appended);
+               "Exemplars taken.", stats.exemplars_appended);
   out->Gauge("prometheus_tsdb_exemplar_exemplars_in_storage",
-             "Number of exemplars currently in circular storage.", stats.exemplars_stored);
+             "Exemplars held now.", stats.exemplars_stored);
 }
 
 void WriteLog(const storage::DatabaseStats& stats, MetricText* out) {
   out->Gauge("prometheus_tsdb_wal_segment_current",
-             "Write-ahead log segment index that is being written to.", stats.wal.segment);
-  out->Gauge("prometheus_tsdb_wal_storage_size_bytes", "Size of the write log directory.",
+             "Number of the log's segment that is written to.", stats.wal.segment);
+  out->Gauge("prometheus_tsdb_wal_storage_size_bytes", "Bytes of the log on disk.",
              stats.wal_bytes);
   out->Family("prometheus_tsdb_wal_fsync_duration_seconds", "summary",
-              "Duration of write log fsync.");
+              "Time to bring the log to the disk.");
   out->Sample(Seconds(stats.wal.sync_ns), {}, "_sum");
   out->Sample(stats.wal.syncs, {}, "_count");
-  out->Counter("prometheus_tsdb_wal_corruptions_total", "Total number of WAL corruptions.",
+  out->Counter("prometheus_tsdb_wal_corruptions_total", "Damaged places found in the log.",
                stats.wal_corruptions);
-  out->Counter("prometheus_tsdb_wal_writes_failed_total", "Total number of write log writes that failed.",
+  out->Counter("prometheus_tsdb_wal_writes_failed_total", "Batches the log could not take.",
                stats.wal.append_failures);
   out->Gauge("prometheus_tsdb_data_replay_duration_seconds",
-             "Time taken to replay the data on disk.", stats.replay_seconds);
+             "How long the start read the log, seconds.", stats.replay_seconds);
   out->Gauge("prometheus_tsdb_clean_start",
-             "-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. "
-             "1: lockfile creation was clean", stats.clean_start);
+             "1: the last stop was graceful. 0: it was not; its lock file was left behind. -1: no lock.", stats.clean_start);
   out->Counter("tidemark_wal_bytes_total", "Bytes written to the log.", stats.wal.bytes);
   out->Counter("tidemark_wal_records_total", "Records written to the log.", stats.wal.records);
   out->Gauge("tidemark_wal_replayed_records", "Records the start had to replay.",
@@ -125,10 +124,10 @@ void WriteLog(const storage::DatabaseStats& stats, MetricText* out) {
 }
 
 void WriteBlocks(storage::Database* database, const storage::DatabaseStats& stats, MetricText* out) {
-  out->Gauge("prometheus_tsdb_blocks_loaded", "Number of currently loaded data blocks",
+  out->Gauge("prometheus_tsdb_blocks_loaded", "Blocks on disk.",
              database->blocks()->Metas().size());
   out->Gauge("prometheus_tsdb_storage_blocks_bytes",
-             "The number of bytes that are currently used for local storage by all blocks.",
+             "Bytes of all blocks.",
              stats.block_bytes);
   out->Counter("tidemark_head_flushes_total", "Blocks written from the head.", stats.flushes);
   out->Counter("tidemark_head_flush_failures_total", "Such writes that failed.", stats.flush_failures);
@@ -142,40 +141,40 @@ void WriteBlocks(storage::Database* database, const storage::DatabaseStats& stat
 
 void WriteCompaction(const compaction::SchedulerStats& stats, MetricText* out) {
   out->Counter("prometheus_tsdb_compactions_total",
-               "Total number of compactions that were executed for the partition.",
+               "Blocks written: from the head, or merged from others.",
                static_cast<double>(stats.merges + stats.flushes));
   out->Counter("prometheus_tsdb_compactions_failed_total",
-               "Total number of compactions that failed for the partition.",
+               "Blocks that could not be written.",
                static_cast<double>(stats.merge_failures + stats.flush_failures));
   out->Counter("tidemark_merges_total", "Blocks merged from smaller ones.", stats.merges);
   out->Counter("tidemark_merge_seconds_total", "Time spent merging.", stats.merge_seconds);
   out->Counter("tidemark_merged_samples_total", "Samples of merged blocks.", stats.merged_samples);
   out->Counter("tidemark_merged_bytes_total", "Bytes of merged blocks.", stats.merged_bytes);
   out->Counter("prometheus_tsdb_time_retentions_total",
-               "The number of times that blocks were deleted because the maximum time limit was exceeded.",
+               "Blocks removed for their age.",
                stats.dropped_by_time);
   out->Counter("prometheus_tsdb_size_retentions_total",
-               "The number of times that blocks were deleted because the maximum number of bytes was exceeded.",
+               "Blocks removed to keep within the size.",
                stats.dropped_by_size);
   out->Counter("tidemark_retention_failures_total", "Blocks that could not be removed.",
                stats.drop_failures);
   out->Gauge("prometheus_tsdb_retention_limit_bytes",
-             "Max number of bytes to be retained in the tsdb blocks, configured 0 means disabled",
+             "Bytes that may be kept; 0 for no limit.",
              static_cast<double>(stats.retention.retention_bytes));
   out->Gauge("prometheus_tsdb_retention_limit_seconds",
-             "How long to retain samples in storage.",
+             "Age up to which samples are kept; 0 for no limit.",
              static_cast<double>(stats.retention.retention_ms) / 1000);
 }
 
 void WriteEngine(const promql::Engine& engine, MetricText* out) {
   const promql::EngineStats stats = engine.stats();
-  out->Gauge("prometheus_engine_queries", "The current number of queries being executed or waiting.",
+  out->Gauge("prometheus_engine_queries", "Queries that run or wait for their turn.",
              static_cast<double>(stats.active));
-  out->Gauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.",
+  out->Gauge("prometheus_engine_queries_concurrent_max", "Queries that may run at a time.",
              engine.options().max_concurrency);
   out->Counter("prometheus_engine_query_samples_total",
-               "The total number of samples loaded by all queries.", static_cast<double>(stats.samples));
-  out->Family("prometheus_engine_query_duration_seconds", "summary", "Query timings");
+               "Samples that queries have loaded.", static_cast<double>(stats.samples));
+  out->Family("prometheus_engine_query_duration_seconds", "summary", "Time spent in the parts of answering queries.");
   const std::pair<std::string_view, double> slices[] = {{"inner_eval", stats.eval_s},
                                                         {"prepare_time", stats.prepare_s},
                                                         {"queue_time", stats.queue_s},
@@ -184,7 +183,7 @@ void WriteEngine(const promql::Engine& engine, MetricText* out) {
     out->Sample(seconds, {{"slice", slice}}, "_sum");
     out->Sample(static_cast<double>(stats.queries), {{"slice", slice}}, "_count");
   }
-  out->Gauge("prometheus_engine_query_log_enabled", "State of the query log.", 0);
+  out->Gauge("prometheus_engine_query_log_enabled", "1 when queries are logged, else 0.", 0);
 }
 
 template <size_t N>
@@ -200,31 +199,31 @@ void WriteHistogram(const api::HistogramCounts<N>& counts, const std::array<doub
 }
 
 void WriteHttp(const api::HttpStats& stats, MetricText* out) {
-  out->Family("prometheus_http_requests_total", "counter", "Counter of HTTP requests.");
+  out->Family("prometheus_http_requests_total", "counter", "Requests answered, by route and status.");
   for (const auto& [handler, route] : stats.routes) {
     for (const auto& [code, count] : route.requests_by_code) {
       out->Sample(count, {{"code", std::to_string(code)}, {"handler", handler}});
     }
   }
   out->Family("prometheus_http_request_duration_seconds", "histogram",
-              "Histogram of latencies for HTTP requests.");
+              "Time to answer a request, by route.");
   for (const auto& [handler, route] : stats.routes) {
     WriteHistogram(route.seconds, api::kDurationBuckets, handler, out);
   }
   out->Family("prometheus_http_response_size_bytes", "histogram",
-              "Histogram of response size for HTTP requests.");
+              "Bytes of answers, by route.");
   for (const auto& [handler, route] : stats.routes) {
     WriteHistogram(route.response_bytes, api::kSizeBuckets, handler, out);
   }
   out->Family("promhttp_metric_handler_requests_total", "counter",
-              "Total number of scrapes by HTTP status code.");
+              "Answers of /metrics, by status.");
   if (const auto metrics = stats.routes.find("/metrics"); metrics != stats.routes.end()) {
     for (const auto& [code, count] : metrics->second.requests_by_code) {
       out->Sample(count, {{"code", std::to_string(code)}});
     }
   }
   out->Counter("net_conntrack_listener_conn_accepted_total",
-               "Total number of connections opened to the listener.", stats.accepted_connections);
+               "Connections accepted.", stats.accepted_connections);
   out->Gauge("tidemark_http_open_connections", "Connections open now.",
              static_cast<double>(stats.open_connections));
   out->Counter("tidemark_http_rejected_requests_total",
@@ -233,15 +232,14 @@ void WriteHttp(const api::HttpStats& stats, MetricText* out) {
 
 void WriteApi(const api::ApiStats& stats, MetricText* out) {
   out->Counter("prometheus_api_remote_write_invalid_labels_samples_total",
-               "The total number of received remote write samples and histogram samples which contain "
-               "invalid labels.", stats.remote_write_invalid_labels.value());
+               "Samples of remote writes left out for their labels.", stats.remote_write_invalid_labels.value());
   out->Counter("tidemark_remote_write_samples_total", "Samples accepted over remote write.",
                stats.remote_write_samples.value());
   out->Counter("prometheus_web_federation_errors_total",
-               "Total number of errors that occurred while sending federation responses.",
+               "Federation requests that failed.",
                stats.federation_errors.value());
   out->Counter("prometheus_web_federation_warnings_total",
-               "Total number of warnings that occurred while sending federation responses.",
+               "Warnings met by federation requests.",
                stats.federation_warnings.value());
 }
 
@@ -261,30 +259,30 @@ void WritePools(const ScrapeStats& stats, MetricText* out) {
     for (const auto& [job, pool] : stats.pools) out->Sample(pool.*field, {{"scrape_job", job}});
   };
   gauge("prometheus_target_scrape_pool_targets", "gauge",
-        "Current number of targets in this scrape pool.", &PoolStats::targets);
+        "Targets of the job.", &PoolStats::targets);
   gauge("prometheus_target_scrape_pool_target_limit", "gauge",
-        "Maximum number of targets allowed in this scrape pool.", &PoolStats::target_limit);
+        "The job's target_limit; 0 for none.", &PoolStats::target_limit);
   gauge("prometheus_target_scrape_pool_sync_total", "counter",
-        "Total number of syncs that were executed on a scrape pool.", &PoolStats::syncs);
+        "How often the job's targets were built.", &PoolStats::syncs);
   gauge("prometheus_target_sync_failed_total", "counter",
-        "Total number of target sync failures.", &PoolStats::sync_failed);
+        "Targets that could not be built.", &PoolStats::sync_failed);
   gauge("prometheus_target_metadata_cache_entries", "gauge",
-        "Total number of metric metadata entries in the cache", &PoolStats::metadata_entries);
+        "Metrics whose type and help are remembered.", &PoolStats::metadata_entries);
   gauge("prometheus_target_metadata_cache_bytes", "gauge",
-        "The number of bytes that are currently used for storing metric metadata in the cache",
+        "Bytes of that.",
         &PoolStats::metadata_bytes);
   gauge("tidemark_scrape_cached_series", "gauge", "Series whose place in the store is remembered.",
         &PoolStats::cached_series);
   out->Family("prometheus_target_sync_length_seconds", "summary",
-              "Actual interval to sync the scrape pool.");
+              "Time to build the job's targets.");
   for (const auto& [job, pool] : stats.pools) WriteSummary(pool.sync_length, "scrape_job", job, out);
   out->Family("prometheus_target_interval_length_seconds", "summary",
-              "Actual intervals between scrapes.");
+              "Time between two scrapes of a target.");
   for (const auto& [interval, summary] : stats.interval_length) {
     WriteSummary(summary, "interval", interval, out);
   }
   out->Family("prometheus_target_reload_length_seconds", "summary",
-              "Actual interval to reload the scrape pool with a given configuration.");
+              "Time to give a job another configuration.");
   for (const auto& [interval, summary] : stats.reload_length) {
     WriteSummary(summary, "interval", interval, out);
   }
@@ -295,38 +293,38 @@ void WriteScrapes(const ScrapeCounters& c, MetricText* out) {
     out->Counter(name, help, value.value());
   };
   counter("prometheus_target_scrape_pools_total",
-          "Total number of scrape pool creation attempts.", c.pools_created);
+          "Jobs begun.", c.pools_created);
   counter("prometheus_target_scrape_pools_failed_total",
-          "Total number of scrape pool creations that failed.", c.pools_failed);
+          "Jobs that could not be begun.", c.pools_failed);
   counter("prometheus_target_scrape_pool_reloads_total",
-          "Total number of scrape pool reloads.", c.pool_reloads);
+          "Jobs given another configuration.", c.pool_reloads);
   counter("prometheus_target_scrape_pool_reloads_failed_total",
-          "Total number of failed scrape pool reloads.", c.pool_reloads_failed);
+          "Jobs that could not take another configuration.", c.pool_reloads_failed);
   counter("prometheus_target_scrape_pool_exceeded_target_limit_total",
-          "Total number of times scrape pools hit the target limit, during sync or config reload.",
+          "How often a job had more targets than its target_limit.",
           c.pool_exceeded_target_limit);
   counter("prometheus_target_scrape_pool_exceeded_label_limits_total",
-          "Total number of times scrape pools hit the label limits, during sync or config reload.",
+          "Scrapes refused for a label limit.",
           c.pool_exceeded_label_limits);
   counter("prometheus_target_scrapes_exceeded_sample_limit_total",
-          "Total number of scrapes that hit the sample limit and were rejected.",
+          "Scrapes refused for sample_limit.",
           c.exceeded_sample_limit);
   counter("prometheus_target_scrapes_exceeded_body_size_limit_total",
-          "Total number of scrapes that hit the body size limit", c.exceeded_body_size_limit);
+          "Scrapes refused for body_size_limit.", c.exceeded_body_size_limit);
   counter("prometheus_target_scrapes_sample_duplicate_timestamp_total",
-          "Total number of samples rejected due to duplicate timestamps but different values.",
+          "Scraped samples refused because the series has another value at that time.",
           c.sample_duplicate);
   counter("prometheus_target_scrapes_sample_out_of_order_total",
-          "Total number of samples rejected due to not being out of the expected order.",
+          "Scraped samples refused for being out of order.",
           c.sample_out_of_order);
   counter("prometheus_target_scrapes_sample_out_of_bounds_total",
-          "Total number of samples rejected due to timestamp falling outside of the time bounds.",
+          "Scraped samples refused for being too old or too far ahead.",
           c.sample_out_of_bounds);
   counter("prometheus_target_scrapes_exemplar_out_of_order_total",
-          "Total number of exemplar rejected due to not being out of the expected order.",
+          "Scraped exemplars refused for being out of order.",
           c.exemplar_out_of_order);
   counter("prometheus_target_scrapes_cache_flush_forced_total",
-          "How many times a scrape cache was flushed due to getting big while scrapes are failing.",
+          "How often a scrape's cache was emptied for having grown while scrapes failed.",
           c.cache_flush_forced);
   counter("tidemark_scrapes_total", "Scrapes.", c.scrapes);
   counter("tidemark_scrapes_failed_total", "Scrapes that failed.", c.scrapes_failed);
@@ -339,7 +337,7 @@ void WriteScrapes(const ScrapeCounters& c, MetricText* out) {
 }
 
 void WriteDiscovery(const DiscoveryStats& stats, MetricText* out) {
-  out->Family("prometheus_sd_discovered_targets", "gauge", "Current number of discovered targets.");
+  out->Family("prometheus_sd_discovered_targets", "gauge", "Targets discovery knows, by job.");
   for (const auto& [job, count] : stats.targets) {
     out->Sample(count, {{"name", "scrape"}, {"config", job}});
   }
@@ -349,18 +347,18 @@ void WriteDiscovery(const DiscoveryStats& stats, MetricText* out) {
     out->Sample(value, {{"name", "scrape"}});
   };
   one("prometheus_sd_received_updates_total", "counter",
-      "Total number of update events received from the SD providers.",
+      "News that discoverers brought.",
       static_cast<double>(stats.received_updates));
   one("prometheus_sd_updates_total", "counter",
-      "Total number of update events sent to the SD consumers.", static_cast<double>(stats.updates));
+      "News handed on to scraping.", static_cast<double>(stats.updates));
   one("prometheus_sd_last_update_timestamp_seconds", "gauge",
-      "Timestamp of the last update sent to the SD consumers.", stats.last_update_s);
+      "When news was last handed on, Unix time.", stats.last_update_s);
   one("prometheus_sd_failed_configs", "gauge",
-      "Current number of service discovery configurations that failed to load.", 0);
-  out->Counter("prometheus_sd_file_read_errors_total", "The number of File-SD read errors.",
+      "Discoveries that could not be set up.", 0);
+  out->Counter("prometheus_sd_file_read_errors_total", "Target files that could not be read.",
                stats.file_read_errors);
   out->Family("prometheus_sd_file_mtime_seconds", "gauge",
-              "Timestamp (mtime) of files read by FileSD. Timestamp is set at read time.");
+              "When a target file was last changed, as of its last reading.");
   for (const auto& [file, mtime] : stats.file_mtime_s) out->Sample(mtime, {{"filename", file}});
 }
 

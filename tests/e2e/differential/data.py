@@ -49,7 +49,7 @@ class Maker:
         return out
 
     def counter(self, rate, resets=0.0, whole=True):
-        v, out = self.random.randrange(10**6, 10**7), []
+        v, out = math.floor(rate * self.random.uniform(1e5, 1e6)), []
         for _ in range(self.slots):
             if self.random.random() < resets:
                 v = 0

@@ -103,8 +103,7 @@ def main():
     series = data.make(seed, start_s * 1000, MINUTES)
     with labs.Lab(args.keep) as lab:
         tidemark = lab.tidemark(args.tidemark, CONFIG, "--web.enable-remote-write-receiver")
-        prometheus = lab.prometheus(CONFIG, args.prometheus, "--web.enable-remote-write-receiver",
-                                    "--enable-feature=promql-at-modifier,promql-negative-offset")
+        prometheus = lab.prometheus(CONFIG, args.prometheus, "--web.enable-remote-write-receiver")
         for server in (tidemark, prometheus):
             load(server, series)
         asker = Asker(tidemark, prometheus, start_s + 600, start_s + MINUTES * 60, args.tolerance)

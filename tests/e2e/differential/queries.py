@@ -129,7 +129,7 @@ class Generator:
     def selector(self, names=None):
         name = self.random.choice(names or GAUGES + COUNTERS)
         matchers = self.some(MATCHERS, 0, 2) if self.chance(0.5) else []
-        if self.chance(0.03):
+        if names is None and self.chance(0.03):
             return '{__name__=~"node_.*",%s}' % ",".join(matchers or ['instance="ada"'])
         return name + ("{%s}" % ",".join(matchers) if matchers else "")
 

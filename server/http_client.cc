@@ -237,12 +237,13 @@ class Settings final : public HttpSettings {
 
   absl::Status Prepare() {
     if (!config_.proxy_url.empty()) {
-      ASSIGN_OR_RETURN(HttpUrl url, ParseHttpUrl(config_.proxy_url));
-      if (url.scheme != "http") {
+      absl::StatusOr<HttpUrl> url = ParseHttpUrl(config_.proxy_url);
+      if (!url.ok()) return base::Annotate(url.status(), "proxy_url");
+      if (url->scheme != "http") {
         return base::InvalidArgument("proxy_url: scheme \"{}\" is not supported, only http is",
-                                     url.scheme);
+                                     url->scheme);
       }
-      proxy_ = std::move(url);
+      proxy_ = *std::move(url);
     }
     const TlsConfig& tls = config_.tls;
     const bool has_material = !tls.ca.empty() || !tls.ca_file.empty() || !tls.cert.empty() ||
@@ -552,10 +553,9 @@ class HttpClient::Impl {
       op->answer_began = op->answer_began || parser->got_some() || connection->buffer.size() > 0;
     } while (!error && parser->get().result_int() / 100 == 1);
     const absl::Status limit_exceeded = absl::ResourceExhaustedError("body size limit exceeded");
+    op->in_body = !error || error == http::error::body_limit;  // The length stands in the header.
     if (error == http::error::body_limit) co_return limit_exceeded;
     if (error) co_return op->Error(ReadText(*connection, error));
-
-    op->in_body = true;
     if (op->request.take_body_slot) {
       const absl::Status taken = co_await TakeSlot(op);
       if (!taken.ok()) co_return taken;

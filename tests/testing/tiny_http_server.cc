@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -129,6 +130,7 @@ class TinyHttpServer::Stream {
 
 TinyHttpServer::TinyHttpServer(Handler handler, Options options)
     : handler_(std::move(handler)), options_(std::move(options)) {
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to a socket as to a file.
   if (!options_.cert_file.empty()) {
     SSL_CTX* context = SSL_CTX_new(TLS_server_method());
     CHECK(SSL_CTX_use_certificate_chain_file(context, options_.cert_file.c_str()) == 1);
@@ -187,6 +189,11 @@ void TinyHttpServer::Serve(int socket) {
       const int n = stream.Read(buffer, sizeof buffer);
       if (n <= 0) return;
       data.append(buffer, n);
+      if (data[0] == 0x16) {  // Somebody speaks TLS.
+        stream.Write("HTTP/1.0 400 Bad Request\r\n\r\n");
+        ::shutdown(socket, SHUT_RDWR);
+        return;
+      }
     }
     TinyRequest request;
     size_t line = data.find("\r\n");

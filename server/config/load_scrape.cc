@@ -294,6 +294,9 @@ ScrapeConfig LoadScrapeConfig(const Fields& fields, const ScrapeDefaults& defaul
   LoadDiscovery(fields, dir, &job, problems, &idle);
   if (job.scrape_native_histograms) idle.emplace_back("scrape_native_histograms");
   if (job.convert_classic_histograms_to_nhcb) idle.emplace_back("convert_classic_histograms_to_nhcb");
+  for (const char* key : {"native_histogram_bucket_limit", "native_histogram_min_bucket_factor"}) {
+    if (fields.Has(key)) idle.emplace_back(key);
+  }
   for (const std::string& key : idle) {
     without_effect->push_back(fmt::format("{} of job {}", key, Quote(job.job_name)));
   }

@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 
 #include "promql/engine.h"
+#include "storage/base/status.h"
+#include "storage/database.h"
 #include "tests/promql/script_files.h"
 #include "tests/promql/script_runner.h"
 #include "tests/testing/memory_queryable.h"
+#include "tests/testing/temp_dir.h"
 
 namespace promql_test {
 namespace {
@@ -32,6 +35,42 @@ class MemoryScriptStore final : public ScriptStore {
   testing::MemoryQueryable data_;
 };
 
+// The real store, in its head or, `flushed`, in blocks.
+class DatabaseScriptStore final : public ScriptStore {
+ public:
+  explicit DatabaseScriptStore(bool flushed) : flushed_(flushed) {}
+
+  absl::Status Clear() override {
+    database_.reset();
+    dir_ = std::make_unique<testing_support::TempDir>();
+    storage::DatabaseOptions options;
+    options.dir = dir_->path();
+    ASSIGN_OR_RETURN(database_, storage::Database::Open(std::move(options)));
+    return absl::OkStatus();
+  }
+  absl::Status Load(std::span<const Series> all) override {
+    const std::unique_ptr<storage::Appender> appender = database_->NewAppender();
+    for (const Series& series : all) {
+      for (const model::Sample& s : series.samples) {
+        const storage::Outcome outcome =
+            appender->Append(storage::SeriesRef::kNone, series.labels, s).outcome;
+        if (outcome != storage::Outcome::kAccepted) {
+          return base::InvalidArgument("{} at {}: {}", series.labels.ToString(), s.t,
+                                       storage::ToString(outcome));
+        }
+      }
+    }
+    RETURN_IF_ERROR(appender->Commit());
+    return flushed_ ? database_->FlushHead() : absl::OkStatus();
+  }
+  storage::Queryable* queryable() override { return database_.get(); }
+
+ private:
+  const bool flushed_;
+  std::unique_ptr<testing_support::TempDir> dir_;
+  std::unique_ptr<storage::Database> database_;
+};
+
 promql::Engine::Options EngineOptions() {
   promql::Engine::Options options;
   options.features = ScriptParseOptions();
@@ -40,10 +79,9 @@ promql::Engine::Options EngineOptions() {
 }
 
 // Runs every script of the folder; one line each.
-ScriptResult RunFolder(const fs::path& folder) {
+ScriptResult RunFolder(const fs::path& folder, ScriptStore* store) {
   promql::Engine engine(EngineOptions());
-  MemoryScriptStore store;
-  ScriptRunner runner(&store, [&](std::string_view query, promql::Grid grid,
+  ScriptRunner runner(store, [&](std::string_view query, promql::Grid grid,
                                   storage::Queryable* data) {
     return engine.Evaluate(query, grid, data);
   });
@@ -61,20 +99,35 @@ ScriptResult RunFolder(const fs::path& folder) {
   return all;
 }
 
-TEST(PromqlScripts, OwnScriptsPass) {
-  const ScriptResult result = RunFolder(OwnScripts());
+void ExpectOwnScriptsPass(ScriptStore* store) {
+  const ScriptResult result = RunFolder(OwnScripts(), store);
   EXPECT_EQ(result.failed, 0);
   EXPECT_EQ(result.skipped, 0);
   EXPECT_GT(result.passed, 0);
 }
 
+TEST(PromqlScripts, OwnScriptsPass) {
+  MemoryScriptStore store;
+  ExpectOwnScriptsPass(&store);
+}
+
+TEST(PromqlScripts, OwnScriptsPassOverTheHead) {
+  DatabaseScriptStore store(/*flushed=*/false);
+  ExpectOwnScriptsPass(&store);
+}
+
+TEST(PromqlScripts, OwnScriptsPassOverBlocks) {
+  DatabaseScriptStore store(/*flushed=*/true);
+  ExpectOwnScriptsPass(&store);
+}
+
 TEST(PromqlScripts, SharedScriptsPass) {
-  const fs::path folder = SharedScripts();
-  if (!fs::is_directory(folder)) {
+  if (!fs::is_directory(SharedScripts())) {
     std::printf("no shared scripts here: set PROMQLTEST_DIR to run Prometheus' own\n");
     return;
   }
-  EXPECT_EQ(RunFolder(folder).failed, 0);
+  MemoryScriptStore store;
+  EXPECT_EQ(RunFolder(SharedScripts(), &store).failed, 0);
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "promql/functions/absent.h"
@@ -85,7 +87,8 @@ TEST(Functions, EveryOneHasABodyOrSaysWhyNot) {
   for (const Signature& signature : AllSignatures()) {
     if (FindWindowFunction(signature.name).run != nullptr) continue;
     if (FindCellFunction(signature.name) != nullptr) continue;
-    Expr call{.kind = ExprKind::kCall};
+    Expr call{};
+    call.kind = ExprKind::kCall;
     call.function = &signature;
     std::vector<OperatorPtr> args;
     for (int i = 0; i < signature.num_args; ++i) {

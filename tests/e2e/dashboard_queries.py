@@ -1,6 +1,6 @@
 """What dashboards ask: panels of the well-known node, Redis, PostgreSQL and Prometheus dashboards."""
 
-# job= names are those of side_by_side.py. $w is the rate window.
+# job= names are those of side_by_side.py. $w is the rate window, $s a subquery's range and step.
 QUERIES = [
     # node exporter
     'node_load1{job="node"}',
@@ -57,11 +57,11 @@ QUERIES = [
     'rate(prometheus_tsdb_head_samples_appended_total{job="oracle"}[$w])',
     'go_gc_duration_seconds{job="oracle",quantile="0.5"}',
     'avg_over_time(process_resident_memory_bytes{job="oracle"}[$w])',
-    'max_over_time(rate(process_cpu_seconds_total{job="oracle"}[$w])[55s:10s])',
+    'max_over_time(rate(process_cpu_seconds_total{job="oracle"}[$w])[$s])',
     '{job="oracle",__name__=~"go_memstats_.*_bytes"} unless {job="oracle",__name__=~"go_memstats_heap.*"}',
     'min without (quantile) (go_gc_duration_seconds{job="oracle"})',
     # everything
-    'count by (job) ({job!=""})',
+    'count by (job) ({job!~"self|"})',
     'sum by (job) (rate({__name__=~".+_total"}[$w]))',
     'scalar(count(node_load1{job="node"})) + 1',
     'quantile_over_time(0.5, node_load1{job="node"}[$w])',

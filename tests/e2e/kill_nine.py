@@ -68,7 +68,10 @@ class CountingPage:
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                try:
+                    self.wfile.write(body)
+                except OSError:
+                    pass  # The scraper was killed.
 
             def log_message(self, *_):
                 pass

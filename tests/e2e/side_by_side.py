@@ -160,12 +160,16 @@ def main():
         slot = args.slot
         # Whole slots that both have surely seen.
         last = math.floor(time.time() / slot) * slot - slot
-        begin = math.ceil(first / slot) * slot + 2 * slot
+        # Prometheus begins to scrape after 5 s; from then on the widest window must be full.
+        begin = math.ceil((first + 6) / slot) * slot + 10 * slot
+        if last - begin < 3 * slot:
+            print("too short: no time at which both have full windows")
+            return 1
         window = f"{max(4 * slot, 4):g}s"
         differences, asked, filled = [], 0, 0
         instants = [last, last - 3 * slot, begin + math.floor((last - begin) / slot / 2) * slot]
         for template in QUERIES:
-            expr = template.replace("$w", window)
+            expr = template.replace("$w", window).replace("$s", f"{4 * slot - 1:g}s:{slot:g}s")
             full = False
             for t in instants:
                 asked += 1

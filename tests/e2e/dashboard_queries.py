@@ -61,7 +61,7 @@ QUERIES = [
     '{job="oracle",__name__=~"go_memstats_.*_bytes"} unless {job="oracle",__name__=~"go_memstats_heap.*"}',
     'min without (quantile) (go_gc_duration_seconds{job="oracle"})',
     # everything
-    'count by (job) ({job!~"self|"})',
+    'count by (job) ({job!~"self|node_direct|"})',
     'sum by (job) (rate({__name__=~".+_total"}[$w]))',
     'scalar(count(node_load1{job="node"})) + 1',
     'quantile_over_time(0.5, node_load1{job="node"}[$w])',

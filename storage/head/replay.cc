@@ -29,6 +29,11 @@ class Replayer::Impl final : public RecordReader {
   }
 
   void Finish() {
+    // The log holds them as connections wrote them; postings want them in order of ref.
+    std::sort(created_.begin(), created_.end(),
+              [](const MemSeries* a, const MemSeries* b) { return a->ref < b->ref; });
+    parts_->List(created_);
+    created_.clear();
     parts_->Count(delta_);
     parts_->SawTimes(times_);
     delta_ = {};
@@ -57,7 +62,7 @@ class Replayer::Impl final : public RecordReader {
     series = parts_->map.FindOrCreate(
         hash, [&] { return parts_->NewSeries(ref, hash, labels); }, [](MemSeries*) {});
     series->logged_in.store(segment_ + 1, std::memory_order_relaxed);
-    parts_->List({&series, 1});
+    created_.push_back(series);
     ++stats_->series;
   }
 
@@ -104,6 +109,7 @@ class Replayer::Impl final : public RecordReader {
   ReplayStats* const stats_;
   uint32_t segment_ = 0;
   absl::flat_hash_map<SeriesRef, MemSeries*> aliases_;
+  std::vector<MemSeries*> created_;  // Listed at the end, all at once.
   HeadDelta delta_;
   model::TimeRange times_ = model::TimeRange::None();
   model::TimeMs newest_flushed_ = kNoTime;

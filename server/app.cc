@@ -89,15 +89,16 @@ int App::CheckFlags() {
   }
   for (const FlagSpec& spec : FlagTable()) {
     if (!spec.agent_only || !flags_.given(spec.name)) continue;
-    base::Log(base::LogLevel::kError, "server",
-              "The following flag can only be used in agent mode", {{"flag", fmt::format("--{}", spec.name)}});
+    base::Log(base::LogLevel::kError, "server", "The following flag can only be used in agent mode",
+              {{"flag", fmt::format("--{}", spec.name)}});
     return 3;
   }
   for (const std::string& warning : flags_.Warnings()) {
     base::Log(base::LogLevel::kWarn, "server", warning);
   }
-  const auto url = MakeExternalUrl(flags_.String("web.external-url"), flags_.String("web.route-prefix"),
-                                   flags_.List("web.listen-address").front(), Hostname());
+  const auto url =
+      MakeExternalUrl(flags_.String("web.external-url"), flags_.String("web.route-prefix"),
+                      flags_.List("web.listen-address").front(), Hostname());
   const auto cors = model::AnchoredRegex::Compile(flags_.String("web.cors.origin"));
   const uint64_t segment = flags_.Bytes("storage.tsdb.wal-segment-size");
   absl::Status wrong;
@@ -122,7 +123,8 @@ int App::CheckFlags() {
 
 int App::Run() {
   if (const int code = CheckFlags(); code != 0) return code;
-  Info("Starting Tidemark", {{"version", std::string(kVersion)}, {"pid", std::to_string(getpid())}});
+  Info("Starting Tidemark",
+       {{"version", std::string(kVersion)}, {"pid", std::to_string(getpid())}});
   if (const absl::Status loaded = reloader_.LoadFirst(); !loaded.ok()) {
     base::Log(base::LogLevel::kError, "server",
               fmt::format("Error loading config (--config.file={})", reloader_.path()),
@@ -188,9 +190,8 @@ void App::OpenDatabase() {
   if (error) {
     database_ = base::Unavailable("create data directory {}: {}", options.dir, error.message());
   } else {
-    database_ = storage::Database::Open(options, [this](const storage::ReplayProgress& progress) {
-      slot_.SetReplay(progress);
-    });
+    database_ = storage::Database::Open(
+        options, [this](const storage::ReplayProgress& progress) { slot_.SetReplay(progress); });
   }
   events_.Post(Event::kOpened);
 }
@@ -274,7 +275,8 @@ absl::Status App::ApplyConfig(const Config& config) {
     }
   }
   const std::shared_ptr<const Config> before = reloader_.config();
-  const absl::Status applied = scrapes_->Apply(config.scrape_configs, config.global.external_labels);
+  const absl::Status applied =
+      scrapes_->Apply(config.scrape_configs, config.global.external_labels);
   if (!applied.ok()) {
     (void)scrapes_->Apply(before->scrape_configs, before->global.external_labels);
     return applied;
@@ -287,8 +289,8 @@ absl::Status App::ApplyConfig(const Config& config) {
 
 compaction::RetentionOptions App::RetentionOf(const Config& config) const {
   compaction::RetentionOptions out;
-  const bool in_file = config.retention_time_ms || config.retention_size_bytes ||
-                       config.retention_percentage;
+  const bool in_file =
+      config.retention_time_ms || config.retention_size_bytes || config.retention_percentage;
   if (!in_file) {
     out.retention_bytes = static_cast<int64_t>(flags_.Bytes("storage.tsdb.retention.size"));
     const bool by_age = flags_.given("storage.tsdb.retention.time") || out.retention_bytes == 0;

@@ -4,12 +4,12 @@
 //   -> compaction -> scraping -> discovery -> ready
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
-
-#include <absl/status/statusor.h>
 
 #include "api/http_server.h"
 #include "api/routes.h"
@@ -39,10 +39,10 @@ class App {
   int Run();
 
  private:
-  int CheckFlags();                 // 0, or the exit code.
+  int CheckFlags();  // 0, or the exit code.
   absl::Status Listen();
-  void OpenDatabase();              // On its own thread; posts kOpened.
-  absl::Status StartAll();          // Once the database is there.
+  void OpenDatabase();      // On its own thread; posts kOpened.
+  absl::Status StartAll();  // Once the database is there.
   int Loop();
   void Stop();
 

@@ -41,7 +41,8 @@ Event Events::Wait() {
       return static_cast<Event>(byte);
     }
     signalfd_siginfo info{};
-    if ((fds[0].revents & POLLIN) == 0 || read(signals_, &info, sizeof info) != sizeof info) continue;
+    if ((fds[0].revents & POLLIN) == 0 || read(signals_, &info, sizeof info) != sizeof info)
+      continue;
     if (info.ssi_signo == SIGHUP) return Event::kReload;
     base::Log(base::LogLevel::kWarn, "server", "Received an OS signal, exiting gracefully...",
               {{"signal", info.ssi_signo == SIGINT ? "interrupt" : "terminated"}});

@@ -14,14 +14,14 @@ class Events {
   Events();
   ~Events();
 
-  Event Wait();                  // Main thread only.
-  void Post(Event event);        // Thread-safe.
+  Event Wait();            // Main thread only.
+  void Post(Event event);  // Thread-safe.
   // From now on a further SIGINT or SIGTERM ends the process at once, with exit code 1.
   void ExitOnSecondSignal();
 
  private:
-  int signals_ = -1;             // signalfd
-  int posted_[2] = {-1, -1};     // A pipe of bytes, each an Event.
+  int signals_ = -1;          // signalfd
+  int posted_[2] = {-1, -1};  // A pipe of bytes, each an Event.
 };
 
 }  // namespace server

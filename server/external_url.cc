@@ -31,7 +31,8 @@ absl::StatusOr<ExternalUrl> MakeExternalUrl(std::string_view external, std::stri
     return base::InvalidArgument("URL must not begin or end with quotes");
   }
   for (const unsigned char c : url) {
-    if (c <= ' ' || c == 0x7f) return base::InvalidArgument("parse \"{}\": invalid character in URL", url);
+    if (c <= ' ' || c == 0x7f)
+      return base::InvalidArgument("parse \"{}\": invalid character in URL", url);
   }
   const size_t scheme = url.find("://");
   // A bare path is a URL as well.

@@ -1,10 +1,10 @@
 #include "server/flags.h"
 
+#include <absl/time/time.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
-
-#include <absl/time/time.h>
 
 #include "server/config/fields.h"
 #include "server/config/scalar.h"
@@ -18,17 +18,31 @@ namespace server {
 namespace {
 
 // Features that change something here. The others Prometheus knows are accepted with a warning.
-constexpr auto kWorking = std::to_array<std::string_view>({
-    "exemplar-storage", "promql-experimental-functions", "promql-extended-range-selectors",
-    "promql-binop-fill-modifiers", "promql-delayed-name-removal", "auto-reload-config"});
+constexpr auto kWorking = std::to_array<std::string_view>(
+    {"exemplar-storage", "promql-experimental-functions", "promql-extended-range-selectors",
+     "promql-binop-fill-modifiers", "promql-delayed-name-removal", "auto-reload-config"});
 constexpr auto kAlwaysOn = std::to_array<std::string_view>({"promql-duration-expr"});
-constexpr auto kIdle = std::to_array<std::string_view>({
-    "concurrent-rule-eval", "created-timestamp-zero-ingestion", "delayed-compaction",
-    "extra-scrape-metrics", "fast-startup", "histograms-st-encoding",
-    "memory-snapshot-on-shutdown", "metadata-wal-records", "native-histograms", "old-ui",
-    "ooo-native-histograms", "otlp-deltatocumulative", "otlp-native-delta-ingestion",
-    "promql-per-step-stats", "search-api", "st-storage", "st-synthesis", "type-and-unit-labels",
-    "use-start-timestamps", "use-uncached-io", "xor2-encoding"});
+constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
+                                                        "created-timestamp-zero-ingestion",
+                                                        "delayed-compaction",
+                                                        "extra-scrape-metrics",
+                                                        "fast-startup",
+                                                        "histograms-st-encoding",
+                                                        "memory-snapshot-on-shutdown",
+                                                        "metadata-wal-records",
+                                                        "native-histograms",
+                                                        "old-ui",
+                                                        "ooo-native-histograms",
+                                                        "otlp-deltatocumulative",
+                                                        "otlp-native-delta-ingestion",
+                                                        "promql-per-step-stats",
+                                                        "search-api",
+                                                        "st-storage",
+                                                        "st-synthesis",
+                                                        "type-and-unit-labels",
+                                                        "use-start-timestamps",
+                                                        "use-uncached-io",
+                                                        "xor2-encoding"});
 
 template <class List>
 bool Contains(const List& list, std::string_view name) {
@@ -46,7 +60,8 @@ const FlagSpec* FindSpec(std::string_view name) {
 std::optional<int64_t> ParseDuration(const std::string& text) {
   if (const auto ms = model::ParseDurationMs(text); ms.ok()) return *ms;
   absl::Duration parsed;
-  if (text.find("inf") != std::string::npos || !absl::ParseDuration(text, &parsed)) return std::nullopt;
+  if (text.find("inf") != std::string::npos || !absl::ParseDuration(text, &parsed))
+    return std::nullopt;
   if (parsed < absl::ZeroDuration()) return std::nullopt;
   return absl::ToInt64Milliseconds(parsed);
 }
@@ -64,8 +79,8 @@ absl::Status CheckValue(const FlagSpec& spec, const std::string& value) {
     if (value.empty() || padded.find(fmt::format("|{}|", value)) == std::string::npos) {
       std::string choices(spec.choices);
       std::replace(choices.begin(), choices.end(), '|', ',');
-      return base::InvalidArgument("--{}: enum value must be one of {}, got '{}'", spec.name, choices,
-                                   value);
+      return base::InvalidArgument("--{}: enum value must be one of {}, got '{}'", spec.name,
+                                   choices, value);
     }
   }
   std::string_view wanted;
@@ -82,13 +97,14 @@ absl::Status Unknown(std::string_view flag) {
   std::vector<std::string_view> names = {"help", "version"};
   for (const FlagSpec& spec : FlagTable()) names.push_back(spec.name);
   const std::string nearest = Nearest(flag.substr(flag.find_first_not_of('-')), names);
-  return base::InvalidArgument("unknown flag '{}'{}", flag,
-                               nearest.empty() ? "" : fmt::format(", did you mean '--{}'?", nearest));
+  return base::InvalidArgument(
+      "unknown flag '{}'{}", flag,
+      nearest.empty() ? "" : fmt::format(", did you mean '--{}'?", nearest));
 }
 
 // One argument, split.
 struct Given {
-  std::string_view flag;                 // With its dashes, for messages.
+  std::string_view flag;  // With its dashes, for messages.
   const FlagSpec* spec = nullptr;
   std::optional<std::string> value;
 };
@@ -164,7 +180,9 @@ const std::string& Flags::String(std::string_view name) const {
 
 bool Flags::Bool(std::string_view name) const { return String(name) == "true"; }
 int64_t Flags::Int(std::string_view name) const { return ParseInt(String(name)).value_or(0); }
-double Flags::Float(std::string_view name) const { return model::ParseFloat(String(name)).value_or(0); }
+double Flags::Float(std::string_view name) const {
+  return model::ParseFloat(String(name)).value_or(0);
+}
 int64_t Flags::DurationMs(std::string_view name) const {
   return ParseDuration(String(name)).value_or(0);
 }
@@ -188,7 +206,8 @@ bool Flags::HasFeature(std::string_view name) const { return Contains(Features()
 std::vector<std::string> Flags::Warnings() const {
   std::vector<std::string> out;
   for (const FlagSpec& spec : FlagTable()) {
-    if (!spec.works && given(spec.name)) out.push_back(fmt::format("--{} has no effect yet", spec.name));
+    if (!spec.works && given(spec.name))
+      out.push_back(fmt::format("--{} has no effect yet", spec.name));
   }
   for (const std::string& feature : Features()) {
     if (Contains(kWorking, feature)) continue;

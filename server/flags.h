@@ -1,6 +1,8 @@
-// The command line: one table of flags with Prometheus' names and defaults (spec 4.1) plus ours, read
-// as Prometheus reads it: --flag=value, --flag value, --flag and --no-flag, -h.
+// The command line: one table of flags with Prometheus' names and defaults (spec 4.1) plus ours,
+// read as Prometheus reads it: --flag=value, --flag value, --flag and --no-flag, -h.
 #pragma once
+
+#include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <map>
@@ -9,8 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include <absl/status/statusor.h>
-
 #include "storage/base/hash.h"
 
 namespace server {
@@ -18,13 +18,13 @@ namespace server {
 enum class FlagType : uint8_t { kString, kBool, kInt, kFloat, kDuration, kBytes };
 
 struct FlagSpec {
-  std::string_view name, value;        // The default as text.
+  std::string_view name, value;  // The default as text.
   FlagType type = FlagType::kString;
   std::string_view help;
-  std::string_view choices = "";       // "a|b": one of these.
-  bool repeated = false;               // May be given more than once.
-  bool hidden = false;                 // Not in --help.
-  bool works = true;                   // False: accepted, and a warning says that it does nothing yet.
+  std::string_view choices = "";  // "a|b": one of these.
+  bool repeated = false;          // May be given more than once.
+  bool hidden = false;            // Not in --help.
+  bool works = true;              // False: accepted, and a warning says that it does nothing yet.
   bool agent_only = false;
 };
 
@@ -47,7 +47,7 @@ class Flags {  // Immutable once parsed; thread-safe.
   double Float(std::string_view name) const;
   int64_t DurationMs(std::string_view name) const;
   uint64_t Bytes(std::string_view name) const;
-  bool given(std::string_view name) const;             // On the command line.
+  bool given(std::string_view name) const;  // On the command line.
 
   // What --enable-feature names, commas split.
   std::vector<std::string> Features() const;
@@ -60,7 +60,7 @@ class Flags {  // Immutable once parsed; thread-safe.
 
  private:
   bool help_ = false, version_ = false;
-  base::StringMap<std::vector<std::string>> values_;   // Every flag of the table.
+  base::StringMap<std::vector<std::string>> values_;  // Every flag of the table.
   base::StringSet given_;
 };
 

@@ -9,10 +9,14 @@ namespace {
 
 void AppendEscaped(std::string* out, std::string_view s, bool quotes) {
   for (const char c : s) {
-    if (c == '\\') *out += "\\\\";
-    else if (c == '\n') *out += "\\n";
-    else if (c == '"' && quotes) *out += "\\\"";
-    else *out += c;
+    if (c == '\\')
+      *out += "\\\\";
+    else if (c == '\n')
+      *out += "\\n";
+    else if (c == '"' && quotes)
+      *out += "\\\"";
+    else
+      *out += c;
   }
 }
 

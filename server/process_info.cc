@@ -64,7 +64,8 @@ ProcessInfo ReadProcessInfo() {
   if (name_end != std::string::npos &&
       std::sscanf(stat.c_str() + name_end + 1,
                   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %lu %*d "
-                  "%llu %llu %llu", &user, &system, &threads, &start, &bytes, &pages) == 6) {
+                  "%llu %llu %llu",
+                  &user, &system, &threads, &start, &bytes, &pages) == 6) {
     info.cpu_seconds = static_cast<double>(user + system) / ticks;
     info.threads = threads;
     info.virtual_bytes = bytes;

@@ -20,10 +20,10 @@ enum class Phase : uint8_t { kStarting, kReady, kStopping };
 struct StatusSources {
   const Flags* flags = nullptr;
   Reloader* reloader = nullptr;
-  std::function<std::string()> metrics;            // Body of /metrics.
+  std::function<std::string()> metrics;  // Body of /metrics.
   std::function<void()> quit;
   std::function<uint64_t()> wal_corruptions;
-  std::function<std::string()> retention;          // "30d or 512MiB"
+  std::function<std::string()> retention;  // "30d or 512MiB"
 };
 
 class ServerStatus final : public api::StatusProvider {  // Thread-safe.

@@ -16,8 +16,8 @@ namespace server {
 namespace {
 
 constexpr std::array<std::string_view, 11> kActionNames = {
-    "replace", "keep",      "drop",      "keepequal", "dropequal", "hashmod", "labelmap",
-    "labeldrop", "labelkeep", "lowercase", "uppercase"};
+    "replace",  "keep",      "drop",      "keepequal", "dropequal", "hashmod",
+    "labelmap", "labeldrop", "labelkeep", "lowercase", "uppercase"};
 
 re2::StringPiece Piece(std::string_view s) { return {s.data(), s.size()}; }
 
@@ -163,8 +163,7 @@ absl::Status Invalid(std::string_view value, std::string_view field, RelabelActi
 // A name with $variables in it: by the old rule each variable counts as letters.
 bool IsValidTemplate(std::string_view value, bool legacy) {
   if (!legacy) return IsValidName(value, false);
-  static const RE2* const kLegacy =
-      new RE2(R"((?:(?:[a-zA-Z_]|\$(?:\{\w+\}|\w+))+\w*)+)");
+  static const RE2* const kLegacy = new RE2(R"((?:(?:[a-zA-Z_]|\$(?:\{\w+\}|\w+))+\w*)+)");
   return RE2::FullMatch(Piece(value), *kLegacy);
 }
 
@@ -190,8 +189,8 @@ absl::Status Check(const RelabelConfig& c, bool legacy) {
     return base::InvalidArgument("relabel configuration for hashmod requires non-zero modulus");
   }
   if (NeedsTarget(action) && c.target_label.empty()) {
-    return base::InvalidArgument("relabel configuration for {} action requires 'target_label' value",
-                                 name);
+    return base::InvalidArgument(
+        "relabel configuration for {} action requires 'target_label' value", name);
   }
   const bool equal = action == RelabelAction::kKeepEqual || action == RelabelAction::kDropEqual;
   const bool letters = action == RelabelAction::kLowercase || action == RelabelAction::kUppercase;
@@ -330,8 +329,8 @@ bool Apply(const RelabelConfig& rule, model::LabelsBuilder* labels) {
       return true;
     case RelabelAction::kLowercase:
     case RelabelAction::kUppercase:
-      labels->Set(rule.target_label, ChangeCase(Join(rule, *labels),
-                                                rule.action == RelabelAction::kUppercase));
+      labels->Set(rule.target_label,
+                  ChangeCase(Join(rule, *labels), rule.action == RelabelAction::kUppercase));
       return true;
   }
   return true;

@@ -1,21 +1,30 @@
 // Relabel rules: for targets, metrics, alerts. spec 5.3.
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <absl/status/statusor.h>
-
 #include "storage/model/labels.h"
 
 namespace server {
 
 enum class RelabelAction : uint8_t {
-  kReplace, kKeep, kDrop, kKeepEqual, kDropEqual, kHashMod, kLabelMap, kLabelDrop, kLabelKeep,
-  kLowercase, kUppercase,
+  kReplace,
+  kKeep,
+  kDrop,
+  kKeepEqual,
+  kDropEqual,
+  kHashMod,
+  kLabelMap,
+  kLabelDrop,
+  kLabelKeep,
+  kLowercase,
+  kUppercase,
 };
 
 class RelabelRegex;  // Compiled, anchored, with capture groups. Immutable.

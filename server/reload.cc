@@ -43,7 +43,8 @@ void WarnOfIdleParts(const Config& config) {
 
 }  // namespace
 
-Reloader::Reloader(std::string path, Apply apply) : path_(std::move(path)), apply_(std::move(apply)) {}
+Reloader::Reloader(std::string path, Apply apply)
+    : path_(std::move(path)), apply_(std::move(apply)) {}
 
 Reloader::~Reloader() { StopWatching(); }
 
@@ -108,7 +109,8 @@ void Reloader::Loop(int64_t interval_ms) {
     }
     const uint64_t now = Checksum(*config());
     if (now == std::exchange(seen, now)) continue;
-    base::Log(base::LogLevel::kInfo, "server", "Configuration file change detected, reloading the configuration.");
+    base::Log(base::LogLevel::kInfo, "server",
+              "Configuration file change detected, reloading the configuration.");
     if (Reload().ok()) seen = Checksum(*config());  // It may name other files now.
   }
 }

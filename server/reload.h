@@ -1,15 +1,15 @@
 // The configuration that runs: how it is replaced, and never by a bad one.
 #pragma once
 
+#include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
+#include <absl/synchronization/mutex.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
-
-#include <absl/base/thread_annotations.h>
-#include <absl/status/status.h>
-#include <absl/synchronization/mutex.h>
 
 #include "server/config/config.h"
 #include "server/self_metrics.h"

@@ -14,7 +14,8 @@ void WriteProcess(MetricText* out) {
   const ProcessInfo process = ReadProcessInfo();
   out->Counter("process_cpu_seconds_total", "CPU seconds used, user and system together.",
                process.cpu_seconds);
-  out->Gauge("process_max_fds", "How many file descriptors the process may have open.", process.max_fds);
+  out->Gauge("process_max_fds", "How many file descriptors the process may have open.",
+             process.max_fds);
   out->Counter("process_network_receive_bytes_total",
                "Bytes received by the network interfaces the process sees.",
                process.network_receive_bytes);
@@ -24,42 +25,46 @@ void WriteProcess(MetricText* out) {
   out->Gauge("process_open_fds", "File descriptors open now.", process.open_fds);
   out->Gauge("process_resident_memory_bytes", "Memory of the process that is in RAM.",
              process.resident_bytes);
-  out->Gauge("process_start_time_seconds",
-             "When the process started, Unix time.", process.start_time_s);
-  out->Gauge("process_virtual_memory_bytes", "Address space of the process.", process.virtual_bytes);
+  out->Gauge("process_start_time_seconds", "When the process started, Unix time.",
+             process.start_time_s);
+  out->Gauge("process_virtual_memory_bytes", "Address space of the process.",
+             process.virtual_bytes);
   out->Gauge("tidemark_process_threads", "Threads of the process.", process.threads);
 }
 
 void WriteServer(const MetricSources& sources, MetricText* out) {
   out->Family("prometheus_build_info", "gauge",
               "Always 1; version is that of the server this one stands in for.");
-  out->Sample(1.0, {{"version", kCompatibleVersion}, {"revision", "unknown"}, {"branch", "tidemark"},
-                    {"goversion", "none"}, {"goos", "linux"}, {"goarch", "amd64"}, {"tags", ""}});
+  out->Sample(1.0, {{"version", kCompatibleVersion},
+                    {"revision", "unknown"},
+                    {"branch", "tidemark"},
+                    {"goversion", "none"},
+                    {"goos", "linux"},
+                    {"goarch", "amd64"},
+                    {"tags", ""}});
   out->Family("tidemark_build_info", "gauge", "Always 1; the version of this server.");
   out->Sample(1.0, {{"version", kVersion}});
-  out->Gauge("prometheus_ready", "1 once the server answers queries, else 0.",
-             sources.ready);
+  out->Gauge("prometheus_ready", "1 once the server answers queries, else 0.", sources.ready);
   out->Gauge("prometheus_config_last_reload_successful",
              "1 when the configuration was last loaded without error, else 0.",
              sources.reload.successful);
   out->Gauge("prometheus_config_last_reload_success_timestamp_seconds",
-             "When the configuration was last loaded without error, Unix time.", sources.reload.success_time_s);
+             "When the configuration was last loaded without error, Unix time.",
+             sources.reload.success_time_s);
 }
 
 void WriteHead(const storage::Database& database, const storage::DatabaseStats& stats,
                MetricText* out) {
   const storage::HeadInfo& head = stats.head;
-  out->Gauge("prometheus_tsdb_head_series", "Series in the head.",
-             head.num_series);
-  out->Gauge("prometheus_tsdb_head_chunks", "Chunks in the head.",
-             head.num_chunks);
+  out->Gauge("prometheus_tsdb_head_series", "Series in the head.", head.num_series);
+  out->Gauge("prometheus_tsdb_head_chunks", "Chunks in the head.", head.num_chunks);
   out->Family("prometheus_tsdb_head_samples_appended_total", "counter",
               "Samples taken into the head.");
   out->Sample(stats.samples_appended, {{"type", "float"}});
-  out->Counter("prometheus_tsdb_head_series_created_total",
-               "Series that came new into the head.", stats.series_created);
-  out->Counter("prometheus_tsdb_head_series_removed_total",
-               "Series that left the head.", stats.series_removed);
+  out->Counter("prometheus_tsdb_head_series_created_total", "Series that came new into the head.",
+               stats.series_created);
+  out->Counter("prometheus_tsdb_head_series_removed_total", "Series that left the head.",
+               stats.series_removed);
   if (!head.range.empty()) {
     out->Gauge("prometheus_tsdb_head_min_time", "Oldest sample of the head, milliseconds.",
                static_cast<double>(head.range.min));
@@ -73,10 +78,11 @@ void WriteHead(const storage::Database& database, const storage::DatabaseStats& 
   if (const model::TimeRange range = database.range(); !range.empty()) {
     out->Gauge("prometheus_tsdb_lowest_timestamp", "Oldest sample of all, milliseconds.",
                static_cast<double>(range.min));
-    out->Gauge("prometheus_tsdb_lowest_timestamp_seconds",
-               "Oldest sample of all, seconds.", static_cast<double>(range.min) / 1000);
+    out->Gauge("prometheus_tsdb_lowest_timestamp_seconds", "Oldest sample of all, seconds.",
+               static_cast<double>(range.min) / 1000);
   }
-  out->Gauge("tidemark_head_bytes", "Memory of the head: series, index and open chunks.", head.bytes);
+  out->Gauge("tidemark_head_bytes", "Memory of the head: series, index and open chunks.",
+             head.bytes);
   out->Gauge("tidemark_head_samples", "Samples in the head.", head.num_samples);
 
   const auto refused = [&](std::string_view name, std::string_view help, uint64_t value) {
@@ -91,10 +97,10 @@ void WriteHead(const storage::Database& database, const storage::DatabaseStats& 
           "Samples refused for being older than the out-of-order window.", stats.too_old);
   refused("tidemark_duplicate_samples_total",
           "Samples refused because their series has another value at that time.", stats.duplicates);
-  out->Counter("prometheus_tsdb_exemplar_exemplars_appended_total",
-               "Exemplars taken.", stats.exemplars_appended);
-  out->Gauge("prometheus_tsdb_exemplar_exemplars_in_storage",
-             "Exemplars held now.", stats.exemplars_stored);
+  out->Counter("prometheus_tsdb_exemplar_exemplars_appended_total", "Exemplars taken.",
+               stats.exemplars_appended);
+  out->Gauge("prometheus_tsdb_exemplar_exemplars_in_storage", "Exemplars held now.",
+             stats.exemplars_stored);
 }
 
 void WriteLog(const storage::DatabaseStats& stats, MetricText* out) {
@@ -112,8 +118,10 @@ void WriteLog(const storage::DatabaseStats& stats, MetricText* out) {
                stats.wal.append_failures);
   out->Gauge("prometheus_tsdb_data_replay_duration_seconds",
              "How long the start read the log, seconds.", stats.replay_seconds);
-  out->Gauge("prometheus_tsdb_clean_start",
-             "1: the last stop was graceful. 0: it was not; its lock file was left behind. -1: no lock.", stats.clean_start);
+  out->Gauge(
+      "prometheus_tsdb_clean_start",
+      "1: the last stop was graceful. 0: it was not; its lock file was left behind. -1: no lock.",
+      stats.clean_start);
   out->Counter("tidemark_wal_bytes_total", "Bytes written to the log.", stats.wal.bytes);
   out->Counter("tidemark_wal_records_total", "Records written to the log.", stats.wal.records);
   out->Gauge("tidemark_wal_replayed_records", "Records the start had to replay.",
@@ -123,14 +131,14 @@ void WriteLog(const storage::DatabaseStats& stats, MetricText* out) {
              stats.replayed_unknown_series);
 }
 
-void WriteBlocks(storage::Database* database, const storage::DatabaseStats& stats, MetricText* out) {
+void WriteBlocks(storage::Database* database, const storage::DatabaseStats& stats,
+                 MetricText* out) {
   out->Gauge("prometheus_tsdb_blocks_loaded", "Blocks on disk.",
              database->blocks()->Metas().size());
-  out->Gauge("prometheus_tsdb_storage_blocks_bytes",
-             "Bytes of all blocks.",
-             stats.block_bytes);
+  out->Gauge("prometheus_tsdb_storage_blocks_bytes", "Bytes of all blocks.", stats.block_bytes);
   out->Counter("tidemark_head_flushes_total", "Blocks written from the head.", stats.flushes);
-  out->Counter("tidemark_head_flush_failures_total", "Such writes that failed.", stats.flush_failures);
+  out->Counter("tidemark_head_flush_failures_total", "Such writes that failed.",
+               stats.flush_failures);
   out->Counter("tidemark_head_flush_seconds_total", "Time spent on them.", stats.flush_seconds);
   out->Counter("tidemark_damaged_chunks_total",
                "Chunks met while reading whose checksum does not fit; they are left out.",
@@ -143,23 +151,19 @@ void WriteCompaction(const compaction::SchedulerStats& stats, MetricText* out) {
   out->Counter("prometheus_tsdb_compactions_total",
                "Blocks written: from the head, or merged from others.",
                static_cast<double>(stats.merges + stats.flushes));
-  out->Counter("prometheus_tsdb_compactions_failed_total",
-               "Blocks that could not be written.",
+  out->Counter("prometheus_tsdb_compactions_failed_total", "Blocks that could not be written.",
                static_cast<double>(stats.merge_failures + stats.flush_failures));
   out->Counter("tidemark_merges_total", "Blocks merged from smaller ones.", stats.merges);
   out->Counter("tidemark_merge_seconds_total", "Time spent merging.", stats.merge_seconds);
   out->Counter("tidemark_merged_samples_total", "Samples of merged blocks.", stats.merged_samples);
   out->Counter("tidemark_merged_bytes_total", "Bytes of merged blocks.", stats.merged_bytes);
-  out->Counter("prometheus_tsdb_time_retentions_total",
-               "Blocks removed for their age.",
+  out->Counter("prometheus_tsdb_time_retentions_total", "Blocks removed for their age.",
                stats.dropped_by_time);
-  out->Counter("prometheus_tsdb_size_retentions_total",
-               "Blocks removed to keep within the size.",
+  out->Counter("prometheus_tsdb_size_retentions_total", "Blocks removed to keep within the size.",
                stats.dropped_by_size);
   out->Counter("tidemark_retention_failures_total", "Blocks that could not be removed.",
                stats.drop_failures);
-  out->Gauge("prometheus_tsdb_retention_limit_bytes",
-             "Bytes that may be kept; 0 for no limit.",
+  out->Gauge("prometheus_tsdb_retention_limit_bytes", "Bytes that may be kept; 0 for no limit.",
              static_cast<double>(stats.retention.retention_bytes));
   out->Gauge("prometheus_tsdb_retention_limit_seconds",
              "Age up to which samples are kept; 0 for no limit.",
@@ -172,9 +176,10 @@ void WriteEngine(const promql::Engine& engine, MetricText* out) {
              static_cast<double>(stats.active));
   out->Gauge("prometheus_engine_queries_concurrent_max", "Queries that may run at a time.",
              engine.options().max_concurrency);
-  out->Counter("prometheus_engine_query_samples_total",
-               "Samples that queries have loaded.", static_cast<double>(stats.samples));
-  out->Family("prometheus_engine_query_duration_seconds", "summary", "Time spent in the parts of answering queries.");
+  out->Counter("prometheus_engine_query_samples_total", "Samples that queries have loaded.",
+               static_cast<double>(stats.samples));
+  out->Family("prometheus_engine_query_duration_seconds", "summary",
+              "Time spent in the parts of answering queries.");
   const std::pair<std::string_view, double> slices[] = {{"inner_eval", stats.eval_s},
                                                         {"prepare_time", stats.prepare_s},
                                                         {"queue_time", stats.queue_s},
@@ -199,7 +204,8 @@ void WriteHistogram(const api::HistogramCounts<N>& counts, const std::array<doub
 }
 
 void WriteHttp(const api::HttpStats& stats, MetricText* out) {
-  out->Family("prometheus_http_requests_total", "counter", "Requests answered, by route and status.");
+  out->Family("prometheus_http_requests_total", "counter",
+              "Requests answered, by route and status.");
   for (const auto& [handler, route] : stats.routes) {
     for (const auto& [code, count] : route.requests_by_code) {
       out->Sample(count, {{"code", std::to_string(code)}, {"handler", handler}});
@@ -210,8 +216,7 @@ void WriteHttp(const api::HttpStats& stats, MetricText* out) {
   for (const auto& [handler, route] : stats.routes) {
     WriteHistogram(route.seconds, api::kDurationBuckets, handler, out);
   }
-  out->Family("prometheus_http_response_size_bytes", "histogram",
-              "Bytes of answers, by route.");
+  out->Family("prometheus_http_response_size_bytes", "histogram", "Bytes of answers, by route.");
   for (const auto& [handler, route] : stats.routes) {
     WriteHistogram(route.response_bytes, api::kSizeBuckets, handler, out);
   }
@@ -222,8 +227,8 @@ void WriteHttp(const api::HttpStats& stats, MetricText* out) {
       out->Sample(count, {{"code", std::to_string(code)}});
     }
   }
-  out->Counter("net_conntrack_listener_conn_accepted_total",
-               "Connections accepted.", stats.accepted_connections);
+  out->Counter("net_conntrack_listener_conn_accepted_total", "Connections accepted.",
+               stats.accepted_connections);
   out->Gauge("tidemark_http_open_connections", "Connections open now.",
              static_cast<double>(stats.open_connections));
   out->Counter("tidemark_http_rejected_requests_total",
@@ -232,14 +237,13 @@ void WriteHttp(const api::HttpStats& stats, MetricText* out) {
 
 void WriteApi(const api::ApiStats& stats, MetricText* out) {
   out->Counter("prometheus_api_remote_write_invalid_labels_samples_total",
-               "Samples of remote writes left out for their labels.", stats.remote_write_invalid_labels.value());
+               "Samples of remote writes left out for their labels.",
+               stats.remote_write_invalid_labels.value());
   out->Counter("tidemark_remote_write_samples_total", "Samples accepted over remote write.",
                stats.remote_write_samples.value());
-  out->Counter("prometheus_web_federation_errors_total",
-               "Federation requests that failed.",
+  out->Counter("prometheus_web_federation_errors_total", "Federation requests that failed.",
                stats.federation_errors.value());
-  out->Counter("prometheus_web_federation_warnings_total",
-               "Warnings met by federation requests.",
+  out->Counter("prometheus_web_federation_warnings_total", "Warnings met by federation requests.",
                stats.federation_warnings.value());
 }
 
@@ -258,24 +262,24 @@ void WritePools(const ScrapeStats& stats, MetricText* out) {
     out->Family(name, type, help);
     for (const auto& [job, pool] : stats.pools) out->Sample(pool.*field, {{"scrape_job", job}});
   };
-  gauge("prometheus_target_scrape_pool_targets", "gauge",
-        "Targets of the job.", &PoolStats::targets);
+  gauge("prometheus_target_scrape_pool_targets", "gauge", "Targets of the job.",
+        &PoolStats::targets);
   gauge("prometheus_target_scrape_pool_target_limit", "gauge",
         "The job's target_limit; 0 for none.", &PoolStats::target_limit);
   gauge("prometheus_target_scrape_pool_sync_total", "counter",
         "How often the job's targets were built.", &PoolStats::syncs);
-  gauge("prometheus_target_sync_failed_total", "counter",
-        "Targets that could not be built.", &PoolStats::sync_failed);
+  gauge("prometheus_target_sync_failed_total", "counter", "Targets that could not be built.",
+        &PoolStats::sync_failed);
   gauge("prometheus_target_metadata_cache_entries", "gauge",
         "Metrics whose type and help are remembered.", &PoolStats::metadata_entries);
-  gauge("prometheus_target_metadata_cache_bytes", "gauge",
-        "Bytes of that.",
+  gauge("prometheus_target_metadata_cache_bytes", "gauge", "Bytes of that.",
         &PoolStats::metadata_bytes);
   gauge("tidemark_scrape_cached_series", "gauge", "Series whose place in the store is remembered.",
         &PoolStats::cached_series);
   out->Family("prometheus_target_sync_length_seconds", "summary",
               "Time to build the job's targets.");
-  for (const auto& [job, pool] : stats.pools) WriteSummary(pool.sync_length, "scrape_job", job, out);
+  for (const auto& [job, pool] : stats.pools)
+    WriteSummary(pool.sync_length, "scrape_job", job, out);
   out->Family("prometheus_target_interval_length_seconds", "summary",
               "Time between two scrapes of a target.");
   for (const auto& [interval, summary] : stats.interval_length) {
@@ -289,40 +293,32 @@ void WritePools(const ScrapeStats& stats, MetricText* out) {
 }
 
 void WriteScrapes(const ScrapeCounters& c, MetricText* out) {
-  const auto counter = [&](std::string_view name, std::string_view help, const base::Counter& value) {
-    out->Counter(name, help, value.value());
-  };
-  counter("prometheus_target_scrape_pools_total",
-          "Jobs begun.", c.pools_created);
-  counter("prometheus_target_scrape_pools_failed_total",
-          "Jobs that could not be begun.", c.pools_failed);
-  counter("prometheus_target_scrape_pool_reloads_total",
-          "Jobs given another configuration.", c.pool_reloads);
+  const auto counter = [&](std::string_view name, std::string_view help,
+                           const base::Counter& value) { out->Counter(name, help, value.value()); };
+  counter("prometheus_target_scrape_pools_total", "Jobs begun.", c.pools_created);
+  counter("prometheus_target_scrape_pools_failed_total", "Jobs that could not be begun.",
+          c.pools_failed);
+  counter("prometheus_target_scrape_pool_reloads_total", "Jobs given another configuration.",
+          c.pool_reloads);
   counter("prometheus_target_scrape_pool_reloads_failed_total",
           "Jobs that could not take another configuration.", c.pool_reloads_failed);
   counter("prometheus_target_scrape_pool_exceeded_target_limit_total",
-          "How often a job had more targets than its target_limit.",
-          c.pool_exceeded_target_limit);
+          "How often a job had more targets than its target_limit.", c.pool_exceeded_target_limit);
   counter("prometheus_target_scrape_pool_exceeded_label_limits_total",
-          "Scrapes refused for a label limit.",
-          c.pool_exceeded_label_limits);
+          "Scrapes refused for a label limit.", c.pool_exceeded_label_limits);
   counter("prometheus_target_scrapes_exceeded_sample_limit_total",
-          "Scrapes refused for sample_limit.",
-          c.exceeded_sample_limit);
+          "Scrapes refused for sample_limit.", c.exceeded_sample_limit);
   counter("prometheus_target_scrapes_exceeded_body_size_limit_total",
           "Scrapes refused for body_size_limit.", c.exceeded_body_size_limit);
   counter("prometheus_target_scrapes_sample_duplicate_timestamp_total",
           "Scraped samples refused because the series has another value at that time.",
           c.sample_duplicate);
   counter("prometheus_target_scrapes_sample_out_of_order_total",
-          "Scraped samples refused for being out of order.",
-          c.sample_out_of_order);
+          "Scraped samples refused for being out of order.", c.sample_out_of_order);
   counter("prometheus_target_scrapes_sample_out_of_bounds_total",
-          "Scraped samples refused for being too old or too far ahead.",
-          c.sample_out_of_bounds);
+          "Scraped samples refused for being too old or too far ahead.", c.sample_out_of_bounds);
   counter("prometheus_target_scrapes_exemplar_out_of_order_total",
-          "Scraped exemplars refused for being out of order.",
-          c.exemplar_out_of_order);
+          "Scraped exemplars refused for being out of order.", c.exemplar_out_of_order);
   counter("prometheus_target_scrapes_cache_flush_forced_total",
           "How often a scrape's cache was emptied for having grown while scrapes failed.",
           c.cache_flush_forced);
@@ -332,7 +328,8 @@ void WriteScrapes(const ScrapeCounters& c, MetricText* out) {
   counter("tidemark_scrape_samples_appended_total", "Samples of those stored.", c.samples_appended);
   counter("tidemark_scrape_samples_limited_total",
           "Samples of new series the store refused for its budget.", c.sample_limited);
-  counter("tidemark_scrape_commits_failed_total", "Scrapes the log could not take.", c.commits_failed);
+  counter("tidemark_scrape_commits_failed_total", "Scrapes the log could not take.",
+          c.commits_failed);
   counter("tidemark_scrape_stale_markers_total", "Stale markers written.", c.stale_markers);
 }
 
@@ -346,15 +343,13 @@ void WriteDiscovery(const DiscoveryStats& stats, MetricText* out) {
     out->Family(name, type, help);
     out->Sample(value, {{"name", "scrape"}});
   };
-  one("prometheus_sd_received_updates_total", "counter",
-      "News that discoverers brought.",
+  one("prometheus_sd_received_updates_total", "counter", "News that discoverers brought.",
       static_cast<double>(stats.received_updates));
-  one("prometheus_sd_updates_total", "counter",
-      "News handed on to scraping.", static_cast<double>(stats.updates));
+  one("prometheus_sd_updates_total", "counter", "News handed on to scraping.",
+      static_cast<double>(stats.updates));
   one("prometheus_sd_last_update_timestamp_seconds", "gauge",
       "When news was last handed on, Unix time.", stats.last_update_s);
-  one("prometheus_sd_failed_configs", "gauge",
-      "Discoveries that could not be set up.", 0);
+  one("prometheus_sd_failed_configs", "gauge", "Discoveries that could not be set up.", 0);
   out->Counter("prometheus_sd_file_read_errors_total", "Target files that could not be read.",
                stats.file_read_errors);
   out->Family("prometheus_sd_file_mtime_seconds", "gauge",

@@ -16,7 +16,7 @@ namespace server {
 
 struct ReloadStatus {
   bool successful = true;
-  double success_time_s = 0;   // Unix time; 0: never.
+  double success_time_s = 0;  // Unix time; 0: never.
 };
 
 // A reading of everything. What is null does not exist yet and is left out.

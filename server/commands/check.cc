@@ -44,8 +44,8 @@ int Ask(const std::string& what, const std::string& url) {
   const auto settings = HttpSettings::Make(HttpClientConfig{});
   if (!settings.ok()) return 1;
   const std::string base = url.ends_with('/') ? url.substr(0, url.size() - 1) : url;
-  const absl::StatusOr<HttpResponse> response =
-      client.FetchAndWait(*settings, {.url = fmt::format("{}/-/{}", base, what), .timeout_ms = 10'000});
+  const absl::StatusOr<HttpResponse> response = client.FetchAndWait(
+      *settings, {.url = fmt::format("{}/-/{}", base, what), .timeout_ms = 10'000});
   if (!response.ok()) {
     std::fprintf(stderr, "%s\n", std::string(base::message(response.status())).c_str());
     return 1;

@@ -14,7 +14,11 @@
 namespace server {
 
 enum class ScrapeProtocol : uint8_t {
-  kPrometheusProto, kPrometheusText004, kPrometheusText100, kOpenMetricsText001, kOpenMetricsText100,
+  kPrometheusProto,
+  kPrometheusText004,
+  kPrometheusText100,
+  kOpenMetricsText001,
+  kOpenMetricsText100,
 };
 
 // A secret never prints: /status/config shows <secret>.
@@ -40,7 +44,7 @@ struct HttpClientConfig {
   std::optional<Authorization> authorization;  // bearer_token(_file) becomes this.
   TlsConfig tls;
   bool follow_redirects = true;
-  bool enable_http2 = true;      // Accepted; HTTP/1.1 is spoken.
+  bool enable_http2 = true;  // Accepted; HTTP/1.1 is spoken.
   std::string proxy_url;
   std::vector<HttpHeader> headers;
 };
@@ -50,7 +54,7 @@ struct StaticConfig {
   model::Labels labels;
 };
 struct FileSdConfig {
-  std::vector<std::string> files;      // Absolute or relative to the config's directory; resolved.
+  std::vector<std::string> files;  // Absolute or relative to the config's directory; resolved.
   int64_t refresh_interval_ms = 5 * 60 * 1000;
 };
 
@@ -65,7 +69,7 @@ struct ScrapeConfig {
   bool enable_compression = true;
   uint64_t body_size_limit = 0, sample_limit = 0, target_limit = 0, label_limit = 0;
   uint64_t label_name_length_limit = 0, label_value_length_limit = 0, keep_dropped_targets = 0;
-  bool legacy_names = false;                     // metric_name_validation_scheme: legacy
+  bool legacy_names = false;  // metric_name_validation_scheme: legacy
   std::string metric_name_escaping_scheme = "allow-utf-8";
   bool extra_scrape_metrics = false;
   // Kept for __scrape_native_histograms__ and its siblings; native histograms are not ingested yet.
@@ -76,13 +80,13 @@ struct ScrapeConfig {
   std::vector<RelabelConfig> relabel_configs, metric_relabel_configs;
   std::vector<StaticConfig> static_configs;
   std::vector<FileSdConfig> file_sd_configs;
-  std::string yaml;                              // This job as effective YAML, secrets hidden.
-  uint64_t fingerprint = 0;                      // Of all of it, secrets included: has it changed?
+  std::string yaml;          // This job as effective YAML, secrets hidden.
+  uint64_t fingerprint = 0;  // Of all of it, secrets included: has it changed?
 };
 
 struct GlobalConfig {
   int64_t scrape_interval_ms = 60'000, scrape_timeout_ms = 10'000, evaluation_interval_ms = 60'000;
-  model::Labels external_labels;                 // Expanded.
+  model::Labels external_labels;  // Expanded.
   std::string query_log_file, scrape_failure_log_file;
 };
 
@@ -92,12 +96,12 @@ struct Config {
   // storage.tsdb.retention of the file; unset: the flags decide.
   std::optional<int64_t> retention_time_ms;
   std::optional<uint64_t> retention_size_bytes;
-  std::optional<double> retention_percentage;    // Of the file system's size.
-  std::optional<int64_t> max_exemplars;          // storage.exemplars.max_exemplars
+  std::optional<double> retention_percentage;                // Of the file system's size.
+  std::optional<int64_t> max_exemplars;                      // storage.exemplars.max_exemplars
   std::vector<std::string> rule_files, scrape_config_files;  // Patterns, resolved.
-  std::vector<std::string> files;                // All files it was read from; the first is the main one.
-  std::vector<std::string> without_effect;       // Sections accepted that do nothing yet: "alerting".
-  std::string yaml;                              // The whole as effective YAML, secrets hidden.
+  std::vector<std::string> files;  // All files it was read from; the first is the main one.
+  std::vector<std::string> without_effect;  // Sections accepted that do nothing yet: "alerting".
+  std::string yaml;                         // The whole as effective YAML, secrets hidden.
 };
 
 }  // namespace server

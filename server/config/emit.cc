@@ -78,11 +78,16 @@ void EmitLimits(const ScrapeConfig& job, Emitter* out) {
 
 std::string_view VersionName(TlsVersion version) {
   switch (version) {
-    case TlsVersion::kTls10: return "TLS10";
-    case TlsVersion::kTls11: return "TLS11";
-    case TlsVersion::kTls12: return "TLS12";
-    case TlsVersion::kTls13: return "TLS13";
-    case TlsVersion::kDefault: break;
+    case TlsVersion::kTls10:
+      return "TLS10";
+    case TlsVersion::kTls11:
+      return "TLS11";
+    case TlsVersion::kTls12:
+      return "TLS12";
+    case TlsVersion::kTls13:
+      return "TLS13";
+    case TlsVersion::kDefault:
+      break;
   }
   return "";
 }
@@ -125,7 +130,8 @@ void EmitHttp(const HttpClientConfig& http, const YamlNode& source, Emitter* out
   out->Bool("follow_redirects", http.follow_redirects);
   out->Bool("enable_http2", http.enable_http2);
   out->Text("proxy_url", http.proxy_url);
-  for (const std::string_view key : {"no_proxy", "proxy_from_environment", "proxy_connect_header"}) {
+  for (const std::string_view key :
+       {"no_proxy", "proxy_from_environment", "proxy_connect_header"}) {
     out->AsWritten(key, source);
   }
   Emitter headers;

@@ -1,4 +1,5 @@
-// Values of a mapping that has been through CheckSchema: absent, empty or wrong ones are the default.
+// Values of a mapping that has been through CheckSchema: absent, empty or wrong ones are the
+// default.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ class Fields {
   explicit Fields(const YamlNode& node) : node_(node) {}
 
   const YamlNode& node() const { return node_; }
-  bool Has(std::string_view key) const;                  // And not null.
-  const YamlNode& At(std::string_view key) const;        // Its node; the mapping's when absent.
+  bool Has(std::string_view key) const;            // And not null.
+  const YamlNode& At(std::string_view key) const;  // Its node; the mapping's when absent.
   std::string String(std::string_view key, std::string_view otherwise = "") const;
   bool Bool(std::string_view key, bool otherwise) const;
   int64_t Int(std::string_view key, int64_t otherwise) const;
@@ -25,7 +26,7 @@ class Fields {
   double Float(std::string_view key, double otherwise) const;
   int64_t DurationMs(std::string_view key, int64_t otherwise) const;
   std::vector<std::string> Strings(std::string_view key) const;
-  Fields Section(std::string_view key) const;            // An empty one when absent.
+  Fields Section(std::string_view key) const;  // An empty one when absent.
   const std::vector<YamlNode>& List(std::string_view key) const;
 
  private:

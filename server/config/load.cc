@@ -26,7 +26,10 @@ std::string DirectoryOf(const std::string& path) {
 }
 
 bool IsWord(char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)); }
-bool IsSpecial(char c) { return std::string_view("*#$@!?-").find(c) != std::string_view::npos || std::isdigit(static_cast<unsigned char>(c)); }
+bool IsSpecial(char c) {
+  return std::string_view("*#$@!?-").find(c) != std::string_view::npos ||
+         std::isdigit(static_cast<unsigned char>(c));
+}
 
 // The variable after a '$', as Go's os.Expand finds it; `*used` becomes how far it reaches.
 std::string VariableName(std::string_view rest, size_t* used) {
@@ -137,9 +140,11 @@ class Loader {
       const std::string& name = config_.scrape_configs.back().job_name;
       const auto [first, added] = job_files_.emplace(name, where);
       if (added || name.empty()) continue;
-      std::string message = fmt::format("found multiple scrape configs with job name {}", Quote(name));
+      std::string message =
+          fmt::format("found multiple scrape configs with job name {}", Quote(name));
       if (!where.empty()) {
-        message += ", first found in " + (first->second.empty() ? "main config file" : Quote(first->second));
+        message += ", first found in " +
+                   (first->second.empty() ? "main config file" : Quote(first->second));
       }
       problems->Add(job.At("job_name"), "{}", message);
     }
@@ -184,9 +189,10 @@ class Loader {
   }
 
   void NoteIdleSections(const Fields& fields) {
-    for (const std::string_view key : {"alerting", "rule_files", "remote_write", "remote_read",
-                                       "tracing", "otlp"}) {
-      if (fields.Has(key) && !fields.At(key).items.empty()) config_.without_effect.emplace_back(key);
+    for (const std::string_view key :
+         {"alerting", "rule_files", "remote_write", "remote_read", "tracing", "otlp"}) {
+      if (fields.Has(key) && !fields.At(key).items.empty())
+        config_.without_effect.emplace_back(key);
     }
     if (fields.Section("global").Has("rule_query_offset")) {
       config_.without_effect.emplace_back("global.rule_query_offset");
@@ -196,7 +202,8 @@ class Loader {
   void Emit(const Fields& fields) {
     YamlNode out = YamlNode::Mapping();
     const auto as_written = [&](std::string_view key) {
-      if (fields.Has(key) && !fields.At(key).items.empty()) out.Add(std::string(key), fields.At(key));
+      if (fields.Has(key) && !fields.At(key).items.empty())
+        out.Add(std::string(key), fields.At(key));
     };
     const auto strings = [&](std::string_view key, const std::vector<std::string>& values) {
       if (values.empty()) return;
@@ -205,13 +212,14 @@ class Loader {
     };
     out.Add("global", ToYaml(config_.global, defaults_, fields.Section("global").node()));
     YamlNode* runtime = out.Add("runtime", YamlNode::Mapping());
-    runtime->Add("gogc", YamlNode::Scalar(
-        std::to_string(fields.Section("runtime").Int("gogc", 75)), true));
+    runtime->Add("gogc",
+                 YamlNode::Scalar(std::to_string(fields.Section("runtime").Int("gogc", 75)), true));
     as_written("alerting");
     strings("rule_files", config_.rule_files);
     strings("scrape_config_files", config_.scrape_config_files);
     EmitJobs(fields, &out);
-    for (const char* key : {"storage", "tracing", "remote_write", "remote_read", "otlp"}) as_written(key);
+    for (const char* key : {"storage", "tracing", "remote_write", "remote_read", "otlp"})
+      as_written(key);
     config_.yaml = PrintYaml(HideSecrets(out, "config"));
   }
 
@@ -220,7 +228,8 @@ class Loader {
     const std::vector<YamlNode>& sources = fields.List("scrape_configs");
     if (sources.empty()) return;
     YamlNode* list = out->Add("scrape_configs", YamlNode::Sequence());
-    for (size_t i = 0; i < sources.size(); ++i) list->Add(ToYaml(config_.scrape_configs[i], sources[i]));
+    for (size_t i = 0; i < sources.size(); ++i)
+      list->Add(ToYaml(config_.scrape_configs[i], sources[i]));
   }
 
   const std::string path_;
@@ -247,8 +256,10 @@ std::string ExpandEnvironment(std::string_view text,
       continue;
     }
     text.remove_prefix(used);
-    if (name == "$") out += '$';
-    else if (!name.empty()) out += environment(name);
+    if (name == "$")
+      out += '$';
+    else if (!name.empty())
+      out += environment(name);
   }
 }
 
@@ -259,8 +270,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   if (fd < 0 || fstat(fd, &info) != 0 || S_ISDIR(info.st_mode)) {
     const int error = fd < 0 ? errno : S_ISDIR(info.st_mode) ? EISDIR : errno;
     if (fd >= 0) close(fd);
-    return base::Error(error == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kUnavailable,
-                       "open {}: {}", path, std::strerror(error));
+    return base::Error(
+        error == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kUnavailable,
+        "open {}: {}", path, std::strerror(error));
   }
   std::string out;
   char buffer[64 << 10];

@@ -1,12 +1,12 @@
-// prometheus.yml -> Config. Strict: an unknown key, a value of the wrong type or a broken rule is an
-// error, and all of them are reported at once.
+// prometheus.yml -> Config. Strict: an unknown key, a value of the wrong type or a broken rule is
+// an error, and all of them are reported at once.
 #pragma once
+
+#include <absl/status/statusor.h>
 
 #include <functional>
 #include <string>
 #include <string_view>
-
-#include <absl/status/statusor.h>
 
 #include "server/config/config.h"
 

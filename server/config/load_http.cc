@@ -20,15 +20,15 @@ std::string Trim(std::string_view s) {
 
 // How many of `keys` are set to something.
 int Count(const Fields& fields, std::initializer_list<std::string_view> keys) {
-  return static_cast<int>(std::count_if(keys.begin(), keys.end(), [&](std::string_view key) {
-    return !fields.String(key).empty();
-  }));
+  return static_cast<int>(std::count_if(
+      keys.begin(), keys.end(), [&](std::string_view key) { return !fields.String(key).empty(); }));
 }
 
 void RejectRefs(const Fields& fields, Problems* problems) {
   for (const YamlNode::Key& key : fields.node().keys) {
     if (key.name.ends_with("_ref") && !fields.String(key.name).empty()) {
-      problems->Add(key.line, key.column, "{}: there is no secret manager in this server", key.name);
+      problems->Add(key.line, key.column, "{}: there is no secret manager in this server",
+                    key.name);
     }
   }
 }
@@ -41,14 +41,20 @@ void CheckTls(const Fields& tls, Problems* problems) {
   most_one("ca", "ca_file", "at most one of ca, ca_file & ca_ref must be configured");
   most_one("cert", "cert_file", "at most one of cert, cert_file & cert_ref must be configured");
   most_one("key", "key_file", "at most one of key and key_file must be configured");
-  const bool cert = Count(tls, {"cert", "cert_file"}) > 0, key = Count(tls, {"key", "key_file"}) > 0;
+  const bool cert = Count(tls, {"cert", "cert_file"}) > 0,
+             key = Count(tls, {"key", "key_file"}) > 0;
   if (cert && !key) {
-    problems->Add(tls.node(), "exactly one of key or key_file must be configured when a client certificate is configured");
+    problems->Add(tls.node(),
+                  "exactly one of key or key_file must be configured when a client certificate is "
+                  "configured");
   } else if (key && !cert) {
-    problems->Add(tls.node(), "exactly one of cert or cert_file must be configured when a client key is configured");
+    problems->Add(
+        tls.node(),
+        "exactly one of cert or cert_file must be configured when a client key is configured");
   }
   for (const std::string_view version : {"min_version", "max_version"}) {
-    static constexpr std::array<std::string_view, 5> kKnown = {"", "TLS10", "TLS11", "TLS12", "TLS13"};
+    static constexpr std::array<std::string_view, 5> kKnown = {"", "TLS10", "TLS11", "TLS12",
+                                                               "TLS13"};
     const std::string value = tls.String(version);
     if (std::find(kKnown.begin(), kKnown.end(), value) == kKnown.end()) {
       problems->Add(tls.At(version), "unknown TLS version: {}", value);
@@ -65,8 +71,9 @@ void CheckAuth(const Fields& fields, Problems* problems) {
                   "at most one of bearer_token & bearer_token_file must be configured");
   }
   if ((basic || oauth2) && bearer > 0) {
-    problems->Add(fields.At(basic ? "basic_auth" : "oauth2"),
-                  "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured");
+    problems->Add(
+        fields.At(basic ? "basic_auth" : "oauth2"),
+        "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured");
   }
   if (authorization && bearer > 0) {
     problems->Add(fields.At("authorization"),
@@ -80,20 +87,27 @@ void CheckAuth(const Fields& fields, Problems* problems) {
     const Fields section = fields.Section("basic_auth");
     RejectRefs(section, problems);
     if (Count(section, {"username", "username_file", "username_ref"}) > 1) {
-      problems->Add(section.node(), "at most one of basic_auth username, username_file & username_ref must be configured");
+      problems->Add(
+          section.node(),
+          "at most one of basic_auth username, username_file & username_ref must be configured");
     }
     if (Count(section, {"password", "password_file", "password_ref"}) > 1) {
-      problems->Add(section.node(), "at most one of basic_auth password, password_file & password_ref must be configured");
+      problems->Add(
+          section.node(),
+          "at most one of basic_auth password, password_file & password_ref must be configured");
     }
   }
   if (authorization) {
     const Fields section = fields.Section("authorization");
     RejectRefs(section, problems);
     if (Count(section, {"credentials", "credentials_file", "credentials_ref"}) > 1) {
-      problems->Add(section.node(), "at most one of authorization credentials & credentials_file must be configured");
+      problems->Add(
+          section.node(),
+          "at most one of authorization credentials & credentials_file must be configured");
     }
     if (Lower(Trim(section.String("type"))) == "basic") {
-      problems->Add(section.At("type"), "authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
+      problems->Add(section.At("type"),
+                    "authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
     }
   }
 }
@@ -107,7 +121,9 @@ void CheckOAuth2(const Fields& oauth2, Problems* problems) {
     problems->Add(oauth2.node(), "oauth2 token_url must be configured");
   }
   if (Count(oauth2, {"client_secret", "client_secret_file", "client_secret_ref"}) > 1) {
-    problems->Add(oauth2.node(), "at most one of oauth2 client_secret, client_secret_file & client_secret_ref must be configured using grant-type=client_credentials");
+    problems->Add(oauth2.node(),
+                  "at most one of oauth2 client_secret, client_secret_file & client_secret_ref "
+                  "must be configured using grant-type=client_credentials");
   }
   CheckTls(oauth2.Section("tls_config"), problems);
 }
@@ -117,25 +133,40 @@ void CheckProxy(const Fields& fields, Problems* problems) {
   const bool environment = fields.Bool("proxy_from_environment", false);
   if (fields.Has("proxy_connect_header") && !environment && !url) {
     problems->Add(fields.At("proxy_connect_header"),
-                  "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured");
+                  "if proxy_connect_header is configured, proxy_url or proxy_from_environment must "
+                  "also be configured");
   }
   if (environment && url) {
     problems->Add(fields.At("proxy_url"),
                   "if proxy_from_environment is configured, proxy_url must not be configured");
   }
   if (!fields.String("no_proxy").empty() && (environment || !url)) {
-    problems->Add(fields.At("no_proxy"), "{}", environment ?
-                  "if proxy_from_environment is configured, no_proxy must not be configured" :
-                  "if no_proxy is configured, proxy_url must also be configured");
+    problems->Add(fields.At("no_proxy"), "{}",
+                  environment
+                      ? "if proxy_from_environment is configured, no_proxy must not be configured"
+                      : "if no_proxy is configured, proxy_url must also be configured");
   }
 }
 
 void CheckHeaders(const YamlNode& headers, Problems* problems) {
   static constexpr std::array<std::string_view, 18> kReserved = {
-      "authorization", "host", "content-encoding", "content-length", "content-type", "user-agent",
-      "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "www-authenticate",
-      "accept-encoding", "x-prometheus-remote-write-version", "x-prometheus-remote-read-version",
-      "x-prometheus-scrape-timeout-seconds", "x-amz-date", "x-amz-security-token",
+      "authorization",
+      "host",
+      "content-encoding",
+      "content-length",
+      "content-type",
+      "user-agent",
+      "connection",
+      "keep-alive",
+      "proxy-authenticate",
+      "proxy-authorization",
+      "www-authenticate",
+      "accept-encoding",
+      "x-prometheus-remote-write-version",
+      "x-prometheus-remote-read-version",
+      "x-prometheus-scrape-timeout-seconds",
+      "x-amz-date",
+      "x-amz-security-token",
       "x-amz-content-sha256"};
   constexpr std::string_view kToken =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";

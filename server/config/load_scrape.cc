@@ -27,7 +27,8 @@ std::optional<ScrapeProtocol> ParseProtocol(std::string_view name) {
 std::string UnknownProtocol(std::string_view name) {
   return fmt::format(
       "unknown scrape protocol {}, supported: [OpenMetricsText0.0.1 OpenMetricsText1.0.0 "
-      "PrometheusProto PrometheusText0.0.4 PrometheusText1.0.0]", name);
+      "PrometheusProto PrometheusText0.0.4 PrometheusText1.0.0]",
+      name);
 }
 
 std::vector<ScrapeProtocol> DefaultProtocols(bool proto_first) {
@@ -48,8 +49,8 @@ std::vector<ScrapeProtocol> LoadProtocols(const Fields& fields, std::string_view
     if (!protocol) {
       problems->Add(item, "scrape_protocols: {} for {}", UnknownProtocol(item.text), where);
     } else if (std::find(out.begin(), out.end(), *protocol) != out.end()) {
-      problems->Add(item, "duplicated protocol in scrape_protocols, got {} twice for {}",
-                    item.text, where);
+      problems->Add(item, "duplicated protocol in scrape_protocols, got {} twice for {}", item.text,
+                    where);
     } else {
       out.push_back(*protocol);
     }
@@ -64,7 +65,8 @@ void LoadNames(const Fields& fields, const ScrapeConfig& otherwise, std::string_
   if (!scheme.empty() && scheme != "utf8" && scheme != "legacy") {
     problems->Add(fields.At("metric_name_validation_scheme"),
                   "unknown {} name validation method specified, must be either '', 'legacy' or "
-                  "'utf8', got {}", where, scheme);
+                  "'utf8', got {}",
+                  where, scheme);
   }
   job->legacy_names = scheme.empty() ? otherwise.legacy_names : scheme == "legacy";
   job->metric_name_escaping_scheme = fields.String("metric_name_escaping_scheme");
@@ -75,7 +77,8 @@ void LoadNames(const Fields& fields, const ScrapeConfig& otherwise, std::string_
   } else if (std::find(kEscapings.begin(), kEscapings.end(), escaping) == kEscapings.end()) {
     problems->Add(fields.At("metric_name_escaping_scheme"),
                   "unknown {} name escaping method specified, must be one of 'allow-utf-8', "
-                  "'underscores', 'dots', or 'values', got {}", where, Quote(escaping));
+                  "'underscores', 'dots', or 'values', got {}",
+                  where, Quote(escaping));
   } else if (escaping == "allow-utf-8" && job->legacy_names) {
     problems->Add(fields.At("metric_name_escaping_scheme"),
                   "utf8 metric names requested but validation scheme is not set to UTF8");
@@ -93,14 +96,17 @@ void LoadChoices(const Fields& fields, const ScrapeConfig& otherwise, ScrapeConf
   job->sample_limit = limit("sample_limit", otherwise.sample_limit);
   job->target_limit = limit("target_limit", otherwise.target_limit);
   job->label_limit = limit("label_limit", otherwise.label_limit);
-  job->label_name_length_limit = limit("label_name_length_limit", otherwise.label_name_length_limit);
-  job->label_value_length_limit = limit("label_value_length_limit", otherwise.label_value_length_limit);
+  job->label_name_length_limit =
+      limit("label_name_length_limit", otherwise.label_name_length_limit);
+  job->label_value_length_limit =
+      limit("label_value_length_limit", otherwise.label_value_length_limit);
   job->keep_dropped_targets = limit("keep_dropped_targets", otherwise.keep_dropped_targets);
-  job->scrape_native_histograms = fields.Bool("scrape_native_histograms", otherwise.scrape_native_histograms);
+  job->scrape_native_histograms =
+      fields.Bool("scrape_native_histograms", otherwise.scrape_native_histograms);
   job->always_scrape_classic_histograms =
       fields.Bool("always_scrape_classic_histograms", otherwise.always_scrape_classic_histograms);
-  job->convert_classic_histograms_to_nhcb =
-      fields.Bool("convert_classic_histograms_to_nhcb", otherwise.convert_classic_histograms_to_nhcb);
+  job->convert_classic_histograms_to_nhcb = fields.Bool(
+      "convert_classic_histograms_to_nhcb", otherwise.convert_classic_histograms_to_nhcb);
   job->extra_scrape_metrics = fields.Bool("extra_scrape_metrics", otherwise.extra_scrape_metrics);
 }
 
@@ -135,7 +141,8 @@ void LoadStatic(const Fields& fields, bool check_addresses, ScrapeConfig* job, P
 
 bool IsFileSdName(std::string_view path) {
   const size_t star = path.find('*');
-  if (star != std::string_view::npos && path.find('/', star) != std::string_view::npos) return false;
+  if (star != std::string_view::npos && path.find('/', star) != std::string_view::npos)
+    return false;
   for (const std::string_view end : {".json", ".yml", ".yaml", ".JSON", ".YML", ".YAML"}) {
     if (path.ends_with(end)) return true;
   }
@@ -232,14 +239,16 @@ ScrapeDefaults LoadScrapeDefaults(const Fields& global, std::string_view dir, Pr
   LoadNames(global, built_in, "global", &out.job, problems);
   LoadChoices(global, built_in, &out.job);
   out.protocols_set = global.Has("scrape_protocols");
-  if (out.protocols_set) out.job.scrape_protocols = LoadProtocols(global, "global config", problems);
+  if (out.protocols_set)
+    out.job.scrape_protocols = LoadProtocols(global, "global config", problems);
   out.failure_log_file = ResolvePath(dir, global.String("scrape_failure_log_file"));
 
   const int64_t interval = global.DurationMs("scrape_interval", 0);
   const int64_t timeout = global.DurationMs("scrape_timeout", 0);
   if (interval > 0) out.job.scrape_interval_ms = interval;
   if (timeout > out.job.scrape_interval_ms) {
-    problems->Add(global.At("scrape_timeout"), "global scrape timeout greater than scrape interval");
+    problems->Add(global.At("scrape_timeout"),
+                  "global scrape timeout greater than scrape interval");
   }
   out.job.scrape_timeout_ms =
       timeout > 0 ? timeout : std::min(out.job.scrape_timeout_ms, out.job.scrape_interval_ms);
@@ -266,7 +275,8 @@ ScrapeConfig LoadScrapeConfig(const Fields& fields, const ScrapeDefaults& defaul
     job.fallback_scrape_protocol = ParseProtocol(fallback);
     if (!job.fallback_scrape_protocol) {
       problems->Add(fields.At("fallback_scrape_protocol"),
-                    "invalid fallback_scrape_protocol for {}: {}", where, UnknownProtocol(fallback));
+                    "invalid fallback_scrape_protocol for {}: {}", where,
+                    UnknownProtocol(fallback));
     }
   }
   job.metrics_path = fields.String("metrics_path", job.metrics_path);
@@ -293,7 +303,8 @@ ScrapeConfig LoadScrapeConfig(const Fields& fields, const ScrapeDefaults& defaul
       LoadRelabelConfigs(fields.List("metric_relabel_configs"), job.legacy_names, problems);
   LoadDiscovery(fields, dir, &job, problems, &idle);
   if (job.scrape_native_histograms) idle.emplace_back("scrape_native_histograms");
-  if (job.convert_classic_histograms_to_nhcb) idle.emplace_back("convert_classic_histograms_to_nhcb");
+  if (job.convert_classic_histograms_to_nhcb)
+    idle.emplace_back("convert_classic_histograms_to_nhcb");
   for (const char* key : {"native_histogram_bucket_limit", "native_histogram_min_bucket_factor"}) {
     if (fields.Has(key)) idle.emplace_back(key);
   }

@@ -13,7 +13,7 @@ namespace server {
 
 // What the global section lends to jobs that do not say otherwise.
 struct ScrapeDefaults {
-  ScrapeConfig job;                      // Intervals, limits, protocols, names, histograms.
+  ScrapeConfig job;  // Intervals, limits, protocols, names, histograms.
   bool protocols_set = false;
   std::string failure_log_file;
 };

@@ -34,10 +34,10 @@ constexpr std::string_view kUnits = "KMGTPE";
 
 std::optional<bool> YamlBool(const YamlNode& node) {
   if (!node.is_scalar() || !node.plain) return std::nullopt;
-  static constexpr std::string_view kTrue[] = {"y", "Y", "yes", "Yes", "YES", "true", "True",
-                                               "TRUE", "on", "On", "ON"};
-  static constexpr std::string_view kFalse[] = {"n", "N", "no", "No", "NO", "false", "False",
-                                                "FALSE", "off", "Off", "OFF"};
+  static constexpr std::string_view kTrue[] = {"y",    "Y",    "yes", "Yes", "YES", "true",
+                                               "True", "TRUE", "on",  "On",  "ON"};
+  static constexpr std::string_view kFalse[] = {"n",     "N",     "no",  "No",  "NO", "false",
+                                                "False", "FALSE", "off", "Off", "OFF"};
   if (OneOf(node.text, kTrue)) return true;
   if (OneOf(node.text, kFalse)) return false;
   return std::nullopt;
@@ -73,7 +73,8 @@ std::optional<uint64_t> YamlUint(const YamlNode& node) {
 std::optional<double> YamlFloat(const YamlNode& node) {
   if (!node.is_scalar() || !node.plain || node.text.empty()) return std::nullopt;
   const char first = node.text[0];
-  const bool number = (first >= '0' && first <= '9') || first == '+' || first == '-' || first == '.';
+  const bool number =
+      (first >= '0' && first <= '9') || first == '+' || first == '-' || first == '.';
   if (!number) return std::nullopt;
   std::string digits = node.text;
   std::erase(digits, '_');

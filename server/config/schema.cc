@@ -49,8 +49,7 @@ constexpr SectionText kSections[] = {
      "basic_auth:{basic_auth} authorization:{authorization} oauth2:{oauth2} bearer_token:secret "
      "bearer_token_file tls_config:{tls} follow_redirects:bool enable_http2:bool "
      "http_headers:<header> +proxy"},
-    {"proxy",
-     "proxy_url:url no_proxy proxy_from_environment:bool proxy_connect_header:secretlist"},
+    {"proxy", "proxy_url:url no_proxy proxy_from_environment:bool proxy_connect_header:secretlist"},
     {"basic_auth",
      "username username_file username_ref password:secret password_file password_ref"},
     {"authorization", "type credentials:secret credentials_file credentials_ref"},
@@ -149,8 +148,7 @@ constexpr SectionText kDiscovery[] = {
     {"azure_sd_configs",
      "environment port:int subscription_id! tenant_id client_id client_secret:secret "
      "refresh_interval:duration authentication_method resource_group +http"},
-    {"gce_sd_configs",
-     "project! zone! filter refresh_interval:duration port:int tag_separator"},
+    {"gce_sd_configs", "project! zone! filter refresh_interval:duration port:int tag_separator"},
     {"openstack_sd_configs",
      "identity_endpoint username userid password:secret project_name project_id domain_name "
      "domain_id application_credential_name application_credential_id "
@@ -181,8 +179,7 @@ constexpr SectionText kDiscovery[] = {
      "servers!:strings refresh_interval:duration auth_token:secret auth_token_file +http"},
     {"nerve_sd_configs", "servers!:strings paths!:strings timeout:duration"},
     {"serverset_sd_configs", "servers!:strings paths!:strings timeout:duration"},
-    {"kuma_sd_configs",
-     "server! client_id refresh_interval:duration fetch_timeout:duration +http"},
+    {"kuma_sd_configs", "server! client_id refresh_interval:duration fetch_timeout:duration +http"},
     {"outscale_sd_configs",
      "endpoint region access_key! secret_key:secret secret_key_file refresh_interval:duration "
      "port:int +http"},
@@ -271,7 +268,9 @@ std::string_view SectionOf(std::string_view type) {
   }
   return type;
 }
-bool IsSectionList(std::string_view type) { return type.starts_with('[') || type.ends_with("_configs"); }
+bool IsSectionList(std::string_view type) {
+  return type.starts_with('[') || type.ends_with("_configs");
+}
 
 std::string Join(std::string_view path, std::string_view key) {
   return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
@@ -279,10 +278,14 @@ std::string Join(std::string_view path, std::string_view key) {
 
 std::string_view KindName(const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::kNull: return "nothing";
-    case YamlNode::Kind::kScalar: return "a value";
-    case YamlNode::Kind::kSequence: return "a list";
-    case YamlNode::Kind::kMapping: return "a mapping";
+    case YamlNode::Kind::kNull:
+      return "nothing";
+    case YamlNode::Kind::kScalar:
+      return "a value";
+    case YamlNode::Kind::kSequence:
+      return "a list";
+    case YamlNode::Kind::kMapping:
+      return "a mapping";
   }
   return "";
 }
@@ -304,7 +307,8 @@ class Checker {
     }
     for (const Field& field : section.fields) {
       const YamlNode* value = field.required ? node.Find(field.name) : nullptr;
-      if (field.required && (value == nullptr || value->is_null())) Missing(node, field, name, path);
+      if (field.required && (value == nullptr || value->is_null()))
+        Missing(node, field, name, path);
     }
   }
 
@@ -401,7 +405,8 @@ class Checker {
     if (type == "uint" && !YamlUint(node)) return wrong("a whole number, not negative");
     if (type == "float" && !YamlFloat(node)) return wrong("a number");
     if (type == "bytes" && !ParseBytes(node.text)) return wrong("a size such as 512MB");
-    if (type == "url" && !node.text.empty() && node.text.find_first_of(" \t\n") != std::string::npos) {
+    if (type == "url" && !node.text.empty() &&
+        node.text.find_first_of(" \t\n") != std::string::npos) {
       return wrong("a URL");
     }
     if (type == "duration") {

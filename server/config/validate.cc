@@ -17,23 +17,38 @@ std::string Lower(std::string_view s) {
   return out;
 }
 
-void CheckReservedHeaders(const Fields& section, std::string_view authorization, Problems* problems) {
+void CheckReservedHeaders(const Fields& section, std::string_view authorization,
+                          Problems* problems) {
   static constexpr std::array<std::string_view, 16> kReserved = {
-      "host", "content-encoding", "content-length", "content-type", "user-agent", "connection",
-      "keep-alive", "proxy-authenticate", "proxy-authorization", "www-authenticate",
-      "accept-encoding", "x-prometheus-remote-write-version", "x-prometheus-remote-read-version",
-      "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"};
+      "host",
+      "content-encoding",
+      "content-length",
+      "content-type",
+      "user-agent",
+      "connection",
+      "keep-alive",
+      "proxy-authenticate",
+      "proxy-authorization",
+      "www-authenticate",
+      "accept-encoding",
+      "x-prometheus-remote-write-version",
+      "x-prometheus-remote-read-version",
+      "x-amz-date",
+      "x-amz-security-token",
+      "x-amz-content-sha256"};
   for (const YamlNode::Key& key : section.Section("headers").node().keys) {
     const std::string name = Lower(key.name);
     if (name == "authorization") {
       problems->Add(key.line, key.column, "{}", authorization);
     } else if (std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end()) {
-      problems->Add(key.line, key.column, "{} is a reserved header. It must not be changed", key.name);
+      problems->Add(key.line, key.column, "{} is a reserved header. It must not be changed",
+                    key.name);
     }
   }
 }
 
-void CheckUniqueNames(const std::vector<YamlNode>& list, std::string_view what, Problems* problems) {
+void CheckUniqueNames(const std::vector<YamlNode>& list, std::string_view what,
+                      Problems* problems) {
   std::set<std::string> names;
   for (const YamlNode& item : list) {
     const Fields section(item);
@@ -50,7 +65,8 @@ void CheckAlerting(const Fields& alerting, bool legacy, Problems* problems) {
   for (const YamlNode& item : alerting.List("alertmanagers")) {
     const Fields manager(item);
     CheckHttpClient(manager, problems);
-    const bool auth = manager.Has("basic_auth") || manager.Has("authorization") || manager.Has("oauth2");
+    const bool auth =
+        manager.Has("basic_auth") || manager.Has("authorization") || manager.Has("oauth2");
     if (auth && manager.Has("sigv4")) {
       problems->Add(manager.At("sigv4"),
                     "at most one of basic_auth, authorization, oauth2, & sigv4 must be configured");
@@ -82,7 +98,8 @@ void CheckQueue(const Fields& queue, Problems* problems) {
   positive("max_samples_per_send", 2000);
   positive("capacity", 10000);
   if (min_shards > max_shards) {
-    problems->Add(queue.node(), "remote write queue min_shards must not be greater than max_shards");
+    problems->Add(queue.node(),
+                  "remote write queue min_shards must not be greater than max_shards");
   }
   if (queue.DurationMs("max_backoff", 5000) < queue.DurationMs("min_backoff", 30)) {
     problems->Add(queue.node(), "remote write queue max_backoff must not be less than min_backoff");
@@ -93,31 +110,37 @@ void CheckRemoteWrite(const Fields& write, bool legacy, Problems* problems) {
   CheckHttpClient(write, problems);
   CheckReservedHeaders(write,
                        "authorization header must be changed via the basic_auth, authorization, "
-                       "oauth2, sigv4, azuread or google_iam parameter", problems);
+                       "oauth2, sigv4, azuread or google_iam parameter",
+                       problems);
   LoadRelabelConfigs(write.List("write_relabel_configs"), legacy, problems);
   const std::string message = write.String("protobuf_message", "prometheus.WriteRequest");
   if (message != "prometheus.WriteRequest" && message != "io.prometheus.write.v2.Request") {
-    problems->Add(write.At("protobuf_message"),
-                  "invalid protobuf_message value: unknown type for remote write protobuf message {}, "
-                  "supported: prometheus.WriteRequest, io.prometheus.write.v2.Request", message);
+    problems->Add(
+        write.At("protobuf_message"),
+        "invalid protobuf_message value: unknown type for remote write protobuf message {}, "
+        "supported: prometheus.WriteRequest, io.prometheus.write.v2.Request",
+        message);
   }
   CheckQueue(write.Section("queue_config"), problems);
   std::string configured;
   int count = 0;
-  for (const char* key : {"basic_auth", "authorization", "oauth2", "sigv4", "azuread", "google_iam"}) {
+  for (const char* key :
+       {"basic_auth", "authorization", "oauth2", "sigv4", "azuread", "google_iam"}) {
     if (!write.Has(key)) continue;
     configured += (count++ > 0 ? " " : "") + std::string(key);
   }
   if (count > 1) {
     problems->Add(write.node(),
                   "at most one of basic_auth, authorization, oauth2, sigv4, azuread or google_iam "
-                  "must be configured. Currently configured: [{}]", configured);
+                  "must be configured. Currently configured: [{}]",
+                  configured);
   }
 }
 
 void CheckTracing(const Fields& tracing, Problems* problems) {
   if (tracing.node().is_null()) return;
-  CheckReservedHeaders(tracing, "custom authorization header configuration is not yet supported", problems);
+  CheckReservedHeaders(tracing, "custom authorization header configuration is not yet supported",
+                       problems);
   const std::string type = tracing.String("client_type", "grpc");
   if (type != "grpc" && type != "http") {
     problems->Add(tracing.At("client_type"),
@@ -157,11 +180,13 @@ void CheckOtlp(const Fields& otlp, bool legacy, Problems* problems) {
   }
   CheckAttributes(otlp, "ignore_resource_attributes", "ignored", problems);
   CheckAttributes(otlp, "promote_resource_attributes", "promoted", problems);
-  const std::string strategy = otlp.String("translation_strategy", "UnderscoreEscapingWithSuffixes");
+  const std::string strategy =
+      otlp.String("translation_strategy", "UnderscoreEscapingWithSuffixes");
   if (strategy == "NoTranslation" || strategy == "NoUTF8EscapingWithSuffixes") {
     if (legacy) {
       problems->Add(otlp.At("translation_strategy"),
-                    "OTLP translation strategy {} is not allowed when UTF8 is disabled", Quote(strategy));
+                    "OTLP translation strategy {} is not allowed when UTF8 is disabled",
+                    Quote(strategy));
     }
   } else if (!strategy.empty() && strategy != "UnderscoreEscapingWithSuffixes" &&
              strategy != "UnderscoreEscapingWithoutSuffixes") {
@@ -176,14 +201,16 @@ void CheckStorage(const Fields& storage, Problems* problems) {
   const double percentage = retention.Float("percentage", 0);
   if (!(percentage >= 0 && percentage <= 100)) {
     problems->Add(retention.At("percentage"),
-                  "'storage.tsdb.retention.percentage' must be in the range [0, 100], got {}", percentage);
+                  "'storage.tsdb.retention.percentage' must be in the range [0, 100], got {}",
+                  percentage);
   }
   const Fields encoding = tsdb.Section("chunk_encoding");
   const std::string floats = encoding.String("floats");
   if (!floats.empty() && floats != "xor" && floats != "xor2") {
     problems->Add(encoding.At("floats"),
                   "'storage.tsdb.chunk_encoding.floats' must be 'xor' or 'xor2', or the field must "
-                  "be omitted entirely, got {}", Quote(floats));
+                  "be omitted entirely, got {}",
+                  Quote(floats));
   }
 }
 
@@ -211,7 +238,8 @@ void ValidateOtherSections(const Fields& config, bool legacy_names, Problems* pr
     CheckHttpClient(read, problems);
     CheckReservedHeaders(read,
                          "authorization header must be changed via the basic_auth, authorization, "
-                         "oauth2, sigv4, azuread or google_iam parameter", problems);
+                         "oauth2, sigv4, azuread or google_iam parameter",
+                         problems);
   }
   CheckStorage(config.Section("storage"), problems);
   CheckTracing(config.Section("tracing"), problems);

@@ -149,7 +149,8 @@ class Builder {
 
   absl::Status Charge(const YamlNode& node) {
     Weigh(node, &aliased_);
-    if (aliased_.nodes <= kMaxAliasNodes && aliased_.bytes <= kMaxAliasBytes) return absl::OkStatus();
+    if (aliased_.nodes <= kMaxAliasNodes && aliased_.bytes <= kMaxAliasBytes)
+      return absl::OkStatus();
     return Fail(line_, column_, "anchors and aliases expand to too much");
   }
 
@@ -225,10 +226,14 @@ class Builder {
     parent->key.reset();
     if (key.name == "<<" && !parent->names.contains("<<")) {
       std::vector<YamlNode> merges;
-      if (node.is_sequence()) merges = std::move(node.items);
-      else merges.push_back(std::move(node));
+      if (node.is_sequence())
+        merges = std::move(node.items);
+      else
+        merges.push_back(std::move(node));
       for (YamlNode& merge : merges) {
-        if (!merge.is_mapping()) return Fail(key.line, key.column, "map merge requires map or sequence of maps as the value");
+        if (!merge.is_mapping())
+          return Fail(key.line, key.column,
+                      "map merge requires map or sequence of maps as the value");
         parent->merges.push_back(std::move(merge));
       }
       return absl::OkStatus();
@@ -253,16 +258,17 @@ class Builder {
 bool MeansSomethingElse(std::string_view s) {
   if (IsNullText(s)) return true;
   static constexpr std::string_view kWords[] = {
-      "y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "true", "True", "TRUE", "false",
-      "False", "FALSE", "on", "On", "ON", "off", "Off", "OFF", "<<", "=", ".inf", ".Inf", ".INF",
-      "+.inf", "+.Inf", "-.inf", "-.Inf", ".nan", ".NaN", ".NAN", "---", "..."};
+      "y",     "Y",     "yes",   "Yes",   "YES",   "n",     "N",     "no",   "No",
+      "NO",    "true",  "True",  "TRUE",  "false", "False", "FALSE", "on",   "On",
+      "ON",    "off",   "Off",   "OFF",   "<<",    "=",     ".inf",  ".Inf", ".INF",
+      "+.inf", "+.Inf", "-.inf", "-.Inf", ".nan",  ".NaN",  ".NAN",  "---",  "..."};
   for (std::string_view word : kWords) {
     if (s == word) return true;
   }
-  const bool number_like = s.find_first_not_of("0123456789+-._:eExXoabcdefABCDEF") ==
-                               std::string_view::npos &&
-                           (std::isdigit(static_cast<unsigned char>(s.front())) ||
-                            std::string_view("+-.").find(s.front()) != std::string_view::npos);
+  const bool number_like =
+      s.find_first_not_of("0123456789+-._:eExXoabcdefABCDEF") == std::string_view::npos &&
+      (std::isdigit(static_cast<unsigned char>(s.front())) ||
+       std::string_view("+-.").find(s.front()) != std::string_view::npos);
   return number_like && s.find_first_of("0123456789") != std::string_view::npos;
 }
 
@@ -293,7 +299,8 @@ void PrintString(std::string_view s, std::string* out) {
   }
   bool odd = !model::IsValidUtf8(s);
   for (const unsigned char c : s) odd |= c < 0x20 || c == 0x7f;
-  if (odd || IsNullText(s) || std::isdigit(static_cast<unsigned char>(s.front())) || s == "true" || s == "false") {
+  if (odd || IsNullText(s) || std::isdigit(static_cast<unsigned char>(s.front())) || s == "true" ||
+      s == "false") {
     model::AppendQuoted(out, s);
     return;
   }
@@ -313,8 +320,10 @@ void PrintItems(const YamlNode& node, int indent, bool first_inline, std::string
     const YamlNode& item = node.items[i];
     if (node.is_sequence()) {
       *out += "- ";
-      if (item.items.empty() || item.flow) Print(item, indent, out);
-      else PrintItems(item, indent + 2, true, out);
+      if (item.items.empty() || item.flow)
+        Print(item, indent, out);
+      else
+        PrintItems(item, indent + 2, true, out);
       continue;
     }
     PrintString(node.keys[i].name, out);
@@ -334,8 +343,10 @@ void PrintFlow(const YamlNode& node, std::string* out) {
   for (size_t i = 0; i < node.items.size(); ++i) {
     if (i > 0) *out += ", ";
     const std::string& text = node.items[i].text;
-    if (text.find_first_of(",[]{}") != std::string::npos) model::AppendQuoted(out, text);
-    else PrintString(text, out);
+    if (text.find_first_of(",[]{}") != std::string::npos)
+      model::AppendQuoted(out, text);
+    else
+      PrintString(text, out);
   }
   *out += "]\n";
 }
@@ -346,14 +357,19 @@ void Print(const YamlNode& node, int indent, std::string* out) {
       *out += "null\n";
       return;
     case YamlNode::Kind::kScalar:
-      if (node.plain && !CannotStandBare(node.text)) *out += node.text;
-      else PrintString(node.text, out);
+      if (node.plain && !CannotStandBare(node.text))
+        *out += node.text;
+      else
+        PrintString(node.text, out);
       *out += '\n';
       return;
     default:
-      if (node.flow && !node.items.empty()) PrintFlow(node, out);
-      else if (node.items.empty()) *out += node.is_sequence() ? "[]\n" : "{}\n";
-      else PrintItems(node, indent, false, out);
+      if (node.flow && !node.items.empty())
+        PrintFlow(node, out);
+      else if (node.items.empty())
+        *out += node.is_sequence() ? "[]\n" : "{}\n";
+      else
+        PrintItems(node, indent, false, out);
   }
 }
 

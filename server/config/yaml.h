@@ -1,11 +1,12 @@
-// YAML as a plain tree that knows where everything stood. libfyaml reads; nothing of it crosses here.
+// YAML as a plain tree that knows where everything stood. libfyaml reads; nothing of it crosses
+// here.
 #pragma once
+
+#include <absl/status/statusor.h>
 
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <absl/status/statusor.h>
 
 namespace server {
 
@@ -18,12 +19,12 @@ struct YamlNode {
   };
 
   Kind kind = Kind::kNull;
-  bool plain = false;            // A scalar without quotes, which may thus mean a number or a bool.
-  bool flow = false;             // A sequence to be printed as [a, b].
-  int line = 0, column = 0;      // Where it starts, from 1.
-  std::string text;              // Of a scalar.
-  std::vector<YamlNode> items;   // Of a sequence; of a mapping its values.
-  std::vector<Key> keys;         // Of a mapping, as long as `items`.
+  bool plain = false;           // A scalar without quotes, which may thus mean a number or a bool.
+  bool flow = false;            // A sequence to be printed as [a, b].
+  int line = 0, column = 0;     // Where it starts, from 1.
+  std::string text;             // Of a scalar.
+  std::vector<YamlNode> items;  // Of a sequence; of a mapping its values.
+  std::vector<Key> keys;        // Of a mapping, as long as `items`.
 
   bool is_null() const { return kind == Kind::kNull; }
   bool is_scalar() const { return kind == Kind::kScalar; }
@@ -43,8 +44,8 @@ struct YamlNode {
 enum class YamlSyntax { kYaml, kJson };
 
 // The first document; an empty one is kNull. Anchors, aliases and merge keys are resolved.
-// kInvalidArgument, as "file:line:column: what": bad syntax, a key twice, more than one document, or
-// more than the limits: 32 MiB of text, 64 levels, a million nodes, 100,000 nodes by aliases.
+// kInvalidArgument, as "file:line:column: what": bad syntax, a key twice, more than one document,
+// or more than the limits: 32 MiB of text, 64 levels, a million nodes, 100,000 nodes by aliases.
 absl::StatusOr<YamlNode> ParseYaml(std::string_view text, std::string_view file,
                                    YamlSyntax syntax = YamlSyntax::kYaml);
 

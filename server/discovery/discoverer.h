@@ -1,5 +1,5 @@
-// One way of finding the targets of a job. Discoverers are passive: the DiscoveryManager's thread asks
-// them to look, one after the other.
+// One way of finding the targets of a job. Discoverers are passive: the DiscoveryManager's thread
+// asks them to look, one after the other.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,7 @@ struct DiscoveryManager::Job {
   std::string name;
   std::unique_ptr<StaticDiscovery> fixed;
   std::vector<std::unique_ptr<FileDiscovery>> files;
-  bool news = false;                      // Found, and not told yet.
+  bool news = false;  // Found, and not told yet.
   std::optional<int64_t> last_told_ms;
   uint64_t targets = 0;
 };
@@ -105,7 +105,8 @@ void DiscoveryManager::Loop() {
     try {
       PollOnce();
     } catch (const std::exception& e) {
-      base::Log(base::LogLevel::kError, "discovery", "Looking for targets failed", {{"err", e.what()}});
+      base::Log(base::LogLevel::kError, "discovery", "Looking for targets failed",
+                {{"err", e.what()}});
     }
   }
 }

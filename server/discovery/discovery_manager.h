@@ -2,6 +2,9 @@
 // groups of a job on when some have changed.
 #pragma once
 
+#include <absl/base/thread_annotations.h>
+#include <absl/synchronization/mutex.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -9,9 +12,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <absl/base/thread_annotations.h>
-#include <absl/synchronization/mutex.h>
 
 #include "server/config/config.h"
 #include "server/discovery/target_group.h"
@@ -21,16 +21,17 @@ namespace server {
 
 class FileDiscovery;
 
-struct DiscoveryStats {  // What self_metrics shows as prometheus_sd_*.
-  std::map<std::string, uint64_t> targets;            // By job.
-  std::map<std::string, double> file_mtime_s;         // By file.
+struct DiscoveryStats {                        // What self_metrics shows as prometheus_sd_*.
+  std::map<std::string, uint64_t> targets;     // By job.
+  std::map<std::string, double> file_mtime_s;  // By file.
   uint64_t received_updates = 0, updates = 0, file_read_errors = 0;
-  double last_update_s = 0;                           // Unix time.
+  double last_update_s = 0;  // Unix time.
 };
 
 struct DiscoveryOptions {
   int64_t poll_interval_ms = 1000;
-  // News of a job goes out at most this often (--scrape.discovery-reload-interval); the first at once.
+  // News of a job goes out at most this often (--scrape.discovery-reload-interval); the first at
+  // once.
   int64_t update_interval_ms = 5000;
   base::Clock* clock = base::SystemClock::Get();
 };
@@ -47,7 +48,7 @@ class DiscoveryManager {
   // configuration stays keep what they know.
   void Apply(const std::vector<ScrapeConfig>& jobs);
   void Start();
-  void Stop();   // Idempotent.
+  void Stop();      // Idempotent.
   void PollOnce();  // What the thread does; for tests.
   DiscoveryStats Stats() const;
 

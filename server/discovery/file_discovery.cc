@@ -99,7 +99,8 @@ void FileDiscovery::Read(const std::string& path, Signature signature, int64_t n
   ++stats_.read_errors;
   const std::string error(base::message(groups.status()));
   if (error == std::exchange(file->error, error)) return;
-  base::Log(base::LogLevel::kError, "discovery", "Error reading file", {{"path", path}, {"err", error}});
+  base::Log(base::LogLevel::kError, "discovery", "Error reading file",
+            {{"path", path}, {"err", error}});
 }
 
 bool FileDiscovery::Poll(int64_t now_ms) {
@@ -114,9 +115,8 @@ bool FileDiscovery::Poll(int64_t now_ms) {
     Read(path, signature, now_ms, &file->second);
     read = true;
   }
-  const size_t vanished = std::erase_if(files_, [&](const auto& file) {
-    return !found.contains(file.first);
-  });
+  const size_t vanished =
+      std::erase_if(files_, [&](const auto& file) { return !found.contains(file.first); });
   std::erase_if(stats_.mtime_s, [&](const auto& file) { return !found.contains(file.first); });
   if (!read && vanished == 0) return !std::exchange(seen_, true);
   std::vector<TargetGroup> groups;

@@ -1,13 +1,13 @@
 // Targets listed in JSON or YAML files, whose names may end in a pattern. spec 5.11.
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <absl/status/statusor.h>
 
 #include "server/config/config.h"
 #include "server/discovery/discoverer.h"
@@ -20,8 +20,8 @@ absl::StatusOr<std::vector<TargetGroup>> ParseTargetFile(const std::string& path
                                                          std::string_view text);
 
 struct FileDiscoveryStats {
-  uint64_t read_errors = 0;                 // Since the start.
-  std::map<std::string, double> mtime_s;    // By file.
+  uint64_t read_errors = 0;               // Since the start.
+  std::map<std::string, double> mtime_s;  // By file.
 };
 
 // Every poll looks for new, changed and vanished files; whether one changed is seen by its size,
@@ -45,7 +45,7 @@ class FileDiscovery final : public Discoverer {
   struct File {
     Signature signature;
     std::vector<TargetGroup> groups;
-    std::string error;                      // "" when the last reading went well.
+    std::string error;  // "" when the last reading went well.
   };
   static Signature Look(const std::string& path);
   void Read(const std::string& path, Signature signature, int64_t now_ms, File* file);

@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto node = server::ParseYaml(text, "f.yml");
   if (node.ok() && !server::ParseYaml(server::PrintYaml(*node), "printed.yml").ok()) {
-    std::fprintf(stderr, "printed YAML does not read back:\n%s\n", server::PrintYaml(*node).c_str());
+    std::fprintf(stderr, "printed YAML does not read back:\n%s\n",
+                 server::PrintYaml(*node).c_str());
     std::abort();
   }
   (void)server::ParseTargetFile("t.yml", text);

@@ -1,11 +1,10 @@
-#include "server/discovery/discovery_manager.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "server/discovery/discovery_manager.h"
 #include "server/discovery/file_discovery.h"
 #include "storage/base/status.h"
 
@@ -28,7 +27,8 @@ std::string Show(const std::vector<TargetGroup>& groups) {
     model::LabelsBuilder labels(group.labels);
     labels.Remove("__meta_filepath");
     out += labels.Build().ToString() + ":";
-    for (const model::Labels& target : group.targets) out += " " + std::string(target.Get("__address__"));
+    for (const model::Labels& target : group.targets)
+      out += " " + std::string(target.Get("__address__"));
     out += ";";
   }
   return out;
@@ -44,9 +44,7 @@ class Discovery : public testing::Test {
   }
   ~Discovery() override { std::filesystem::remove_all(dir_); }
 
-  void Write(const std::string& name, std::string_view text) {
-    std::ofstream(dir_ / name) << text;
-  }
+  void Write(const std::string& name, std::string_view text) { std::ofstream(dir_ / name) << text; }
   FileSdConfig Files(const std::string& pattern) { return {.files = {dir_ / pattern}}; }
 
   std::filesystem::path dir_;

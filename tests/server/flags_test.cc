@@ -33,10 +33,10 @@ TEST(Flags, HavePrometheusDefaultsAndARetentionOfThirtyDays) {
 }
 
 TEST(Flags, AreReadInEveryWayPrometheusReadsThem) {
-  const Flags flags = Must({"--config.file", "a.yml", "--query.timeout=90s", "--web.enable-lifecycle",
-                            "--no-storage.tsdb.wal-compression", "--web.listen-address=:1",
-                            "--web.listen-address", ":2", "--web.read-timeout=1.5h",
-                            "--enable-feature=a,b", "--enable-feature=exemplar-storage"});
+  const Flags flags = Must(
+      {"--config.file", "a.yml", "--query.timeout=90s", "--web.enable-lifecycle",
+       "--no-storage.tsdb.wal-compression", "--web.listen-address=:1", "--web.listen-address", ":2",
+       "--web.read-timeout=1.5h", "--enable-feature=a,b", "--enable-feature=exemplar-storage"});
   EXPECT_EQ(flags.String("config.file"), "a.yml");
   EXPECT_EQ(flags.DurationMs("query.timeout"), 90'000);
   EXPECT_TRUE(flags.Bool("web.enable-lifecycle"));
@@ -51,7 +51,8 @@ TEST(Flags, AreReadInEveryWayPrometheusReadsThem) {
 }
 
 TEST(Flags, AWrongOneIsNamedAndTheNearestOffered) {
-  EXPECT_EQ(ErrorOf({"--config.fil=x"}), "unknown flag '--config.fil', did you mean '--config.file'?");
+  EXPECT_EQ(ErrorOf({"--config.fil=x"}),
+            "unknown flag '--config.fil', did you mean '--config.file'?");
   EXPECT_EQ(ErrorOf({"--web.enable-lifecicle"}),
             "unknown flag '--web.enable-lifecicle', did you mean '--web.enable-lifecycle'?");
   EXPECT_EQ(ErrorOf({"--storage.local.path=x"}).find("unknown flag '--storage.local.path'"), 0u);
@@ -60,7 +61,8 @@ TEST(Flags, AWrongOneIsNamedAndTheNearestOffered) {
   EXPECT_EQ(ErrorOf({"-x"}), "unknown flag '-x'");
   EXPECT_EQ(ErrorOf({"stray"}), "unexpected 'stray'");
   EXPECT_EQ(ErrorOf({"--config.file"}), "expected argument for flag '--config.file'");
-  EXPECT_EQ(ErrorOf({"--config.file=a", "--config.file=b"}), "flag '--config.file' cannot be repeated");
+  EXPECT_EQ(ErrorOf({"--config.file=a", "--config.file=b"}),
+            "flag '--config.file' cannot be repeated");
 }
 
 TEST(Flags, ValuesAreOfTheirType) {

@@ -152,7 +152,8 @@ static_configs:
 TEST(LoadConfig, AChangedSecretIsAChangedJob) {
   const auto job = [](std::string_view password) {
     return MustLoad(fmt::format("scrape_configs: [{{job_name: a, basic_auth: {{password: {}}}}}]",
-                                password)).scrape_configs[0];
+                                password))
+        .scrape_configs[0];
   };
   EXPECT_EQ(job("one").fingerprint, job("one").fingerprint);
   EXPECT_NE(job("one").fingerprint, job("two").fingerprint);
@@ -168,21 +169,24 @@ TEST(LoadConfig, NamesThePlaceAndTheNearestKey) {
             "\"global\"?");
   EXPECT_EQ(ErrorOf("global: {qqqqqqq: 1}\n"),
             "prometheus.yml:1:10: unknown field \"qqqqqqq\" in global");
-  EXPECT_EQ(ErrorOf("scrape_configs: [{job_name: a, kubernetes_sd_configs: [{role: pod, namespace: {}}]}]"),
-            "prometheus.yml:1:68: unknown field \"namespace\" in "
-            "scrape_configs[0].kubernetes_sd_configs[0]; did you mean \"namespaces\"?");
+  EXPECT_EQ(
+      ErrorOf(
+          "scrape_configs: [{job_name: a, kubernetes_sd_configs: [{role: pod, namespace: {}}]}]"),
+      "prometheus.yml:1:68: unknown field \"namespace\" in "
+      "scrape_configs[0].kubernetes_sd_configs[0]; did you mean \"namespaces\"?");
 }
 
 TEST(LoadConfig, ReportsEverythingAtOnceInTheOrderOfTheFile) {
-  EXPECT_EQ(ErrorOf("global:\n  scrape_interval: 5x\n  external_lables: {}\nscrape_configs:\n"
-                    "- job_name: a\n  honor_labels: 'true'\n- {}\n- 7\nremote_write: {}\n"),
-            "prometheus.yml:2:20: global.scrape_interval: unknown unit \"x\" in duration \"5x\"\n"
-            "prometheus.yml:3:3: unknown field \"external_lables\" in global; did you mean "
-            "\"external_labels\"?\n"
-            "prometheus.yml:6:17: scrape_configs[0].honor_labels: expected true or false, got \"true\"\n"
-            "prometheus.yml:7:3: job_name is empty in scrape_configs[1]\n"
-            "prometheus.yml:8:3: scrape_configs[2] must be a mapping, not a value\n"
-            "prometheus.yml:9:15: remote_write must be a list, not a mapping");
+  EXPECT_EQ(
+      ErrorOf("global:\n  scrape_interval: 5x\n  external_lables: {}\nscrape_configs:\n"
+              "- job_name: a\n  honor_labels: 'true'\n- {}\n- 7\nremote_write: {}\n"),
+      "prometheus.yml:2:20: global.scrape_interval: unknown unit \"x\" in duration \"5x\"\n"
+      "prometheus.yml:3:3: unknown field \"external_lables\" in global; did you mean "
+      "\"external_labels\"?\n"
+      "prometheus.yml:6:17: scrape_configs[0].honor_labels: expected true or false, got \"true\"\n"
+      "prometheus.yml:7:3: job_name is empty in scrape_configs[1]\n"
+      "prometheus.yml:8:3: scrape_configs[2] must be a mapping, not a value\n"
+      "prometheus.yml:9:15: remote_write must be a list, not a mapping");
 }
 
 struct Rule {
@@ -210,7 +214,8 @@ TEST(LoadConfig, SaysWhatMustHold) {
       {"scrape_configs: [{job_name: a, static_configs: [{targets: ['http://x/']}]}]",
        "\"http://x/\" is not a valid hostname"},
       {"scrape_configs: [{job_name: a, relabel_configs: [{action: drop}], "
-       "static_configs: [{targets: ['http://x/']}]}]", ""},
+       "static_configs: [{targets: ['http://x/']}]}]",
+       ""},
       {"scrape_configs: [{job_name: a, relabel_configs: [{action: smash}]}]",
        "unknown relabel action \"smash\""},
       {"scrape_configs: [{job_name: a, relabel_configs: [{regex: '('}]}]",
@@ -235,7 +240,8 @@ TEST(LoadConfig, SaysWhatMustHold) {
        "authorization type cannot be set to \"basic\""},
       {"scrape_configs: [{job_name: a, tls_config: {cert_file: a}}]",
        "exactly one of key or key_file must be configured"},
-      {"scrape_configs: [{job_name: a, tls_config: {min_version: TLS9}}]", "unknown TLS version: TLS9"},
+      {"scrape_configs: [{job_name: a, tls_config: {min_version: TLS9}}]",
+       "unknown TLS version: TLS9"},
       {"scrape_configs: [{job_name: a, http_headers: {Host: {values: [x]}}}]",
        "setting header \"Host\" is not allowed"},
       {"scrape_configs: [{job_name: a, metric_name_validation_scheme: odd}]",
@@ -247,7 +253,8 @@ TEST(LoadConfig, SaysWhatMustHold) {
       {"global: {metric_name_validation_scheme: legacy, external_labels: {a-b: c}}",
        "\"a-b\" is not a valid label name"},
       {"scrape_configs: [{job_name: a, body_size_limit: 5}]", "expected a size such as 512MB"},
-      {"scrape_configs: [{job_name: a, sample_limit: -1}]", "expected a whole number, not negative"},
+      {"scrape_configs: [{job_name: a, sample_limit: -1}]",
+       "expected a whole number, not negative"},
       {"rule_files: ['a/*/b.yml']", "invalid rule file path \"a/*/b.yml\""},
       {"scrape_config_files: ['a/*/b.yml']", "invalid scrape config file path \"a/*/b.yml\""},
       {"remote_write: [{name: x}]", "url is missing in remote_write[0]"},
@@ -271,8 +278,10 @@ TEST(LoadConfig, SaysWhatMustHold) {
   };
   for (const Rule& rule : rules) {
     const std::string error = ErrorOf(rule.text);
-    if (*rule.error == '\0') EXPECT_EQ(error, "") << rule.text;
-    else EXPECT_THAT(error, HasSubstr(rule.error)) << rule.text;
+    if (*rule.error == '\0')
+      EXPECT_EQ(error, "") << rule.text;
+    else
+      EXPECT_THAT(error, HasSubstr(rule.error)) << rule.text;
   }
 }
 
@@ -306,14 +315,17 @@ TEST(LoadConfig, ExpandsTheEnvironmentAsGoDoes) {
   EXPECT_EQ(ExpandEnvironment("a $B ${C}d $$ ${$} $1x ${ $", environment),
             "a <B> <C>d $ $ <1>x  $");
   setenv("TIDEMARK_TEST_DC", "eu", 1);
-  EXPECT_EQ(MustLoad("global: {external_labels: {dc: '$TIDEMARK_TEST_DC-$$1', none: '${TIDEMARK_NO}'}}")
-                .global.external_labels.ToString(), R"({dc="eu-$1"})");
+  EXPECT_EQ(
+      MustLoad("global: {external_labels: {dc: '$TIDEMARK_TEST_DC-$$1', none: '${TIDEMARK_NO}'}}")
+          .global.external_labels.ToString(),
+      R"({dc="eu-$1"})");
 }
 
 TEST(LoadConfig, ReadsScrapeConfigFilesRelativeToThemselves) {
   const std::filesystem::path dir = std::filesystem::path(testing::TempDir()) / "load_files";
   std::filesystem::create_directories(dir / "more");
-  std::ofstream(dir / "main.yml") << "scrape_config_files: ['more/*.yml']\nscrape_configs: [{job_name: a}]\n";
+  std::ofstream(dir / "main.yml")
+      << "scrape_config_files: ['more/*.yml']\nscrape_configs: [{job_name: a}]\n";
   std::ofstream(dir / "more/one.yml")
       << "scrape_configs:\n- job_name: b\n  basic_auth: {password_file: pw}\n";
   auto config = LoadConfigFile(dir / "main.yml");
@@ -327,14 +339,13 @@ TEST(LoadConfig, ReadsScrapeConfigFilesRelativeToThemselves) {
               HasSubstr("one.yml:2:13: found multiple scrape configs with job name \"a\", first "
                         "found in main config file"));
   EXPECT_TRUE(absl::IsNotFound(LoadConfigFile(dir / "none.yml").status()));
-  EXPECT_THAT(std::string(base::message(LoadConfigFile(dir).status())), HasSubstr("Is a directory"));
+  EXPECT_THAT(std::string(base::message(LoadConfigFile(dir).status())),
+              HasSubstr("Is a directory"));
   std::filesystem::remove_all(dir);
 }
 
 TEST(Scalars, ReadsNumbersAndSizesAsGoDoes) {
-  const auto number = [](const char* text) {
-    return YamlInt(YamlNode::Scalar(text, true));
-  };
+  const auto number = [](const char* text) { return YamlInt(YamlNode::Scalar(text, true)); };
   EXPECT_EQ(number("12"), 12);
   EXPECT_EQ(number("-0x1f"), -31);
   EXPECT_EQ(number("0o17"), 15);

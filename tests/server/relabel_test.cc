@@ -63,8 +63,8 @@ TEST(Relabel, ReplacesWithCaptureGroups) {
   EXPECT_EQ(Apply(Rule().From({"a"}).Regex("f(.*)").To("d").As("ch${1}-ch${1}"), kAbc),
             R"({a="foo", b="bar", c="baz", d="choo-choo"})");
   EXPECT_EQ(Apply({Rule().From({"a", "b"}).Regex("f(.*);(.*)r").To("a").As("b${1}${2}m"),
-                 Rule().From({"c", "a"}).Regex("(b).*b(.*)ba(.*)").To("d").As("$1$2$2$3")},
-                kAbc),
+                   Rule().From({"c", "a"}).Regex("(b).*b(.*)ba(.*)").To("d").As("$1$2$2$3")},
+                  kAbc),
             R"({a="boobam", b="bar", c="baz", d="boooom"})");
 }
 
@@ -81,8 +81,8 @@ TEST(Relabel, ReadsTemplatesAsGoDoes) {
     return Apply(Rule().From({"a"}).To("d").As(std::move(replacement)), a);
   };
   EXPECT_EQ(expand("$$1"), R"({a="x", d="$1"})");
-  EXPECT_EQ(expand("$1y"), R"({a="x"})");              // A group called "1y": empty, so no label.
-  EXPECT_EQ(expand("$1é"), R"({a="x"})");              // Letters of any script belong to the name.
+  EXPECT_EQ(expand("$1y"), R"({a="x"})");  // A group called "1y": empty, so no label.
+  EXPECT_EQ(expand("$1é"), R"({a="x"})");  // Letters of any script belong to the name.
   EXPECT_EQ(expand("${1}y"), R"({a="x", d="xy"})");
   EXPECT_EQ(expand("$1-$"), R"({a="x", d="x-$"})");
   EXPECT_EQ(expand("${1"), R"({a="x", d="${1"})");
@@ -91,8 +91,9 @@ TEST(Relabel, ReadsTemplatesAsGoDoes) {
 }
 
 TEST(Relabel, EmptyResultRemovesTheLabelAndAnImpossibleNameChangesNothing) {
-  EXPECT_EQ(Apply(Rule().From({"a"}).Regex("(f).*").To("$1").As("$2"), {{"a", "foo"}, {"f", "baz"}}),
-            R"({a="foo"})");
+  EXPECT_EQ(
+      Apply(Rule().From({"a"}).Regex("(f).*").To("$1").As("$2"), {{"a", "foo"}, {"f", "baz"}}),
+      R"({a="foo"})");
   EXPECT_EQ(Apply(Rule().From({"a"}).Regex("(f)(x?).*").To("$2").As("y"), {{"a", "foo"}}),
             R"({a="foo"})");
   EXPECT_EQ(Apply(Rule().From({"a"}).To("$1").As("y"), {{"a", "no-legacy"}}),
@@ -103,7 +104,8 @@ TEST(Relabel, EmptyResultRemovesTheLabelAndAnImpossibleNameChangesNothing) {
 
 TEST(Relabel, AnEmptySourceStillSetsAConstant) {
   EXPECT_EQ(Apply(Rule().To("env").As("prod"), {{"a", "1"}}), R"({a="1", env="prod"})");
-  EXPECT_EQ(Apply(Rule().From({"none"}).To("env").Regex("x").As("prod"), {{"a", "1"}}), R"({a="1"})");
+  EXPECT_EQ(Apply(Rule().From({"none"}).To("env").Regex("x").As("prod"), {{"a", "1"}}),
+            R"({a="1"})");
 }
 
 TEST(Relabel, RegexIsAnchoredAndTheDotTakesNewlines) {
@@ -148,10 +150,13 @@ TEST(Relabel, ChangesTheCaseOfUnicodeLetters) {
 }
 
 TEST(Relabel, SaysWhatMustHold) {
-  const auto error = [](Rule rule, bool legacy = false) { return Apply(std::move(rule), {}, legacy); };
+  const auto error = [](Rule rule, bool legacy = false) {
+    return Apply(std::move(rule), {}, legacy);
+  };
   EXPECT_EQ(error(Rule().Action("hashmod").To("d")),
             "relabel configuration for hashmod requires non-zero modulus");
-  EXPECT_EQ(error(Rule()), "relabel configuration for replace action requires 'target_label' value");
+  EXPECT_EQ(error(Rule()),
+            "relabel configuration for replace action requires 'target_label' value");
   EXPECT_EQ(error(Rule().Action("lowercase")),
             "relabel configuration for lowercase action requires 'target_label' value");
   EXPECT_EQ(error(Rule().To("not-legacy"), true),
@@ -163,11 +168,13 @@ TEST(Relabel, SaysWhatMustHold) {
             "'replacement' can not be set for lowercase action");
   EXPECT_EQ(error(Rule().Action("labelmap").As("-"), true),
             R"("-" is invalid 'replacement' for labelmap action)");
-  EXPECT_EQ(error(Rule().Action("keepequal").To("a").Separator("|")),
-            "keepequal action requires only 'source_labels' and `target_label`, and no other fields");
+  EXPECT_EQ(
+      error(Rule().Action("keepequal").To("a").Separator("|")),
+      "keepequal action requires only 'source_labels' and `target_label`, and no other fields");
   EXPECT_EQ(error(Rule().Action("labeldrop").To("a")),
             "labeldrop action requires only 'regex', and no other fields");
-  EXPECT_EQ(base::message(ParseRelabelAction("smash").status()), R"(unknown relabel action "smash")");
+  EXPECT_EQ(base::message(ParseRelabelAction("smash").status()),
+            R"(unknown relabel action "smash")");
   EXPECT_NE(error(Rule().To("a").Regex("a(b")).find("error parsing regexp: missing"),
             std::string::npos);
 }

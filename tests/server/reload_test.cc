@@ -13,8 +13,10 @@ namespace {
 
 class Reloading : public testing::Test {
  protected:
-  Reloading() : path_(std::filesystem::path(testing::TempDir()) /
-                      (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) + ".yml")) {}
+  Reloading()
+      : path_(std::filesystem::path(testing::TempDir()) /
+              (std::string(testing::UnitTest::GetInstance()->current_test_info()->name()) +
+               ".yml")) {}
   ~Reloading() override { std::filesystem::remove(path_); }
   void Write(std::string_view text) { std::ofstream(path_) << text; }
 
@@ -93,8 +95,11 @@ TEST(SelfMetrics, HaveHelpAndTypeBeforeEverySampleAndNoFamilyTwice) {
   DiscoveryStats discovery;
   discovery.targets["j"] = 2;
   api::ApiStats api;
-  const std::string text = WriteSelfMetrics(
-      {.engine = &engine, .api = &api, .scrapes = &scrapes, .discovery = &discovery, .ready = true});
+  const std::string text = WriteSelfMetrics({.engine = &engine,
+                                             .api = &api,
+                                             .scrapes = &scrapes,
+                                             .discovery = &discovery,
+                                             .ready = true});
   std::set<std::string> families;
   std::string family;
   std::istringstream in(text);

@@ -1,7 +1,6 @@
 // Nearest, MakeExternalUrl, MetricText, ReadProcessInfo: small parts of the process.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include "server/external_url.h"
@@ -14,7 +13,8 @@ namespace server {
 namespace {
 
 TEST(Nearest, IsFewSlipsAwayOrAWordOfIt) {
-  const std::vector<std::string_view> known = {"scrape_interval", "scrape_timeout", "scheme", "job_name"};
+  const std::vector<std::string_view> known = {"scrape_interval", "scrape_timeout", "scheme",
+                                               "job_name"};
   EXPECT_EQ(Nearest("scrape_intervall", known), "scrape_interval");
   EXPECT_EQ(Nearest("shceme", known), "scheme");
   EXPECT_EQ(Nearest("jobname", known), "job_name");

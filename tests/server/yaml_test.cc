@@ -88,10 +88,12 @@ TEST(Yaml, ReadsJsonStrictly) {
 }
 
 TEST(Yaml, PrintsStringsSoThatTheyReadBackTheSame) {
-  for (const char* text : {"plain", "12", "-3.5", "1e3", "0x1f", "true", "no", "~", "", "null", "a: b",
-                           "a #b", "#a", "'q'", "\"d\"", "- x", "-x", "*a", "a:", " lead", "tail ",
-                           "two\nlines", "tab\t", "é", "[a]", "{b}", "%x", "@y", "`z", "5m", "<secret>",
-                           "(.*)", "$1", "?x", "|", ">", "!t", "&n", "=", "<<", "1:30", "...", "---"}) {
+  for (const char* text :
+       {"plain", "12",    "-3.5",  "1e3",        "0x1f",  "true",  "no",  "~",   "",
+        "null",  "a: b",  "a #b",  "#a",         "'q'",   "\"d\"", "- x", "-x",  "*a",
+        "a:",    " lead", "tail ", "two\nlines", "tab\t", "é",     "[a]", "{b}", "%x",
+        "@y",    "`z",    "5m",    "<secret>",   "(.*)",  "$1",    "?x",  "|",   ">",
+        "!t",    "&n",    "=",     "<<",         "1:30",  "...",   "---"}) {
     YamlNode map = YamlNode::Mapping();
     map.Add(text, YamlNode::Scalar(text));
     const std::string printed = PrintYaml(map);

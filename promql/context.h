@@ -57,6 +57,7 @@ struct Context {
   int64_t* samples_read = nullptr;   // Total, for stats.
   AnnotationSink* annotations = nullptr;
   storage::Querier* querier = nullptr;
+  class Helpers* helpers = nullptr;  // Null: one thread.
 
   // kDeadlineExceeded ("query timed out in expression evaluation") or kCancelled. Call once per
   // tile or per series, not per sample.

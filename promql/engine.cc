@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include <absl/synchronization/mutex.h>
@@ -11,6 +12,7 @@
 #include "promql/build.h"
 #include "promql/collect.h"
 #include "promql/context.h"
+#include "promql/helpers.h"
 #include "promql/plan.h"
 #include "storage/base/stats.h"
 #include "storage/base/status.h"
@@ -103,7 +105,9 @@ class Engine::Impl {
   explicit Impl(Options options)
       : options_(std::move(options)),
         gate_(std::max(1, options_.max_concurrency)),
-        default_subquery_step_ms_(absl::ToInt64Milliseconds(options_.default_subquery_step)) {}
+        default_subquery_step_ms_(absl::ToInt64Milliseconds(options_.default_subquery_step)),
+        helpers_(options_.threads > 0 ? options_.threads
+                                      : std::max(0, int(std::thread::hardware_concurrency()) - 1)) {}
 
   absl::StatusOr<Result> Evaluate(std::string_view text, const Expr& expr, const Grid& grid,
                                   storage::Queryable* data, const QueryOptions& query) {
@@ -189,6 +193,7 @@ class Engine::Impl {
     context.samples_read = &stats.samples;
     context.annotations = &annotations;
     context.querier = querier.get();
+    context.helpers = &helpers_;
     Selections selections(&plan);
     auto value = Run(context, *plan.root, &selections);
     const absl::Time evaluated = absl::Now();
@@ -215,6 +220,7 @@ class Engine::Impl {
   Gate gate_;
   std::atomic<int64_t> default_subquery_step_ms_;
   Totals totals_;
+  Helpers helpers_;
 };
 
 Engine::Engine(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}

@@ -59,6 +59,7 @@ class Engine {  // Thread-safe; one per process; owns the gate on concurrent que
     absl::Duration default_subquery_step = absl::Minutes(1);  // global.evaluation_interval
     ParseOptions features;
     bool delayed_name_removal = false;
+    int threads = 0;  // That queries may use together, besides those that call. 0: cores - 1.
   };
   explicit Engine(Options options);
   ~Engine();

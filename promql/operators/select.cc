@@ -1,8 +1,9 @@
 #include "promql/operators/select.h"
 
 #include <bit>
+#include <optional>
 
-#include "promql/operators/table.h"
+#include "promql/operators/exchange.h"
 #include "promql/printer.h"
 #include "storage/base/status.h"
 
@@ -18,46 +19,48 @@ class Select final : public Operator {
   }
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
-    ASSIGN_OR_RETURN(selection_, selections_->Get(context, plan_.selector));
-    std::vector<model::Labels> series;
-    series.reserve(selection_->size());
-    for (int i = 0; i < selection_->size(); ++i) series.emplace_back(selection_->labels(i));
-    return series;
+    ASSIGN_OR_RETURN(const BorrowedSeries borrowed, Borrow(context));
+    return std::vector<model::Labels>(borrowed.labels.begin(), borrowed.labels.end());
   }
 
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     ASSIGN_OR_RETURN(selection_, selections_->Get(context, plan_.selector));
+    rows_.emplace(selection_->size(),
+                  [this](Context& context, int begin, int end, ExchangePart* part) {
+                    return Fill(context, begin, end, part);
+                  });
     return BorrowLabels(*selection_);
   }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
-    const int steps = plan_.windows.steps;
-    out->Reset(steps);
-    while (next_ < selection_->size() && !out->full()) {
-      RETURN_IF_ERROR(context.Check());
-      const int i = next_++;
-      RETURN_IF_ERROR(ReadSeries(*selection_, i, range_, &samples_));
-      if (samples_.size() == 0) continue;
-      Row row = out->AddRow(i);
-      LayNewest(samples_, plan_.windows, value_, row);
-      int64_t cells = 0;
-      for (int w = 0; w < out->words; ++w) cells += std::popcount(row.present[w]);
-      if (cells == 0) out->DropLastRow();
-      *context.samples_read += cells;
-    }
-    return out->size() > 0;
+    return rows_->Next(context, out);
   }
 
   std::string Describe() const override { return "select " + ToString(*plan_.expr); }
 
  private:
+  absl::Status Fill(Context& context, int begin, int end, ExchangePart* part) const {
+    Tile& tile = part->tile;
+    for (int i = begin; i < end; ++i) {
+      RETURN_IF_ERROR(context.Check());
+      RETURN_IF_ERROR(ReadSeries(*selection_, i, range_, &part->samples));
+      if (part->samples.size() == 0) continue;
+      Row row = tile.AddRow(i);
+      LayNewest(part->samples, plan_.windows, value_, row);
+      int64_t cells = 0;
+      for (int w = 0; w < tile.words; ++w) cells += std::popcount(row.present[w]);
+      if (cells == 0) tile.DropLastRow();
+      part->samples_read += cells;
+    }
+    return absl::OkStatus();
+  }
+
   const PlanNode& plan_;
   Selections* selections_;
   const SelectValue value_;
   model::TimeRange range_;
   const storage::Selection* selection_ = nullptr;
-  int next_ = 0;
-  chunk::SampleColumns samples_;
+  std::optional<Exchange> rows_;
 };
 
 }  // namespace

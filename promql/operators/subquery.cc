@@ -48,11 +48,18 @@ class SelectorSource final : public SampleSource {
     while (next_ < selection_->size()) {
       RETURN_IF_ERROR(context.Check());
       *series = next_++;
-      RETURN_IF_ERROR(ReadSeries(*selection_, *series, range_, out));
-      RemoveStaleMarkers(out);
+      RETURN_IF_ERROR(Read(*series, out));
       if (out->size() > 0) return true;
     }
     return false;
+  }
+
+  bool random_access() const override { return true; }
+
+  absl::Status Read(int series, chunk::SampleColumns* out) const override {
+    RETURN_IF_ERROR(ReadSeries(*selection_, series, range_, out));
+    RemoveStaleMarkers(out);
+    return absl::OkStatus();
   }
 
  private:
@@ -70,7 +77,10 @@ class SubquerySource final : public SampleSource {
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     if (input_ == nullptr) return BorrowedSeries();
     Context inner = Inner(context);
-    return input_->Borrow(inner);
+    const int64_t read_before = *context.samples_read;
+    auto series = input_->Borrow(inner);
+    *context.samples_read = read_before;  // See Next.
+    return series;
   }
 
   const std::vector<char>& drop_name() const override {
@@ -115,6 +125,10 @@ class SubquerySource final : public SampleSource {
 };
 
 }  // namespace
+
+absl::Status SampleSource::Read(int, chunk::SampleColumns*) const {
+  return base::Internal("no random access to these samples");
+}
 
 std::unique_ptr<SampleSource> MakeSelectorSource(const PlanNode& plan, Selections* selections) {
   return std::make_unique<SelectorSource>(plan, selections);

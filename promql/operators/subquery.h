@@ -9,11 +9,15 @@
 
 namespace promql {
 
-class SampleSource {  // Not thread-safe.
+class SampleSource {  // Not thread-safe but where it says so.
  public:
   virtual ~SampleSource() = default;
   virtual absl::StatusOr<BorrowedSeries> Borrow(Context& context) = 0;
   virtual const std::vector<char>& drop_name() const = 0;
+  // Whether series may be read by Read, in any order and from several threads, instead of by Next.
+  virtual bool random_access() const { return false; }
+  // Replaces *out with the samples of `series`, stale markers removed.
+  virtual absl::Status Read(int series, chunk::SampleColumns* out) const;
   // Replaces *out with the samples of the next series, stale markers removed, and *series with its
   // index; false at the end. Ascends; series without samples may be left out.
   virtual absl::StatusOr<bool> Next(Context& context, chunk::SampleColumns* out, int* series) = 0;

@@ -1,9 +1,11 @@
 #include "promql/operators/window.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "promql/functions/messages.h"
+#include "promql/operators/exchange.h"
 #include "promql/operators/label_picker.h"
 #include "promql/operators/table.h"
 #include "promql/printer.h"
@@ -45,28 +47,38 @@ class Window final : public Operator {
     ASSIGN_OR_RETURN(BorrowedSeries series, source_->Borrow(context));
     drop_name_ = source_->drop_name();
     if (spec_.wants_counter && !series.hide_metadata) names_ = series.labels;
+    if (source_->random_access()) {
+      rows_.emplace(static_cast<int>(series.labels.size()),
+                    [this](Context& context, int begin, int end, ExchangePart* part) {
+                      return Fill(context, begin, end, part);
+                    });
+    }
     return series;
   }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
-    out->Reset(plan_.windows.steps);
-    while (!out->full()) {
-      int series = 0;
-      ASSIGN_OR_RETURN(const bool more, source_->Next(context, &samples_, &series));
-      if (!more) break;
-      *context.samples_read += CountInWindows(samples_, plan_.windows);
-      Row row = out->AddRow(series);
-      spec_.run(samples_, plan_.windows, context.grid, param_columns_, row);
-      if (spec_.check != nullptr) {
-        RETURN_IF_ERROR(spec_.check(*plan_.expr, param_columns_, row, context.annotations));
+    bool more = true;
+    if (rows_.has_value()) {
+      ASSIGN_OR_RETURN(more, rows_->Next(context, out));
+    } else {
+      out->Reset(plan_.windows.steps);
+      part_.samples_read = 0;
+      while (more && !out->full()) {
+        int series = 0;
+        ASSIGN_OR_RETURN(more, source_->Next(context, &part_.samples, &series));
+        if (more) AddRow(context, series, &part_, out);
       }
-      if (!HasAny(row)) {
-        out->DropLastRow();
-      } else if (spec_.wants_counter && !names_.empty()) {
-        CheckName(context, names_[series].MetricName());
-      }
+      *context.samples_read += part_.samples_read;
+      more = out->size() > 0;
     }
-    return out->size() > 0;
+    for (int i = 0; i < out->size(); ++i) {
+      if (spec_.check != nullptr) {
+        RETURN_IF_ERROR(
+            spec_.check(*plan_.expr, param_columns_, out->row(i), context.annotations));
+      }
+      if (!names_.empty()) CheckName(context, names_[out->rows[i]].MetricName());
+    }
+    return more;
   }
 
   std::string Describe() const override {
@@ -74,6 +86,28 @@ class Window final : public Operator {
   }
 
  private:
+  absl::Status Fill(Context& context, int begin, int end, ExchangePart* part) const {
+    for (int i = begin; i < end; ++i) {
+      RETURN_IF_ERROR(context.Check());
+      RETURN_IF_ERROR(source_->Read(i, &part->samples));
+      if (part->samples.size() > 0) AddRow(context, i, part, &part->tile);
+    }
+    return absl::OkStatus();
+  }
+
+  // Lays part->samples on the grid as a row of `tile`, if they give any cell.
+  void AddRow(const Context& context, int series, ExchangePart* part, Tile* tile) const {
+    // Neighbours often have the same times, and then as many samples in their windows.
+    if (part->counted_times != part->samples.times) {
+      part->counted_times = part->samples.times;
+      part->count = CountInWindows(part->samples, plan_.windows);
+    }
+    part->samples_read += part->count;
+    Row row = tile->AddRow(series);
+    spec_.run(part->samples, plan_.windows, context.grid, param_columns_, row);
+    if (!HasAny(row)) tile->DropLastRow();
+  }
+
   void CheckName(Context& context, std::string_view name) {
     if (name.empty() || name == checked_name_ || LooksLikeCounter(name)) return;
     checked_name_ = name;
@@ -91,7 +125,8 @@ class Window final : public Operator {
   std::vector<const double*> param_columns_;
   std::vector<model::LabelsView> names_;  // Only of functions that want a counter.
   std::string checked_name_;              // Names repeat from series to series.
-  chunk::SampleColumns samples_;
+  ExchangePart part_;             // Of a source that is read in its own order.
+  std::optional<Exchange> rows_;  // Of one that is not.
 };
 
 }  // namespace

@@ -1,0 +1,46 @@
+// Rows of many series, made by several threads and taken in order by one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "promql/context.h"
+#include "promql/operator.h"
+#include "storage/chunk/chunk.h"
+
+namespace promql {
+
+// What one part of the series came to.
+struct ExchangePart {
+  Tile tile;
+  int64_t samples_read = 0;
+  // For whoever fills the part: kept from part to part.
+  chunk::SampleColumns samples;
+  std::vector<model::TimeMs> counted_times;
+  int64_t count = 0;
+};
+
+// Series 0..n-1 are cut into parts of about a tile. Each is filled by one thread, the caller's or a
+// helper's, at most a few parts ahead. Used by one thread; destroyed at any time.
+class Exchange {
+ public:
+  // Fills *part with the rows of series [begin, end): tile (reset already) and samples_read. Called
+  // from several threads at once, each with a Context of its own.
+  using Fill = std::function<absl::Status(Context& context, int begin, int end, ExchangePart* part)>;
+
+  Exchange(int num_series, Fill fill);
+  ~Exchange();
+
+  // The next rows; false at the end. Adds to context.samples_read.
+  absl::StatusOr<bool> Next(Context& context, Tile* out);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace promql

@@ -206,8 +206,11 @@ bool Flags::HasFeature(std::string_view name) const { return Contains(Features()
 std::vector<std::string> Flags::Warnings() const {
   std::vector<std::string> out;
   for (const FlagSpec& spec : FlagTable()) {
-    if (!spec.works && given(spec.name))
-      out.push_back(fmt::format("--{} has no effect yet", spec.name));
+    if (spec.works || !given(spec.name)) continue;
+    // Whoever asked for protection is to know that there is none.
+    const bool exposes = spec.name == "web.config.file";
+    out.push_back(fmt::format("--{} has no effect yet{}", spec.name,
+                              exposes ? ": the listener has neither TLS nor passwords" : ""));
   }
   for (const std::string& feature : Features()) {
     if (Contains(kWorking, feature)) continue;

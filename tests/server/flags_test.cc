@@ -91,6 +91,12 @@ TEST(Flags, WithoutEffectAreAcceptedWithAWarning) {
                           "--enable-feature=promql-duration-expr is always on"));
 }
 
+TEST(Flags, AListenerWithoutTheProtectionAskedForIsNamed) {
+  EXPECT_THAT(Must({"--web.config.file=web.yml"}).Warnings(),
+              ElementsAre("--web.config.file has no effect yet: the listener has neither TLS nor "
+                          "passwords"));
+}
+
 TEST(Flags, DefaultsAreValidValuesAndNamesAreUnique) {
   std::vector<std::string> args;
   std::map<std::string_view, int> names;

@@ -107,10 +107,11 @@ uint64_t ReadUvarint(BitReader* bits) {
 }
 
 absl::Status DecodeXor(const ChunkView& view, model::TimeRange range, SampleColumns* out) {
+  if (view.num_samples <= 0) return absl::OkStatus();
   if (view.bytes.size() < kHeaderBytes) return base::DataLoss("chunk: {} bytes", view.bytes.size());
   BitReader bits(view.bytes.substr(kHeaderBytes));
   // Every sample takes two bits at the least, so a false count cannot ask for much memory.
-  const int n = static_cast<int>(std::min<size_t>(std::max(view.num_samples, 0), view.bytes.size() * 4));
+  const int n = static_cast<int>(std::min<size_t>(view.num_samples, view.bytes.size() * 4));
   const size_t base = out->size();
   out->times.resize(base + n);
   out->values.resize(base + n);

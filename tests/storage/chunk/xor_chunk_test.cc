@@ -160,6 +160,10 @@ TEST(XorChunk, RangeAndCountLimitWhatIsDecoded) {
   EXPECT_EQ(DecodeAll(view).size(), 4u);
 }
 
+TEST(XorChunk, AnEmptyEncoderHoldsNothing) {
+  EXPECT_TRUE(DecodeAll(XorEncoder().view()).empty());
+}
+
 TEST(XorChunk, BytesThatEndEarlyAreDataLossWithTheGoodPart) {
   XorEncoder encoder;
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(encoder.Append({i * 10, std::sqrt(i)}));

@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<Selection>> HeadQuerier::Select(const SelectReque
     MemSeries* series = parts_->map.Find(ref);
     if (series != nullptr) found.push_back(series);
   }
-  auto selection = std::make_unique<HeadSelection>();
+  auto selection = std::make_unique<HeadSelection>(found.size());
   absl::Mutex* held = nullptr;  // Neighbours share a lock.
   for (size_t i = 0; i < found.size(); ++i) {
     if (i + kAhead < found.size()) {

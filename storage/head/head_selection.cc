@@ -40,6 +40,12 @@ std::string_view ByteArena::Copy(std::string_view bytes) {
   return {place, bytes.size()};
 }
 
+HeadSelection::HeadSelection(size_t expected_series) {
+  chunks_.reserve(expected_series);
+  series_.reserve(expected_series);
+  order_.reserve(expected_series);
+}
+
 void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, RetiredChunks* view,
                         model::TimeRange range) {
   const size_t first = chunks_.size();

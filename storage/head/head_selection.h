@@ -26,6 +26,7 @@ class ByteArena {
 
 class HeadSelection final : public Selection {
  public:
+  explicit HeadSelection(size_t expected_series);
   int size() const override { return static_cast<int>(series_.size()); }
   model::LabelsView labels(int i) const override { return series_[i].labels; }
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override;

@@ -40,19 +40,20 @@ Outcome MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled
 }
 
 void MemSeries::NoteCommit(CommitSeq seq, CommitSeq settled) {
-  if (last_commit.seq == seq) {
-    ++last_commit.count;
+  if (last_seq == seq) {
+    ++last_count;
     return;
   }
-  if (last_commit.seq > settled || older_commits != nullptr) {
+  if (last_seq > settled || older_commits != nullptr) {
     if (older_commits == nullptr) older_commits = std::make_unique<std::vector<CommitRun>>();
-    older_commits->push_back(last_commit);
+    older_commits->push_back({last_seq, last_count});
     const auto needed = std::find_if(older_commits->begin(), older_commits->end(),
                                      [&](const CommitRun& run) { return run.seq > settled; });
     older_commits->erase(older_commits->begin(), needed);
     if (older_commits->empty()) older_commits.reset();
   }
-  last_commit = {seq, 1};
+  last_seq = seq;
+  last_count = 1;
 }
 
 void MemSeries::Seal(HeadDelta* delta) {
@@ -94,7 +95,7 @@ model::TimeMs MemSeries::first_t() const {
 
 Hidden FindHidden(const MemSeries& series, const CommitSnapshot& snapshot) {
   Hidden hidden;
-  const CommitRun& last = series.last_commit;
+  const CommitRun last{series.last_seq, series.last_count};
   if (series.older_commits == nullptr) {
     if (!snapshot.Sees(last.seq)) hidden.tail = last.count;
     return hidden;

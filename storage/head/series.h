@@ -56,15 +56,15 @@ struct MemSeries {
   std::atomic<bool> dead{false};         // Unlinked, or about to be.
   std::atomic<bool> listed{false};       // In the index.
 
-  uint16_t num_pairs = 0;                // Constant, as is:
+  uint16_t num_pairs = 0;                // Constant, as is `pair_ids`.
+  uint32_t rank = 0;                     // In label order, 0: none yet. Guarded by LabelOrder.
   std::unique_ptr<PairId[]> pair_ids;
 
-  uint32_t rank = 0;  // Place in label order, 0: none yet. Guarded by LabelOrder.
-
   // Guarded by the stripe's lock.
-  uint32_t flushing = 0;     // So many of the oldest sealed chunks were given to the flush.
-  bool emptied = true;       // Since the last DropFlushed there was no chunk.
-  CommitRun last_commit;
+  uint32_t flushing : 31 = 0;  // So many of the oldest sealed chunks were given to the flush.
+  uint32_t emptied : 1 = 1;    // Since the last DropFlushed there was no chunk.
+  uint32_t last_count = 0;     // Samples of the last commit,
+  CommitSeq last_seq = 0;      // and its number.
   double last_v = 0;
   std::unique_ptr<std::vector<CommitRun>> older_commits;
   std::unique_ptr<std::vector<ChunkPtr>> sealed;

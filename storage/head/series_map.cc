@@ -1,5 +1,7 @@
 #include "storage/head/series_map.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <new>
 #include <utility>
 
@@ -27,16 +29,20 @@ void SeriesPool::Delete(MemSeries* series) {
   free_.push_back(series);
 }
 
-RefTable::RefTable() : top_(new std::atomic<Middle*>[1 << kTopBits]()) {}
+RefTable::RefTable()
+    : top_(static_cast<std::atomic<Middle*>*>(
+          std::calloc(size_t{1} << kTopBits, sizeof(std::atomic<Middle*>)))) {
+  CHECK(top_ != nullptr);
+}
 
-RefTable::~RefTable() {
-  for (size_t i = 0; i < size_t{1} << kTopBits; ++i) {
+RefTable::~RefTable() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  for (size_t i = 0; i < top_used_; ++i) {
     Middle* middle = top_[i].load(std::memory_order_relaxed);
     if (middle == nullptr) continue;
     for (auto& leaf : middle->leaves) delete leaf.load(std::memory_order_relaxed);
     delete middle;
   }
-  delete[] top_;
+  std::free(top_);
 }
 
 MemSeries* RefTable::Find(SeriesRef ref) const {
@@ -52,6 +58,7 @@ MemSeries* RefTable::Find(SeriesRef ref) const {
 
 std::atomic<RefTable::Leaf*>* RefTable::LeafPlace(uint64_t n) {
   auto& top = top_[n >> (kLeafBits + kMiddleBits)];
+  top_used_ = std::max(top_used_, (n >> (kLeafBits + kMiddleBits)) + 1);
   Middle* middle = top.load(std::memory_order_relaxed);
   if (middle == nullptr) top.store(middle = new Middle, std::memory_order_release);
   return &middle->leaves[(n >> kLeafBits) % (1 << kMiddleBits)];

@@ -59,7 +59,8 @@ class RefTable {
   std::atomic<Leaf*>* LeafPlace(uint64_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::Mutex mu_;  // Of growing and shrinking.
-  std::atomic<Middle*>* const top_;
+  uint64_t top_used_ ABSL_GUARDED_BY(mu_) = 0;
+  std::atomic<Middle*>* const top_;  // Zero pages of the kernel as far as it is not used.
 };
 
 class SeriesMap {

@@ -11,16 +11,11 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
 #include <deque>
-#include <fstream>
-#include <iterator>
-#include <list>
 #include <optional>
 #include <set>
 #include <thread>
@@ -30,6 +25,7 @@
 
 #include "api/compress.h"
 #include "server/dns_lookup.h"
+#include "server/http_settings.h"
 #include "server/http_url.h"
 #include "storage/base/hash.h"
 #include "storage/base/log.h"
@@ -74,225 +70,25 @@ bool SameText(std::string_view a, std::string_view b) {
   return beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return base::NotFound("open {}: {}", path, SystemText({errno, asio::error::get_system_category()}));
-  }
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-// A secret from its file, without the spaces and newlines around it.
-absl::StatusOr<std::string> ReadSecret(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadFile(path);
-  if (!text.ok()) return base::Annotate(text.status(), "unable to read file " + path);
-  const size_t begin = text->find_first_not_of(" \t\r\n");
-  if (begin == std::string::npos) return std::string();
-  return text->substr(begin, text->find_last_not_of(" \t\r\n") - begin + 1);
-}
-
-std::string Base64(std::string_view bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                reinterpret_cast<const unsigned char*>(bytes.data()),
-                                static_cast<int>(bytes.size()));
-  out.resize(n);
-  return out;
-}
-
-// ---- TLS. ----
-
-std::string OpenSslText() {
-  const unsigned long code = ERR_get_error();
-  ERR_clear_error();
-  const char* reason = ERR_reason_error_string(code);
-  return reason == nullptr ? "unknown error" : reason;
-}
-
-int ProtocolNumber(TlsVersion version) {
-  switch (version) {
-    case TlsVersion::kTls10:
-      return TLS1_VERSION;
-    case TlsVersion::kTls11:
-      return TLS1_1_VERSION;
-    case TlsVersion::kTls12:
-      return TLS1_2_VERSION;
-    case TlsVersion::kTls13:
-      return TLS1_3_VERSION;
-    case TlsVersion::kDefault:
-      break;
-  }
-  return 0;
-}
-
-// The inline text, or the file's.
-absl::StatusOr<std::string> Material(const std::string& text, const std::string& path) {
-  if (!text.empty() || path.empty()) return text;
-  return ReadFile(path);
-}
-
-absl::Status AddCertificateAuthorities(SSL_CTX* context, const std::string& pem) {
-  BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
-  X509_STORE* store = SSL_CTX_get_cert_store(context);
-  int count = 0;
-  while (X509* certificate = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr)) {
-    X509_STORE_add_cert(store, certificate);
-    X509_free(certificate);
-    ++count;
-  }
-  BIO_free(bio);
-  ERR_clear_error();
-  if (count == 0) return base::InvalidArgument("unable to use specified CA cert: no certificate in it");
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::shared_ptr<ssl::context>> MakeContext(const TlsConfig& config) {
-  auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
-  SSL_CTX* raw = context->native_handle();
-  const int least = ProtocolNumber(config.min_version);
-  SSL_CTX_set_min_proto_version(raw, least == 0 ? TLS1_2_VERSION : least);
-  if (least == TLS1_VERSION || least == TLS1_1_VERSION) SSL_CTX_set_security_level(raw, 0);
-  SSL_CTX_set_max_proto_version(raw, ProtocolNumber(config.max_version));
-  SSL_CTX_set_verify(raw, config.insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
-
-  absl::StatusOr<std::string> ca = Material(config.ca, config.ca_file);
-  if (!ca.ok()) {
-    return base::Annotate(ca.status(), "unable to load specified CA cert " + config.ca_file);
-  }
-  if (ca->empty()) {
-    SSL_CTX_set_default_verify_paths(raw);
-  } else {
-    RETURN_IF_ERROR(AddCertificateAuthorities(raw, *ca));
-  }
-  absl::StatusOr<std::string> cert = Material(config.cert, config.cert_file);
-  absl::StatusOr<std::string> key = Material(config.key, config.key_file);
-  for (const auto* part : {&cert, &key}) {
-    if (!part->ok()) {
-      return base::Error(part->status().code(),
-                         "unable to use specified client cert ({}) & key ({}): {}",
-                         config.cert_file, config.key_file, base::message(part->status()));
-    }
-  }
-  if (!cert->empty()) {
-    error_code error;
-    context->use_certificate_chain(asio::buffer(*cert), error);
-    if (!error) context->use_private_key(asio::buffer(*key), ssl::context::pem, error);
-    if (!error && SSL_CTX_check_private_key(raw) != 1) {
-      return base::InvalidArgument("unable to use specified client cert ({}) & key ({}): {}",
-                                   config.cert_file, config.key_file, OpenSslText());
-    }
-    if (error) {
-      return base::InvalidArgument("unable to use specified client cert ({}) & key ({}): {}",
-                                   config.cert_file, config.key_file, error.message());
-    }
-  }
-  return context;
-}
-
-// Tells whether any of the files has changed.
-std::string FilesStamp(const TlsConfig& config) {
-  std::string stamp;
-  for (const std::string* path : {&config.ca_file, &config.cert_file, &config.key_file}) {
-    struct stat info {};
-    if (path->empty() || ::stat(path->c_str(), &info) != 0) continue;
-    stamp += fmt::format("{}:{}:{}.{};", info.st_ino, info.st_size, info.st_mtim.tv_sec,
-                         info.st_mtim.tv_nsec);
-  }
-  return stamp;
-}
-
+// Why a handshake failed.
 std::string HandshakeText(SSL* tls, const error_code& error, std::string_view host) {
-  constexpr std::string_view kPrefix = "tls: failed to verify certificate: x509: ";
-  switch (SSL_get_verify_result(tls)) {
-    case X509_V_OK:
-      break;
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return fmt::format("{}certificate has expired or is not yet valid", kPrefix);
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return fmt::format("{}certificate is not valid for {}", kPrefix, host);
-    default:
-      return fmt::format("{}certificate signed by unknown authority", kPrefix);
-  }
-  if (error.category() == asio::error::get_ssl_category() &&
-      ERR_GET_REASON(error.value()) == SSL_R_WRONG_VERSION_NUMBER) {
+  std::string text = VerifyFailure(tls, host);
+  if (!text.empty()) return text;
+  const bool from_tls = error.category() == asio::error::get_ssl_category();
+  if (from_tls && ERR_GET_REASON(error.value()) == SSL_R_WRONG_VERSION_NUMBER) {
     return "http: server gave HTTP response to HTTPS client";
   }
   if (error == asio::error::eof || error == ssl::error::stream_truncated) return "EOF";
-  if (error.category() == asio::error::get_ssl_category()) {
-    return fmt::format("remote error: tls: {}", error.message());
-  }
-  return SystemText(error);
+  return from_tls ? "remote error: tls: " + error.message() : SystemText(error);
 }
-
-// ---- Settings. ----
-
-class Settings final : public HttpSettings {
- public:
-  explicit Settings(HttpClientConfig config) : config_(std::move(config)) {
-    static std::atomic<uint64_t> next_id{1};
-    id_ = next_id++;
-  }
-
-  absl::Status Prepare() {
-    if (!config_.proxy_url.empty()) {
-      absl::StatusOr<HttpUrl> url = ParseHttpUrl(config_.proxy_url);
-      if (!url.ok()) return base::Annotate(url.status(), "proxy_url");
-      if (url->scheme != "http") {
-        return base::InvalidArgument("proxy_url: scheme \"{}\" is not supported, only http is",
-                                     url->scheme);
-      }
-      proxy_ = *std::move(url);
-    }
-    const TlsConfig& tls = config_.tls;
-    const bool has_material = !tls.ca.empty() || !tls.ca_file.empty() || !tls.cert.empty() ||
-                              !tls.cert_file.empty() || !tls.key.empty() || !tls.key_file.empty();
-    return has_material ? Tls().status() : absl::OkStatus();
-  }
-
-  const HttpClientConfig& config() const { return config_; }
-  const std::optional<HttpUrl>& proxy() const { return proxy_; }
-
-  struct TlsState {
-    std::shared_ptr<ssl::context> context;
-    uint64_t generation = 0;
-  };
-  // Built anew when a file has changed.
-  absl::StatusOr<TlsState> Tls() {
-    const std::string stamp = FilesStamp(config_.tls);
-    absl::MutexLock lock(&mu_);
-    if (tls_.context == nullptr || stamp != stamp_) {
-      ASSIGN_OR_RETURN(tls_.context, MakeContext(config_.tls));
-      ++tls_.generation;
-      stamp_ = stamp;
-    }
-    return tls_;
-  }
-
-  // Connections made with other settings of TLS or proxy are not ours to use.
-  std::string PoolKey(const HttpUrl& url, const std::string& unix_socket, uint64_t generation) const {
-    const bool own = url.scheme == "https" || proxy_.has_value();
-    return fmt::format("{}|{}|{}|{}|{}.{}", url.scheme, url.host, url.port, unix_socket,
-                       own ? id_ : 0, generation);
-  }
-
- private:
-  const HttpClientConfig config_;
-  uint64_t id_ = 0;
-  std::optional<HttpUrl> proxy_;
-  absl::Mutex mu_;
-  TlsState tls_ ABSL_GUARDED_BY(mu_);
-  std::string stamp_ ABSL_GUARDED_BY(mu_);
-};
 
 // ---- One connection. ----
 
 struct Connection {
   explicit Connection(asio::io_context& io) : socket(io) {}
   Socket socket;
+  std::optional<ssl::context> context;
   std::unique_ptr<ssl::stream<Socket&>> tls;
-  std::shared_ptr<ssl::context> context;
   beast::flat_buffer buffer;
   std::string peer;  // "tcp 127.0.0.1:34567->127.0.0.1:9100"
   std::chrono::steady_clock::time_point idle_since;
@@ -332,12 +128,6 @@ std::string_view HttpResponse::Header(std::string_view name) const {
   return {};
 }
 
-absl::StatusOr<std::shared_ptr<HttpSettings>> HttpSettings::Make(const HttpClientConfig& config) {
-  auto settings = std::make_shared<Settings>(config);
-  RETURN_IF_ERROR(settings->Prepare());
-  return std::shared_ptr<HttpSettings>(std::move(settings));
-}
-
 // ---- The client. All of it lives on the io thread, but for the constructor and Fetch. ----
 
 class HttpClient::Impl {
@@ -369,7 +159,7 @@ class HttpClient::Impl {
   std::shared_ptr<HttpFetch> Fetch(std::shared_ptr<HttpSettings> settings, HttpRequest request,
                                    Done done) {
     auto operation = std::make_shared<Operation>(*io_, std::move(request), std::move(done));
-    operation->settings = std::static_pointer_cast<Settings>(std::move(settings));
+    operation->settings = std::static_pointer_cast<PreparedSettings>(std::move(settings));
     auto handle = std::make_shared<Handle>(io_, operation);
     asio::post(*io_, [this, op = std::move(operation)] { Start(op); });
     return handle;
@@ -393,7 +183,7 @@ class HttpClient::Impl {
       return base::Unavailable("{}", text);
     }
 
-    std::shared_ptr<Settings> settings;
+    std::shared_ptr<PreparedSettings> settings;
     HttpRequest request;
     Done done;
     asio::steady_timer deadline, wakeup;
@@ -501,9 +291,9 @@ class HttpClient::Impl {
 
   // One request and its answer.
   Awaitable<Response> Exchange(OperationPtr op, HttpUrl url, HttpUrl first) {
-    Settings::TlsState tls;
+    PreparedSettings::TlsState tls;
     if (url.scheme == "https") {
-      absl::StatusOr<Settings::TlsState> state = op->settings->Tls();
+      absl::StatusOr<PreparedSettings::TlsState> state = op->settings->Tls();
       if (!state.ok()) co_return state.status();
       tls = *state;
     }
@@ -610,7 +400,6 @@ class HttpClient::Impl {
   // Method, target and headers. Credentials only to where they were meant for.
   static absl::Status Fill(const Operation& op, const HttpUrl& url, const HttpUrl& first,
                            http::request<http::string_body>* message) {
-    const HttpClientConfig& config = op.settings->config();
     const bool proxied = op.settings->proxy() && url.scheme == "http" && op.request.unix_socket.empty();
     message->method_string(op.request.method);
     message->target(proxied ? url.ToString() : url.target);
@@ -620,22 +409,16 @@ class HttpClient::Impl {
     const bool trusted = url.host == first.host &&
                          ((url.scheme == first.scheme && url.port == first.port) ||
                           (url.scheme == "https" && first.scheme == "http"));
-    for (const HttpHeader& header : config.headers) {
-      for (const std::string& value : header.values) message->set(header.name, value);
-      if (!trusted) continue;
-      for (const std::string& value : header.secrets) message->set(header.name, value);
-      for (const std::string& path : header.files) {
-        absl::StatusOr<std::string> value = ReadSecret(path);
-        if (!value.ok()) {
-          return base::Annotate(value.status(), "unable to read http header " + header.name);
-        }
-        message->set(header.name, *value);
-      }
+    if (!trusted) {
+      message->erase(http::field::authorization);
+      message->erase(http::field::cookie);
     }
-    if (trusted) RETURN_IF_ERROR(Authorize(config, url, message));
+    ASSIGN_OR_RETURN(const auto own, op.settings->Headers(url, trusted));
+    for (const auto& [name, value] : own) message->erase(name);
+    for (const auto& [name, value] : own) message->insert(name, value);
     if (proxied && !op.settings->proxy()->user_info.empty()) {
       message->set(http::field::proxy_authorization,
-                   "Basic " + Base64(op.settings->proxy()->user_info));
+                   BasicAuthorization(op.settings->proxy()->user_info));
     }
     if (!op.request.body.empty() || op.request.method == "POST" || op.request.method == "PUT") {
       message->body() = op.request.body;
@@ -644,40 +427,9 @@ class HttpClient::Impl {
     return absl::OkStatus();
   }
 
-  static absl::Status Authorize(const HttpClientConfig& config, const HttpUrl& url,
-                                http::request<http::string_body>* message) {
-    const auto value_or_file = [](const std::string& value, const std::string& path,
-                                  std::string_view what) -> absl::StatusOr<std::string> {
-      if (path.empty()) return value;
-      absl::StatusOr<std::string> secret = ReadSecret(path);
-      if (!secret.ok()) {
-        return base::Annotate(secret.status(), fmt::format("unable to read {}", what));
-      }
-      return secret;
-    };
-    if (config.basic_auth) {
-      ASSIGN_OR_RETURN(const std::string user,
-                       value_or_file(config.basic_auth->username, config.basic_auth->username_file,
-                                     "basic auth username"));
-      ASSIGN_OR_RETURN(const std::string password,
-                       value_or_file(config.basic_auth->password, config.basic_auth->password_file,
-                                     "basic auth password"));
-      message->set(http::field::authorization, "Basic " + Base64(user + ":" + password));
-    } else if (config.authorization) {
-      ASSIGN_OR_RETURN(const std::string credentials,
-                       value_or_file(config.authorization->credentials,
-                                     config.authorization->credentials_file,
-                                     "authorization credentials"));
-      message->set(http::field::authorization, config.authorization->type + " " + credentials);
-    } else if (!url.user_info.empty()) {
-      message->set(http::field::authorization, "Basic " + Base64(url.user_info));
-    }
-    return absl::OkStatus();
-  }
-
   // ---- Connecting. Sets op->connection. ----
 
-  Awaitable<absl::Status> Connect(OperationPtr op, HttpUrl url, Settings::TlsState tls) {
+  Awaitable<absl::Status> Connect(OperationPtr op, HttpUrl url, PreparedSettings::TlsState tls) {
     const bool local = !op->request.unix_socket.empty();
     const std::optional<HttpUrl>& proxy = op->settings->proxy();
     absl::Status status;
@@ -800,7 +552,7 @@ class HttpClient::Impl {
     message.set(http::field::host, to);
     if (!op->settings->proxy()->user_info.empty()) {
       message.set(http::field::proxy_authorization,
-                  "Basic " + Base64(op->settings->proxy()->user_info));
+                  BasicAuthorization(op->settings->proxy()->user_info));
     }
     error_code error;
     co_await http::async_write(connection->socket, message,
@@ -817,22 +569,16 @@ class HttpClient::Impl {
     co_return absl::OkStatus();
   }
 
-  Awaitable<absl::Status> Handshake(OperationPtr op, HttpUrl url, Settings::TlsState tls) {
+  Awaitable<absl::Status> Handshake(OperationPtr op, HttpUrl url, PreparedSettings::TlsState tls) {
     const ConnectionPtr connection = op->connection;
     const TlsConfig& config = op->settings->config().tls;
     const std::string name = config.server_name.empty() ? url.host : config.server_name;
-    connection->context = tls.context;
-    connection->tls = std::make_unique<ssl::stream<Socket&>>(connection->socket, *tls.context);
+    SSL_CTX_up_ref(tls.context.get());
+    connection->context.emplace(tls.context.get());  // Takes one reference.
+    connection->tls = std::make_unique<ssl::stream<Socket&>>(connection->socket, *connection->context);
     SSL* handle = connection->tls->native_handle();
+    ExpectServerName(handle, name);
     error_code error;
-    asio::ip::make_address(name, error);
-    if (!error) {
-      X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(handle), name.c_str());
-    } else {
-      SSL_set_tlsext_host_name(handle, name.c_str());
-      SSL_set1_host(handle, name.c_str());
-    }
-    error = {};
     co_await connection->tls->async_handshake(ssl::stream_base::client,
                                               asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return op->Error(HandshakeText(handle, error, name));

@@ -105,6 +105,9 @@ absl::StatusOr<OperatorPtr> BuildAggregate(const PlanNode& plan, Selections* sel
   if (expr.aggregate == AggregateOp::kQuantile) {
     return MakeQuantile(expr, std::move(input), std::move(param));
   }
+  if (expr.aggregate == AggregateOp::kLimitk || expr.aggregate == AggregateOp::kLimitRatio) {
+    return MakeLimit(expr, std::move(input), std::move(param));
+  }
   return MakeRank(expr, std::move(input), std::move(param));
 }
 

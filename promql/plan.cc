@@ -115,9 +115,6 @@ class Planner {
   }
 
   absl::StatusOr<Node> MakeBinary(const Expr& expr, const Grid& grid) {
-    if (expr.matching.has_value() && (expr.matching->fill_lhs || expr.matching->fill_rhs)) {
-      return NotYet("the fill modifier of binary operators");
-    }
     Node node = New(PlanKind::kBinary, expr, grid);
     ASSIGN_OR_RETURN(Node lhs, MakeSplit(*expr.lhs, grid));
     ASSIGN_OR_RETURN(Node rhs, MakeSplit(*expr.rhs, grid));
@@ -127,9 +124,6 @@ class Planner {
   }
 
   absl::StatusOr<Node> MakeAggregate(const Expr& expr, const Grid& grid) {
-    if (expr.aggregate == AggregateOp::kLimitk || expr.aggregate == AggregateOp::kLimitRatio) {
-      return NotYet(fmt::format("aggregation operator {}", ToString(expr.aggregate)));
-    }
     Node node = New(PlanKind::kAggregate, expr, grid);
     ASSIGN_OR_RETURN(Node input, Make(*expr.lhs, grid));
     node->input.push_back(std::move(input));

@@ -45,6 +45,7 @@ class Join final : public Operator {
       ASSIGN_OR_RETURN(const bool more, many_->Next(context, &tile_));
       if (!more) {
         many_done_ = true;
+        RETURN_IF_ERROR(FillMany(context));
         break;
       }
       for (int i = 0; i < tile_.size(); ++i) {
@@ -69,36 +70,43 @@ class Join final : public Operator {
     one_row_.AddRow(0);
     matched_.resize(size_t(labels_.num_matches) * words_);
     FindConflicts();
+    if (matching_.fill_lhs.has_value() || matching_.fill_rhs.has_value()) {
+      RETURN_IF_ERROR(CheckOneSide(nullptr));
+    }
+    if (!labels_.fills.empty()) many_seen_.resize(size_t(labels_.num_groups) * words_);
     const size_t held = labels_.series.size() - labels_.num_passing;
     held_row_.assign(held, -1);
     held_.Reset(steps_);
     return absl::OkStatus();
   }
 
-  // Steps at which a match group has two series on the one side.
+  // Steps at which a match group has two series on the one side, and, for fill_right, at which it has
+  // any.
   void FindConflicts() {
     conflicts_.resize(words_);
+    const bool all = matching_.fill_rhs.has_value();
     std::vector<int> members(labels_.num_groups);
     for (const int group : labels_.one_group) ++members[group];
-    std::vector<std::vector<uint64_t>> seen(labels_.num_groups);
+    one_seen_.resize(labels_.num_groups);
     const Row row = one_row_.row(0);
     for (int r = 0; r < table_.size(); ++r) {
       const int group = labels_.one_group[r];
-      if (members[group] < 2 || table_.row(r).empty()) continue;
+      if ((members[group] < 2 && !all) || table_.row(r).empty()) continue;
       table_.Expand(r, row);
-      seen[group].resize(words_);
+      std::vector<uint64_t>& seen = one_seen_[group];
+      seen.resize(words_);
       for (int w = 0; w < words_; ++w) {
-        conflicts_[w] |= seen[group][w] & row.present[w];
-        seen[group][w] |= row.present[w];
+        conflicts_[w] |= seen[w] & row.present[w];
+        seen[w] |= row.present[w];
       }
     }
   }
 
   // An error if a match group is not unique on the one side at a step where the many side has
-  // anything at all, be it in another group.
-  absl::Status CheckOneSide(const Row& many) const {
+  // anything at all, be it in another group. With a fill modifier it need not.
+  absl::Status CheckOneSide(const uint64_t* many_present) const {
     for (int w = 0; w < words_; ++w) {
-      const uint64_t both = conflicts_[w] & many.present[w];
+      const uint64_t both = conflicts_[w] & (many_present == nullptr ? ~uint64_t{0} : many_present[w]);
       if (both != 0) return ConflictAt(w * 64 + std::countr_zero(both));
     }
     return absl::OkStatus();
@@ -127,22 +135,22 @@ class Join final : public Operator {
   }
 
   absl::Status JoinRow(Context& context, const Row& many, int series, Tile* out) {
-    RETURN_IF_ERROR(CheckOneSide(many));
-    const int begin = labels_.first_pair[series], end = labels_.first_pair[series + 1];
+    RETURN_IF_ERROR(CheckOneSide(many.present));
+    const int group = labels_.many_group[series];
     int open = -1;  // The result row last added to *out.
-    for (int p = begin; p < end; ++p) {
+    for (int p = labels_.first_pair[series]; p < labels_.first_pair[series + 1]; ++p) {
       const JoinPair& pair = labels_.pairs[p];
-      if (table_.row(pair.one).empty()) continue;
       const Row one = one_row_.row(0);
-      table_.Expand(pair.one, one);
-      uint64_t any = 0;
-      for (int w = 0; w < words_; ++w) any |= one.present[w] &= many.present[w];
-      if (any == 0) continue;
-      if (binary_.op == BinaryOp::kTrimLower || binary_.op == BinaryOp::kTrimUpper) {
+      if (!Meet(many, pair.one, group, one)) continue;
+      if (IsTrim()) {
         InformOfFloatTrim(binary_, context.annotations);
         continue;
       }
       if (pair.match >= 0) RETURN_IF_ERROR(TakeMatch(pair.match, one));
+      if (!labels_.fills.empty()) {
+        uint64_t* seen = &many_seen_[size_t(group) * words_];
+        for (int w = 0; w < words_; ++w) seen[w] |= one.present[w];
+      }
       Compute(many, one);
       if (pair.out >= labels_.num_passing) {
         RETURN_IF_ERROR(Hold(context, one, pair.out));
@@ -154,6 +162,50 @@ class Join final : public Operator {
       }
     }
     return absl::OkStatus();
+  }
+
+  // Lays series `r` of the one side (-1: what stands in for it) into `one`, at the steps where it
+  // meets `many`. False if there is none.
+  bool Meet(const Row& many, int r, int group, Row one) const {
+    if (r >= 0) {
+      if (table_.row(r).empty()) return false;
+      table_.Expand(r, one);
+    } else {
+      const std::vector<uint64_t>& seen = one_seen_[group];
+      for (int w = 0; w < words_; ++w) one.present[w] = seen.empty() ? ~uint64_t{0} : ~seen[w];
+      std::fill_n(one.values, steps_, *matching_.fill_rhs);
+    }
+    uint64_t any = 0;
+    for (int w = 0; w < words_; ++w) any |= one.present[w] &= many.present[w];
+    return any != 0;
+  }
+
+  // Series of the one side at steps where nothing of the many side came.
+  absl::Status FillMany(Context& context) {
+    if (labels_.fills.empty()) return absl::OkStatus();
+    Tile stand_in;
+    stand_in.Reset(steps_);
+    const Row many = stand_in.AddRow(0);
+    const Row one = one_row_.row(0);
+    for (const JoinFill& fill : labels_.fills) {
+      if (table_.row(fill.one).empty()) continue;
+      table_.Expand(fill.one, one);
+      const uint64_t* seen = &many_seen_[size_t(labels_.one_group[fill.one]) * words_];
+      for (int w = 0; w < words_; ++w) one.present[w] &= ~seen[w];
+      if (!HasAny(one)) continue;
+      if (IsTrim()) {
+        InformOfFloatTrim(binary_, context.annotations);
+        continue;
+      }
+      std::fill_n(many.values, steps_, *matching_.fill_lhs);
+      Compute(many, one);
+      RETURN_IF_ERROR(Hold(context, one, fill.out));
+    }
+    return absl::OkStatus();
+  }
+
+  bool IsTrim() const {
+    return binary_.op == BinaryOp::kTrimLower || binary_.op == BinaryOp::kTrimUpper;
   }
 
   // Marks the cells of `row` as matched; an error if one of them was.
@@ -227,6 +279,9 @@ class Join final : public Operator {
   Table table_;                      // The one side.
   Tile tile_, one_row_;              // Rows of the many side; one row of the other, spread out.
   std::vector<uint64_t> conflicts_;  // Steps at which the one side is not unique.
+  // By group: steps at which the one side has anything; where it may matter.
+  std::vector<std::vector<uint64_t>> one_seen_;
+  std::vector<uint64_t> many_seen_;  // groups x words, for fill_left: steps that found a match.
   std::vector<uint64_t> matched_;    // num_matches x words
   bool many_done_ = false;
   std::vector<int> held_row_;        // Results that several many series share -> row of held_.

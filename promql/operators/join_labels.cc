@@ -45,6 +45,7 @@ void OrderResults(JoinLabels* join) {
   const int n = static_cast<int>(join->series.size());
   std::vector<int> many_of(n, -1);
   std::vector<char> shared(n, 0);
+  for (const JoinFill& fill : join->fills) shared[fill.out] = 1;
   for (size_t m = 0; m + 1 < join->first_pair.size(); ++m) {
     for (int p = join->first_pair[m]; p < join->first_pair[m + 1]; ++p) {
       int& many = many_of[join->pairs[p].out];
@@ -64,6 +65,7 @@ void OrderResults(JoinLabels* join) {
   }
   join->series = std::move(series);
   for (JoinPair& pair : join->pairs) pair.out = place[pair.out];
+  for (JoinFill& fill : join->fills) fill.out = place[fill.out];
   for (size_t m = 0; m + 1 < join->first_pair.size(); ++m) {
     std::stable_sort(join->pairs.begin() + join->first_pair[m],
                      join->pairs.begin() + join->first_pair[m + 1],
@@ -126,23 +128,36 @@ JoinLabels MakeJoinLabels(const VectorMatching& matching, const BorrowedSeries& 
   ResultLabels result(matching, drop_metadata);
   Numbering numbering;
   std::string key;
+  const auto number = [&](model::LabelsView m, bool hide_m, model::LabelsView o, bool hide_o) {
+    result.Make(m, hide_m, o, hide_o, &key);
+    const int out = numbering.Number(key);
+    if (out == static_cast<int>(join.series.size())) {
+      join.series.push_back(model::Labels::FromCanonical(key));
+    }
+    return out;
+  };
   for (size_t m = 0; m < many.labels.size(); ++m) {
     join.first_pair.push_back(static_cast<int>(join.pairs.size()));
+    const model::LabelsView labels = many.labels[m];
     const int group = join.many_group[m];
     int out = -1;
     for (int i = first[group]; i < first[group + 1]; ++i) {
       if (out < 0 || !matching.include.empty()) {
-        result.Make(many.labels[m], many.hide_metadata, one.labels[members[i]], one.hide_metadata,
-                    &key);
-        out = numbering.Number(key);
-        if (out == static_cast<int>(join.series.size())) {
-          join.series.push_back(model::Labels::FromCanonical(key));
-        }
+        out = number(labels, many.hide_metadata, one.labels[members[i]], one.hide_metadata);
       }
       join.pairs.push_back({members[i], out});
     }
+    if (matching.fill_rhs.has_value()) {
+      const model::Labels missing = MatchLabels(matching, labels, many.hide_metadata);
+      join.pairs.push_back({-1, number(labels, many.hide_metadata, missing, false)});
+    }
   }
   join.first_pair.push_back(static_cast<int>(join.pairs.size()));
+  for (size_t i = 0; matching.fill_lhs.has_value() && i < one.labels.size(); ++i) {
+    const model::Labels missing = MatchLabels(matching, one.labels[i], one.hide_metadata);
+    join.fills.push_back({static_cast<int>(i),
+                          number(missing, false, one.labels[i], one.hide_metadata)});
+  }
   OrderResults(&join);
   NumberMatches(matching, &join);
   return join;

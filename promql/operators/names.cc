@@ -27,8 +27,8 @@ bool SameNameThroughout(const std::vector<model::LabelsView>& series) {
 
 class SameLabels final : public Operator {
  public:
-  SameLabels(OperatorPtr input, bool drop, OnSameLabels rule)
-      : input_(std::move(input)), drop_(drop), rule_(rule) {}
+  SameLabels(OperatorPtr input, bool drop, OnSameLabels rule, bool at_once = false)
+      : input_(std::move(input)), drop_(drop), rule_(rule), at_once_(at_once) {}
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     ASSIGN_OR_RETURN(const BorrowedSeries borrowed, Borrow(context));
@@ -51,7 +51,7 @@ class SameLabels final : public Operator {
       if (series.hide_metadata) return series;
       series.hide_metadata = true;
       if (SameNameThroughout(series.labels)) return series;
-    } else if (context.delayed_name_removal && context.grid.size() == 1) {
+    } else if (!at_once_ && context.delayed_name_removal && context.grid.size() == 1) {
       return series;  // Judged when the query ends.
     }
     Group(&series);
@@ -166,6 +166,7 @@ class SameLabels final : public Operator {
   OperatorPtr input_;
   const bool drop_;
   const OnSameLabels rule_;
+  const bool at_once_;
   std::vector<int> group_;      // Input series -> output series. Empty: they are the same.
   std::vector<char> seen_;      // kReject, by group: whether a series of it had a value.
   int num_single_ = 0;          // kMerge: output series below this have one input.
@@ -181,8 +182,9 @@ OperatorPtr DropNames(OperatorPtr input, OnSameLabels rule) {
   return std::make_unique<SameLabels>(std::move(input), /*drop=*/true, rule);
 }
 
-OperatorPtr MergeSame(OperatorPtr input) {
-  return std::make_unique<SameLabels>(std::move(input), /*drop=*/false, OnSameLabels::kMerge);
+OperatorPtr MergeSame(OperatorPtr input, bool at_once) {
+  return std::make_unique<SameLabels>(std::move(input), /*drop=*/false, OnSameLabels::kMerge,
+                                      at_once);
 }
 
 absl::Status SameLabelsetError() {

@@ -16,8 +16,9 @@ enum class OnSameLabels {
 OperatorPtr DropNames(OperatorPtr input, OnSameLabels rule);
 
 // Merges series with equal labels as DropNames does, names left alone: after operators whose output
-// may repeat a label set at different steps.
-OperatorPtr MergeSame(OperatorPtr input);
+// may repeat a label set at different steps. With delayed name removal an instant query is judged
+// when it ends, unless `at_once`.
+OperatorPtr MergeSame(OperatorPtr input, bool at_once = false);
 
 absl::Status SameLabelsetError();
 

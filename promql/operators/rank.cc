@@ -70,12 +70,6 @@ class CandidateHeap {
   const bool top_;
 };
 
-// k of a step as the language reads it: cut towards zero, at most `most`.
-int CutK(double k, int most) {
-  if (!(k >= 1)) return 0;
-  return k >= most ? most : static_cast<int>(k);
-}
-
 class Rank final : public Operator {
  public:
   Rank(const Expr& aggregate, OperatorPtr input, OperatorPtr param)
@@ -88,17 +82,9 @@ class Rank final : public Operator {
     steps_ = context.grid.size();
     ASSIGN_OR_RETURN(const std::vector<double> ks, DrainScalar(context, param_.get()));
     ASSIGN_OR_RETURN(const BorrowedSeries series, input_->Borrow(context));
-    const double largest = *std::max_element(ks.begin(), ks.end(), NanLow);
-    const double smallest = *std::min_element(ks.begin(), ks.end(), NanLow);
-    const bool any_nan = std::any_of(ks.begin(), ks.end(), [](double k) { return k != k; });
-    if (largest < 1 && !any_nan) return std::vector<model::Labels>();
-    if (any_nan) return base::Aborted("Parameter value is NaN");
-    if (smallest <= -0x1p63) {
-      return base::Aborted("Scalar value {} underflows int64", model::FormatFloat(smallest, 'g'));
-    }
-    if (largest >= 9223372036854774784.0) {
-      return base::Aborted("Scalar value {} overflows int64", model::FormatFloat(largest, 'g'));
-    }
+    ASSIGN_OR_RETURN(const bool any, CheckK(ks));
+    if (!any) return std::vector<model::Labels>();
+    const double largest = *std::max_element(ks.begin(), ks.end());
     groups_ = MakeGroups(aggregate_, series, input_->drop_name());
     RETURN_IF_ERROR(Collect(context, ks, largest));
     return Choose(series, input_->drop_name());
@@ -128,8 +114,6 @@ class Rank final : public Operator {
     int step;
     double value;
   };
-
-  static bool NanLow(double a, double b) { return std::isnan(a) ? !std::isnan(b) : a < b; }
 
   // Keeps the best candidates of every group and step while rows pass.
   absl::Status Collect(Context& context, const std::vector<double>& ks, double largest) {
@@ -229,6 +213,28 @@ class Rank final : public Operator {
 };
 
 }  // namespace
+
+int CutK(double k, int most) {
+  if (!(k >= 1)) return 0;
+  return k >= most ? most : static_cast<int>(k);
+}
+
+absl::StatusOr<bool> CheckK(const std::vector<double>& ks) {
+  double largest = -INFINITY, smallest = INFINITY;
+  for (const double k : ks) {
+    if (std::isnan(k)) return base::Aborted("Parameter value is NaN");
+    largest = std::max(largest, k);
+    smallest = std::min(smallest, k);
+  }
+  if (largest < 1) return false;
+  if (smallest <= -0x1p63) {
+    return base::Aborted("Scalar value {} underflows int64", model::FormatFloat(smallest, 'g'));
+  }
+  if (largest >= 9223372036854774784.0) {
+    return base::Aborted("Scalar value {} overflows int64", model::FormatFloat(largest, 'g'));
+  }
+  return true;
+}
 
 OperatorPtr MakeRank(const Expr& aggregate, OperatorPtr input, OperatorPtr param) {
   return std::make_unique<Rank>(aggregate, std::move(input), std::move(param));

@@ -64,6 +64,30 @@ TEST_F(AggregateTest, RanksChooseAtEveryStep) {
   EXPECT_EQ(Range("quantile(0.5, m)", 0, 120, 60), "{} 1@0 4@60 NaN@120\n");
 }
 
+TEST_F(AggregateTest, LimitsPassSomeSeriesAsTheyAre) {
+  Load("m{a=\"1\"}", "stale 1 1");
+  Load("m{a=\"2\"}", "2 2 2");
+  Load("m{a=\"3\"}", "3 3 3");
+  EXPECT_EQ(Range("limitk(1, m)", 0, 120, 60),
+            "{__name__=\"m\", a=\"1\"} 1@60 1@120\n{__name__=\"m\", a=\"2\"} 2@0\n");
+  EXPECT_EQ(Range("limitk(scalar(m{a=\"3\"}) - 2, m) by (a)", 0, 60, 60),
+            Range("m", 0, 60, 60));
+  EXPECT_EQ(Instant("limitk(0, m)"), "");
+  EXPECT_EQ(Instant("limitk(NaN, m)"), "error: Parameter value is NaN\n");
+  EXPECT_EQ(Range("limit_ratio(1, m)", 0, 60, 60), Range("m", 0, 60, 60));
+  EXPECT_EQ(Instant("limit_ratio(0, m)"), "");
+  EXPECT_EQ(Instant("limit_ratio(NaN, m)"), "error: Ratio value is NaN\n");
+  EXPECT_EQ(Instant("limit_ratio(1.5, m)", 60),
+            Instant("m", 60) + "PromQL warning: ratio value should be between -1 and 1, got 1.5, "
+                               "capping to 1 (1:13)\n");
+  for (const char* r : {"0.1", "0.3", "0.7"}) {  // The two complement each other.
+    EXPECT_EQ(Range(fmt::format("limit_ratio({}, m) or limit_ratio({} - 1, m)", r, r), 0, 60, 60),
+              Range("m", 0, 60, 60));
+    EXPECT_EQ(Range(fmt::format("limit_ratio({}, m) and limit_ratio({} - 1, m)", r, r), 0, 60, 60),
+              "");
+  }
+}
+
 TEST_F(AggregateTest, WideGridsFold) {
   for (int i = 0; i < 10; ++i) Load(fmt::format("m{{i=\"{}\"}}", i), "1x299", 15);
   const auto result = Run("sum(m)", {0, 299 * 15'000, 15'000});

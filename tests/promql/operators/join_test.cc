@@ -73,6 +73,17 @@ TEST_F(JoinTest, ErrorsComeOnlyWhereAStepHasThem) {
   EXPECT_EQ(Range("c * on (i) d", 0, 600, 600), "");
 }
 
+TEST_F(JoinTest, FillStandsInStepByStep) {
+  Load("a{i=\"1\"}", "1 stale 3");
+  Load("b{i=\"1\"}", "10 20 stale");
+  Load("b{i=\"2\"}", "_ 5 stale");
+  EXPECT_EQ(Range("a + fill(0) b", 0, 120, 60), "{i=\"1\"} 11@0 20@60 3@120\n{i=\"2\"} 5@60\n");
+  EXPECT_EQ(Range("a + fill_left(7) b", 0, 120, 60), "{i=\"1\"} 11@0 27@60\n{i=\"2\"} 12@60\n");
+  EXPECT_EQ(Range("a + fill_right(7) b", 0, 120, 60), "{i=\"1\"} 11@0 10@120\n");
+  EXPECT_EQ(Range("a < fill(100) b", 0, 120, 60), "{__name__=\"a\", i=\"1\"} 1@0 3@120\n");
+  EXPECT_EQ(Instant("a + on () fill(0) b", 60).substr(0, 34), "error: found duplicate series for ");
+}
+
 TEST_F(JoinTest, SetOperatorsGoByMatchGroup) {
   Load("a{i=\"1\"}", "1 stale", 60);
   Load("a{i=\"2\"}", "2 2", 60);

@@ -22,7 +22,7 @@ import time
 
 import lab as labs
 from dashboard_queries import QUERIES
-from slot_proxy import SlotProxy
+from slot_proxy import OFFSET_S, SlotProxy
 
 TOLERANCE = 1e-9  # Sums are taken in another order.
 
@@ -107,6 +107,35 @@ def difference(expr, ours, theirs):
     return None
 
 
+PROBES = ('node_load1{job="node"}', 'redis_up{job="redis"}', 'pg_up{job="postgres"}', 'go_goroutines{job="oracle"}')
+
+
+def whole_slots(servers, first, slot):
+    """From when to when both servers have every slot, windows before the first moment included.
+
+    On a machine that is busy a scrape may miss its slot; then it takes a little longer."""
+    # Prometheus begins to scrape after 5 s; from then on the widest window must be full.
+    start = math.ceil((first + 6) / slot) * slot + slot
+    for _ in range(5):
+        last = math.floor(time.time() / slot) * slot - slot  # Surely seen by both.
+        slots = {round(t * 1000) for t in sample_times(start, last, slot)}
+        missing = set()
+        for server in servers:
+            for probe in PROBES:
+                result = server.query(f"{probe}[{math.ceil(last - start) + 1}s]", last)["result"]
+                missing |= slots - {round(t * 1000) for series in result for t, _ in series["values"]}
+        begin = max([start] + [t / 1000 - OFFSET_S + slot for t in missing]) + 9 * slot
+        if last - begin >= 4 * slot:
+            return begin, last
+        time.sleep(8 * slot)
+    raise RuntimeError("this machine is too busy: no stretch of time in which both servers scraped every slot")
+
+
+def sample_times(start, end, slot):
+    """The times of the samples of all slots from start to end."""
+    return [start + i * slot + OFFSET_S for i in range(int((end - start) / slot))]
+
+
 def keep_redis_busy(port, stop):
     import socket
     commands = [b"SET k%d v\r\n", b"GET k%d\r\n", b"GET absent%d\r\n", b"INCR n%d\r\n", b"LPUSH l%d x\r\n"]
@@ -155,16 +184,9 @@ def main():
                     return 1
                 if args.slot >= 2:
                     server.query("sum(up)")
-        stop.set()
-
         slot = args.slot
-        # Whole slots that both have surely seen.
-        last = math.floor(time.time() / slot) * slot - slot
-        # Prometheus begins to scrape after 5 s; from then on the widest window must be full.
-        begin = math.ceil((first + 6) / slot) * slot + 10 * slot
-        if last - begin < 3 * slot:
-            print("too short: no time at which both have full windows")
-            return 1
+        begin, last = whole_slots((tidemark, prometheus), first, slot)
+        stop.set()
         window = f"{max(4 * slot, 4):g}s"
         differences, asked, filled = [], 0, 0
         instants = [last, last - 3 * slot, begin + math.floor((last - begin) / slot / 2) * slot]

@@ -48,7 +48,7 @@ class Writer(threading.Thread):
             if status == 204:
                 for i, name in enumerate(names):
                     self.acknowledged.setdefault(name, {})[now] = self.value + i
-            else:
+            elif status != 503:  # Starting or stopping: come again.
                 self.refused += 1
                 print("refused", status, answer[:200])
 

@@ -133,7 +133,7 @@ void MergeAndReadBench(int num_series) {
     int series = 0;
     uint64_t samples = 0;
     const auto query = [&](const model::Matcher& m, bool with_samples) {
-      auto querier = storage::MergeQueriers(store->NewQueriers(range));
+      auto querier = storage::MergeQueriers(Must(store->NewQueriers(range)));
       auto selection = Must(querier->Select({{&m, 1}, range}));
       series = selection->size();
       samples = 0;

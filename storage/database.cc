@@ -137,7 +137,7 @@ absl::StatusOr<std::unique_ptr<Querier>> Database::Impl::NewQuerier(model::TimeR
     // does not show; one that appears before both is seen, one after both is not.
     const uint64_t before = blocks_->generation();
     std::unique_ptr<Querier> head = head_.NewQuerier(range);
-    std::vector<std::unique_ptr<Querier>> parts = blocks_->NewQueriers(range);
+    ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Querier>> parts, blocks_->NewQueriers(range));
     if (blocks_->generation() != before) continue;
     parts.push_back(std::move(head));  // Last: it wins.
     return MergeQueriers(std::move(parts));

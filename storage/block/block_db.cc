@@ -1,9 +1,12 @@
 #include "storage/block/block_db.h"
 
+#include <cstdarg>
+#include <cstdio>
 #include <filesystem>
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/metadata.h>
 #include <rocksdb/table.h>
 
@@ -49,6 +52,21 @@ rocksdb::ColumnFamilyOptions DefaultFamilyOptions(const std::shared_ptr<rocksdb:
   return options;
 }
 
+// Errors of RocksDB go into our log. It must not have a file of its own: Debian's library is
+// built with assertions, and one of them ends the process at the second line after a full disk.
+class LogLines final : public rocksdb::Logger {
+ public:
+  LogLines() : rocksdb::Logger(rocksdb::ERROR_LEVEL) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}  // Lines without a level are about the process.
+  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list args) override {
+    if (level < GetInfoLogLevel()) return;
+    char line[1024];
+    std::vsnprintf(line, sizeof line, format, args);
+    base::Log(base::LogLevel::kError, "rocksdb", line);
+  }
+};
+
 rocksdb::DBOptions DatabaseOptions() {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
@@ -56,16 +74,13 @@ rocksdb::DBOptions DatabaseOptions() {
   options.max_background_jobs = 2;
   options.max_file_opening_threads = 2;
   options.max_manifest_file_size = 1 << 20;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 1 << 20;
-  options.info_log_level = rocksdb::WARN_LEVEL;
+  options.info_log = std::make_shared<LogLines>();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.skip_stats_update_on_db_open = true;
+  options.max_bgerror_resume_count = 0;  // See Db.
   return options;
 }
-
-rocksdb::Slice ToSlice(std::string_view s) { return {s.data(), s.size()}; }
 
 }  // namespace
 
@@ -94,7 +109,7 @@ rocksdb::Options TableOptions(int level, bool index) {
 }
 
 absl::StatusOr<std::shared_ptr<Db>> Db::Open(const std::string& dir, int64_t cache_bytes,
-                                             std::vector<Family>* families) {
+                                             Mode mode, std::vector<Family>* families) {
   std::error_code error;
   std::filesystem::create_directories(dir, error);
   if (error) return base::Unavailable("{}: {}", dir, error.message());
@@ -116,8 +131,11 @@ absl::StatusOr<std::shared_ptr<Db>> Db::Open(const std::string& dir, int64_t cac
                                        : FamilyOptions(db->cache_));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  db->failed_ = mode == Mode::kReadOnly;
   const rocksdb::Status status =
-      rocksdb::DB::Open(options, dir, descriptors, &handles, &db->rocks_);
+      mode == Mode::kReadOnly
+          ? rocksdb::DB::OpenForReadOnly(options, dir, descriptors, &handles, &db->rocks_)
+          : rocksdb::DB::Open(options, dir, descriptors, &handles, &db->rocks_);
   if (!status.ok()) return FromRocks(status, dir);
   for (size_t i = 0; i < handles.size(); ++i) {
     if (names[i] == rocksdb::kDefaultColumnFamilyName) {
@@ -140,21 +158,20 @@ Db::~Db() {
 
 rocksdb::ColumnFamilyHandle* Db::default_family() const { return rocks_->DefaultColumnFamily(); }
 
+absl::Status Db::Written(const rocksdb::Status& status, std::string_view context) {
+  if (!status.ok()) failed_ = true;
+  return FromRocks(status, context);
+}
+
 absl::StatusOr<rocksdb::ColumnFamilyHandle*> Db::CreateFamily(const std::string& name) {
   rocksdb::ColumnFamilyHandle* handle = nullptr;
-  const auto create = [&] {
-    return rocks_->CreateColumnFamily(FamilyOptions(cache_), name, &handle);
-  };
-  rocksdb::Status status = create();
-  if (!status.ok() && rocks_->Resume().ok()) status = create();
-  if (!status.ok()) return FromRocks(status, "creating a block");
+  RETURN_IF_ERROR(Written(rocks_->CreateColumnFamily(FamilyOptions(cache_), name, &handle),
+                          "creating a block"));
   return handle;
 }
 
 absl::Status Db::DropFamily(rocksdb::ColumnFamilyHandle* handle) {
-  rocksdb::Status status = rocks_->DropColumnFamily(handle);
-  if (!status.ok() && rocks_->Resume().ok()) status = rocks_->DropColumnFamily(handle);
-  return FromRocks(status, "dropping block " + handle->GetName());
+  return Written(rocks_->DropColumnFamily(handle), "dropping block " + handle->GetName());
 }
 
 void Db::DestroyHandle(rocksdb::ColumnFamilyHandle* handle) {
@@ -171,9 +188,7 @@ absl::Status Db::IngestAll(const std::vector<Ingest>& parts) {
     arg.options.write_global_seqno = false;
     args.push_back(std::move(arg));
   }
-  rocksdb::Status status = rocks_->IngestExternalFiles(args);
-  if (!status.ok() && rocks_->Resume().ok()) status = rocks_->IngestExternalFiles(args);
-  return FromRocks(status, "publishing a block");
+  return Written(rocks_->IngestExternalFiles(args), "publishing a block");
 }
 
 uint64_t Db::FamilyBytes(rocksdb::ColumnFamilyHandle* handle) const {

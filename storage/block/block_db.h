@@ -5,6 +5,7 @@
 // MANIFEST record lists is the whole state.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -35,29 +36,35 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view context);
 // are read by single keys.
 rocksdb::Options TableOptions(int level, bool index);
 
-class Db {  // Thread-safe. Shared by the store and all blocks, and closed by the last of them.
+// Thread-safe. Shared by the store and all blocks, and closed by the last of them.
+//
+// After a write that failed (a full disk) it only reads, and has to be opened again to write: in
+// RocksDB 7.8.3 DB::Resume leaves the instance half stopped, and the next ingest dies of an assertion.
+class Db {
  public:
   struct Family {
     std::string name;
     rocksdb::ColumnFamilyHandle* handle;  // Give it to a Block, or to DropFamily.
   };
 
-  // Opens or creates; *families is all there are but the default one.
+  // Opens or creates; *families is all there are but the default one. Read-only needs no space on
+  // the disk, and counts as failed().
+  enum class Mode { kReadWrite, kReadOnly };
   static absl::StatusOr<std::shared_ptr<Db>> Open(const std::string& dir, int64_t cache_bytes,
-                                                  std::vector<Family>* families);
+                                                  Mode mode, std::vector<Family>* families);
   ~Db();
 
   rocksdb::DB* rocks() const { return rocks_; }
   rocksdb::ColumnFamilyHandle* default_family() const;
   int64_t cache_bytes() const { return cache_bytes_; }
+  bool failed() const { return failed_; }
   base::Counter& damaged_chunks() { return damaged_chunks_; }
 
   absl::StatusOr<rocksdb::ColumnFamilyHandle*> CreateFamily(const std::string& name);
   // Gone for the next Open; readers that hold it go on. The handle is not destroyed.
   absl::Status DropFamily(rocksdb::ColumnFamilyHandle* handle);
   void DestroyHandle(rocksdb::ColumnFamilyHandle* handle);
-  // Moves `files` into their families as one step; `handle` null is the default family. After a
-  // full disk RocksDB refuses to write: it is resumed here, once.
+  // Moves `files` into their families as one step; `handle` null is the default family.
   struct Ingest {
     rocksdb::ColumnFamilyHandle* handle;
     std::vector<std::string> files;
@@ -67,7 +74,9 @@ class Db {  // Thread-safe. Shared by the store and all blocks, and closed by th
 
  private:
   Db() = default;
+  absl::Status Written(const rocksdb::Status& status, std::string_view context);
 
+  std::atomic<bool> failed_{false};
   rocksdb::DB* rocks_ = nullptr;
   std::shared_ptr<rocksdb::Cache> cache_;
   int64_t cache_bytes_ = 0;

@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include <absl/synchronization/mutex.h>
+#include <absl/time/clock.h>
+#include <absl/time/time.h>
 #include <rocksdb/db.h>
 
 #include "storage/base/clock.h"
@@ -25,6 +27,8 @@ using block::Block;
 using block::Db;
 
 constexpr std::string_view kUnfinishedDir = "/unfinished";  // Files of writers at work.
+constexpr absl::Duration kLongestWaitForReaders = absl::Seconds(2);
+constexpr absl::Duration kWaitStep = absl::Milliseconds(5);
 
 std::string Varint(uint64_t v) {
   std::string bytes;
@@ -64,10 +68,11 @@ absl::StatusOr<BlockMeta> ReadMeta(Db& db, const Db::Family& family) {
 
 class BlockStore::Impl final : public block::Publisher {
  public:
-  explicit Impl(std::string dir) : dir_(std::move(dir)) {}
+  Impl(std::string dir, int64_t cache_bytes)
+      : dir_(std::move(dir)), cache_bytes_(cache_bytes) {}
   ~Impl() override = default;
 
-  absl::Status Open(int64_t cache_bytes);
+  absl::Status Open();
   absl::StatusOr<BlockMeta> Commit(BlockMeta meta, std::vector<std::string> files,
                                    std::optional<uint32_t> watermark) override;
   absl::StatusOr<std::unique_ptr<BlockWriter>> NewBlock(BlockMeta meta);
@@ -76,6 +81,14 @@ class BlockStore::Impl final : public block::Publisher {
 
   std::vector<std::shared_ptr<const Block>> Blocks() const {
     absl::MutexLock lock(&mu_);
+    AwaitReopening();
+    return blocks_;
+  }
+  // As Blocks, but kUnavailable when they could not be opened again.
+  absl::StatusOr<std::vector<std::shared_ptr<const Block>>> ReadableBlocks() const {
+    absl::MutexLock lock(&mu_);
+    AwaitReopening();
+    RETURN_IF_ERROR(unreadable_);
     return blocks_;
   }
   absl::StatusOr<std::shared_ptr<const Block>> Find(const std::string& ulid) const;
@@ -83,19 +96,35 @@ class BlockStore::Impl final : public block::Publisher {
     absl::MutexLock lock(&mu_);
     return watermark_;
   }
+  uint64_t generation() const {
+    absl::MutexLock lock(&mu_);
+    return generation_;
+  }
   BlockStoreStats stats() const;
 
  private:
-  absl::Status CheckFormat(bool has_families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
+  // Takes over what lies in the directory.
+  absl::Status Load(Db::Mode mode) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
+  // For whoever is about to write.
+  absl::Status EnsureWritable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
+  absl::Status Reopen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
+  bool HasReaders() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
+  void AwaitReopening() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    const auto over = [this] { return !reopening_; };
+    mu_.Await(absl::Condition(&over));
+  }
+  absl::Status CheckFormat(Db& db, bool has_families)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
   absl::Status WriteDefaults(std::optional<uint32_t> watermark, std::string* path)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
-  void Tidy(std::vector<Db::Family> families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
+  void Tidy(std::vector<Db::Family> families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
   void SortBlocks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Drops families of blocks nobody is to see any more; what fails is tried again next time.
   void DropDoomed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
 
   const std::string dir_;
-  std::shared_ptr<Db> db_;  // Set by Open; taken away by Close under both locks.
+  const int64_t cache_bytes_;
+  std::shared_ptr<Db> db_;  // Changed under both locks, so read under either.
 
   absl::Mutex commit_mu_;  // Taken before mu_; held over the disk's work.
   std::vector<std::shared_ptr<const Block>> doomed_ ABSL_GUARDED_BY(commit_mu_);
@@ -105,42 +134,99 @@ class BlockStore::Impl final : public block::Publisher {
   mutable absl::Mutex mu_;
   std::vector<std::shared_ptr<const Block>> blocks_ ABSL_GUARDED_BY(mu_);  // By range.min.
   uint32_t watermark_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t generation_ ABSL_GUARDED_BY(mu_) = 0;
+  bool reopening_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status unreadable_ ABSL_GUARDED_BY(mu_);  // Why RocksDB is not open, when it is not.
   BlockStoreStats stats_ ABSL_GUARDED_BY(mu_);
 };
 
-absl::Status BlockStore::Impl::Open(int64_t cache_bytes) {
+absl::Status BlockStore::Impl::Open() {
   absl::MutexLock commit(&commit_mu_);
-  std::vector<Db::Family> families;
-  ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes, &families));
-  const auto destroy_all = [&] {
-    for (const Db::Family& family : families) db_->DestroyHandle(family.handle);
-  };
+  const std::string unfinished = dir_ + std::string(kUnfinishedDir);
   std::error_code error;
-  std::filesystem::remove_all(dir_ + std::string(kUnfinishedDir), error);
-  std::filesystem::create_directories(dir_ + std::string(kUnfinishedDir), error);
-  absl::Status status = error ? base::Unavailable("{}: {}", dir_, error.message())
-                              : CheckFormat(!families.empty());
-  if (!status.ok()) {
-    destroy_all();
+  std::filesystem::remove_all(unfinished, error);
+  std::filesystem::create_directories(unfinished, error);
+  if (error) return base::Unavailable("{}: {}", unfinished, error.message());
+  absl::MutexLock lock(&mu_);
+  return Load(Db::Mode::kReadWrite);
+}
+
+absl::Status BlockStore::Impl::Load(Db::Mode mode) {
+  std::vector<Db::Family> families;
+  ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, mode, &families));
+  if (const absl::Status status = CheckFormat(*db_, !families.empty()); !status.ok()) {
+    for (const Db::Family& family : families) db_->DestroyHandle(family.handle);
+    db_.reset();
     return base::Annotate(status, dir_);
   }
   Tidy(std::move(families));
   return absl::OkStatus();
 }
 
-absl::Status BlockStore::Impl::CheckFormat(bool has_families) {
-  const absl::StatusOr<uint64_t> format = ReadNumber(*db_, block::kFormatKey);
+// Whether anybody but us holds a block. Under mu_ nobody can come to hold one.
+bool BlockStore::Impl::HasReaders() const {
+  const auto held = [](const std::shared_ptr<const Block>& block) { return block.use_count() > 1; };
+  // A dropped block that is still read holds RocksDB as well, and is in neither list.
+  const auto all = static_cast<int64_t>(blocks_.size() + doomed_.size());
+  return std::any_of(blocks_.begin(), blocks_.end(), held) ||
+         std::any_of(doomed_.begin(), doomed_.end(), held) || db_.use_count() > 1 + all;
+}
+
+absl::Status BlockStore::Impl::EnsureWritable() {
+  if (closed_) return base::FailedPrecondition("the block store is closed");
+  if (db_ != nullptr && !db_->failed()) return absl::OkStatus();
+  {
+    absl::MutexLock lock(&mu_);
+    reopening_ = true;
+  }
+  absl::Status status = base::Unavailable(
+      "the block store stopped writing after an error and waits for its readers to open again");
+  for (absl::Duration waited; waited < kLongestWaitForReaders; waited += kWaitStep) {
+    {
+      absl::MutexLock lock(&mu_);
+      if (db_ == nullptr || !HasReaders()) {
+        status = Reopen();
+        break;
+      }
+    }
+    absl::SleepFor(kWaitStep);
+  }
+  absl::MutexLock lock(&mu_);
+  reopening_ = false;
+  return status;
+}
+
+// Blocks are listed anew from what the disk has: a publish that failed may have reached it.
+absl::Status BlockStore::Impl::Reopen() {
+  blocks_.clear();
+  doomed_.clear();
+  if (db_ != nullptr) stats_.damaged_chunks += db_->damaged_chunks().value();
+  db_.reset();
+  ++generation_;
+  const absl::Status status = Load(Db::Mode::kReadWrite);
+  if (status.ok()) {
+    base::Log(base::LogLevel::kInfo, "blocks", "Opened again after an error");
+    unreadable_ = absl::OkStatus();
+    return status;
+  }
+  // Nothing can be written, but what is there can be read.
+  unreadable_ = Load(Db::Mode::kReadOnly);
+  return status;
+}
+
+absl::Status BlockStore::Impl::CheckFormat(Db& db, bool has_families) {
+  const absl::StatusOr<uint64_t> format = ReadNumber(db, block::kFormatKey);
   if (absl::IsNotFound(format.status())) {
     // New, unless something else lives here.
     std::unique_ptr<rocksdb::Iterator> it(
-        db_->rocks()->NewIterator(rocksdb::ReadOptions(), db_->default_family()));
+        db.rocks()->NewIterator(rocksdb::ReadOptions(), db.default_family()));
     it->SeekToFirst();
     if (it->Valid() || has_families) {
       return base::FailedPrecondition("a RocksDB database, but not a block store: no format key");
     }
     std::string file;
     RETURN_IF_ERROR(WriteDefaults(std::nullopt, &file));
-    return db_->IngestAll({{nullptr, {file}}});
+    return db.IngestAll({{nullptr, {file}}});
   }
   RETURN_IF_ERROR(format.status());
   if (*format > block::kFormatVersion) {
@@ -148,11 +234,10 @@ absl::Status BlockStore::Impl::CheckFormat(bool has_families) {
         "block store format {} is newer than {}, the newest this version of tidemark knows",
         *format, block::kFormatVersion);
   }
-  const absl::StatusOr<uint64_t> watermark = ReadNumber(*db_, block::kWatermarkKey);
+  const absl::StatusOr<uint64_t> watermark = ReadNumber(db, block::kWatermarkKey);
   if (absl::IsNotFound(watermark.status())) return absl::OkStatus();
   RETURN_IF_ERROR(watermark.status());
   if (*watermark > UINT32_MAX) return base::DataLoss("watermark {} is too large", *watermark);
-  absl::MutexLock lock(&mu_);
   watermark_ = static_cast<uint32_t>(*watermark);
   return absl::OkStatus();
 }
@@ -199,7 +284,6 @@ void BlockStore::Impl::Tidy(std::vector<Db::Family> families) {
               {{"blocks", std::to_string(doomed_.size())}});
   }
   DropDoomed();
-  absl::MutexLock lock(&mu_);
   blocks_ = std::move(kept);
   stats_.unreadable_blocks = unreadable;
   SortBlocks();
@@ -213,7 +297,9 @@ void BlockStore::Impl::SortBlocks() {
 }
 
 void BlockStore::Impl::DropDoomed() {
+  if (db_->failed()) return;
   std::erase_if(doomed_, [&](const std::shared_ptr<const Block>& block) {
+    if (db_->failed()) return false;
     const absl::Status status = db_->DropFamily(block->handle());
     if (!status.ok()) {
       base::Log(base::LogLevel::kWarn, "blocks", "Dropping a block failed; will try again",
@@ -233,7 +319,7 @@ absl::StatusOr<std::unique_ptr<BlockWriter>> BlockStore::Impl::NewBlock(BlockMet
 absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<std::string> files,
                                                    std::optional<uint32_t> watermark) {
   absl::MutexLock commit(&commit_mu_);
-  if (closed_) return base::FailedPrecondition("the block store is closed");
+  RETURN_IF_ERROR(EnsureWritable());
   std::shared_ptr<const Block> block;
   std::vector<Db::Ingest> parts;
   if (!files.empty()) {
@@ -261,6 +347,7 @@ absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<s
     absl::MutexLock lock(&mu_);
     if (watermark) watermark_ = *watermark;
     if (block) {
+      ++generation_;
       std::erase_if(blocks_, [&](const std::shared_ptr<const Block>& old) {
         const bool replaced = std::find(meta.parents.begin(), meta.parents.end(),
                                         old->meta().ulid) != meta.parents.end();
@@ -278,7 +365,7 @@ absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<s
 
 absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
   absl::MutexLock commit(&commit_mu_);
-  if (closed_) return base::FailedPrecondition("the block store is closed");
+  RETURN_IF_ERROR(EnsureWritable());
   std::shared_ptr<const Block> block;
   {
     absl::MutexLock lock(&mu_);
@@ -296,9 +383,9 @@ absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
 }
 
 absl::StatusOr<std::shared_ptr<const Block>> BlockStore::Impl::Find(const std::string& ulid) const {
-  absl::MutexLock lock(&mu_);
-  for (const auto& block : blocks_) {
-    if (block->meta().ulid == ulid) return block;
+  ASSIGN_OR_RETURN(std::vector<std::shared_ptr<const Block>> blocks, ReadableBlocks());
+  for (std::shared_ptr<const Block>& block : blocks) {
+    if (block->meta().ulid == ulid) return std::move(block);
   }
   return base::NotFound("no block {}", ulid);
 }
@@ -306,7 +393,7 @@ absl::StatusOr<std::shared_ptr<const Block>> BlockStore::Impl::Find(const std::s
 BlockStoreStats BlockStore::Impl::stats() const {
   absl::MutexLock lock(&mu_);
   BlockStoreStats stats = stats_;
-  if (db_) stats.damaged_chunks = db_->damaged_chunks().value();
+  if (db_ != nullptr) stats.damaged_chunks += db_->damaged_chunks().value();
   return stats;
 }
 
@@ -314,7 +401,7 @@ absl::Status BlockStore::Impl::Close() {
   absl::MutexLock commit(&commit_mu_);
   if (closed_) return absl::OkStatus();
   closed_ = true;
-  DropDoomed();
+  if (db_ != nullptr) DropDoomed();
   doomed_.clear();
   absl::MutexLock lock(&mu_);
   blocks_.clear();
@@ -327,8 +414,8 @@ BlockStore::~BlockStore() = default;
 
 absl::StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(std::string dir,
                                                              int64_t cache_bytes) {
-  auto impl = std::make_unique<Impl>(std::move(dir));
-  RETURN_IF_ERROR(impl->Open(cache_bytes));
+  auto impl = std::make_unique<Impl>(std::move(dir), cache_bytes);
+  RETURN_IF_ERROR(impl->Open());
   return std::unique_ptr<BlockStore>(new BlockStore(std::move(impl)));
 }
 
@@ -351,9 +438,11 @@ absl::StatusOr<std::unique_ptr<Querier>> BlockStore::NewQuerier(const std::strin
       std::make_unique<block::BlockQuerier>(std::move(block), range));
 }
 
-std::vector<std::unique_ptr<Querier>> BlockStore::NewQueriers(model::TimeRange range) const {
+absl::StatusOr<std::vector<std::unique_ptr<Querier>>> BlockStore::NewQueriers(
+    model::TimeRange range) const {
+  ASSIGN_OR_RETURN(std::vector<std::shared_ptr<const Block>> blocks, impl_->ReadableBlocks());
   std::vector<std::unique_ptr<Querier>> queriers;
-  for (std::shared_ptr<const Block>& block : impl_->Blocks()) {
+  for (std::shared_ptr<const Block>& block : blocks) {
     if (!block->meta().range.Overlaps(range)) continue;
     queriers.push_back(std::make_unique<block::BlockQuerier>(std::move(block), range));
   }
@@ -365,7 +454,7 @@ absl::StatusOr<std::unique_ptr<BlockCursor>> BlockStore::NewCursor(const std::st
   return std::unique_ptr<BlockCursor>(std::make_unique<block::Cursor>(std::move(block)));
 }
 
-uint64_t BlockStore::generation() const { return impl_->stats().published; }
+uint64_t BlockStore::generation() const { return impl_->generation(); }
 
 absl::Status BlockStore::Drop(const std::string& ulid) { return impl_->Drop(ulid); }
 

@@ -51,7 +51,9 @@ struct BlockStoreStats {  // Totals since Open.
   uint64_t published = 0, dropped = 0;
 };
 
-// Owns the RocksDB instance; no RocksDB name crosses this header. Thread-safe.
+// Owns the RocksDB instance; no RocksDB name crosses this header. Thread-safe. After a write that
+// failed it only reads; the next write opens RocksDB again first, for which it waits a little until
+// its readers are done and holds up new ones, and fails with kUnavailable when they are not.
 class BlockStore {
  public:
   // Opens, and tidies what a crash left. kFailedPrecondition for a newer format.
@@ -64,7 +66,7 @@ class BlockStore {
 
   // level and parents of `meta` are used; the writer finds out the rest.
   absl::StatusOr<std::unique_ptr<BlockWriter>> NewBlock(BlockMeta meta);
-  // Counts up with every publish.
+  // Counts up with every publish, and whenever blocks may have appeared otherwise.
   uint64_t generation() const;
 
   // Queriers, Selections and cursors keep their block readable, dropped or not.
@@ -72,7 +74,7 @@ class BlockStore {
                                                       model::TimeRange range) const;
   // One of each block that overlaps `range`, by range.min, all seen at the same moment: of a merge
   // either the inputs or the result.
-  std::vector<std::unique_ptr<Querier>> NewQueriers(model::TimeRange range) const;
+  absl::StatusOr<std::vector<std::unique_ptr<Querier>>> NewQueriers(model::TimeRange range) const;
   absl::StatusOr<std::unique_ptr<BlockCursor>> NewCursor(const std::string& ulid) const;
   absl::Status Drop(const std::string& ulid);  // kNotFound when there is none.
   uint64_t bytes() const;                      // On disk now.

@@ -5,6 +5,9 @@
 #include <rocksdb/db.h>
 #include <rocksdb/sst_file_writer.h>
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -282,7 +285,7 @@ TEST_F(BlockStoreTest, ReadersGoOnWhileBlocksAreReplaced) {
   for (int i = 0; i < 3; ++i) {
     readers.emplace_back([&] {
       while (!stop || rounds < 10) {
-        auto querier = MergeQueriers(store_->NewQueriers(kAll));
+        auto querier = MergeQueriers(*store_->NewQueriers(kAll));
         const std::string difference = Difference(ReadAll(*querier, kAll), data);
         EXPECT_EQ(difference, "");
         ++rounds;
@@ -391,6 +394,48 @@ TEST_F(BlockStoreTest, BrokenManifestIsAClearError) {
   const absl::Status status = BlockStore::Open(dir(), 1 << 20).status();
   EXPECT_FALSE(status.ok());
   EXPECT_THAT(std::string(base::message(status)), HasSubstr(dir()));
+}
+
+// A limit on the size of files makes RocksDB's MANIFEST, the largest file here, fail as a full disk
+// would. Its tables are smaller.
+TEST_F(BlockStoreTest, WritesAgainAfterADiskWasFullWithoutLosingItsReaders) {
+  const SampleModel data = Data(4, 10);
+  const auto manifest_bytes = [&] {
+    uintmax_t bytes = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(dir())) {
+      if (entry.path().filename().string().starts_with("MANIFEST")) bytes = entry.file_size();
+    }
+    return bytes;
+  };
+  while (manifest_bytes() < 8000) WriteBlock(*store_, data);
+  const size_t blocks = store_->Metas().size();
+  auto querier = QuerierOf(store_->Metas().front());
+  auto writer = *store_->NewBlock({});
+  ASSERT_TRUE(testing_support::AddAll(*writer, data).ok());
+
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit full = before;
+  full.rlim_cur = manifest_bytes();
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+  EXPECT_EQ(writer->Publish(7).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Difference(ReadAll(*querier, kAll), data), "");
+  EXPECT_EQ(store_->Metas().size(), blocks);
+  EXPECT_EQ(store_->watermark(), 0u);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+
+  // Somebody still reads: not yet.
+  const absl::Status busy = store_->Drop(store_->Metas().back().ulid);
+  EXPECT_EQ(busy.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(base::message(busy)), HasSubstr("waits for its readers"));
+  EXPECT_EQ(Difference(ReadAll(*querier, kAll), data), "");
+  querier.reset();
+  WriteBlock(*store_, data);
+  EXPECT_EQ(store_->Metas().size(), blocks + 1);
+  Reopen();
+  EXPECT_EQ(store_->Metas().size(), blocks + 1);
+  EXPECT_EQ(Difference(ReadAll(*QuerierOf(store_->Metas().back()), kAll), data), "");
 }
 
 TEST_F(BlockStoreTest, DamagedTablesGiveWarningsOrErrorsNeverWrongSamples) {

@@ -21,16 +21,15 @@ Outcome MemSeries::Judge(model::Sample sample) const {
 Outcome MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled,
                           HeadDelta* delta) {
   if (sample.t <= last_t.load(std::memory_order_relaxed)) return Judge(sample);
-  const size_t before = open.capacity_bytes();
   if (open.empty()) ++delta->chunks;
+  int64_t before = OpenBytes();
   if (!open.Append(sample)) {
     Seal(delta);
     ++delta->chunks;
+    before = OpenBytes();
     CHECK(open.Append(sample));
-    delta->bytes += static_cast<int64_t>(open.capacity_bytes());
-  } else {
-    delta->bytes += static_cast<int64_t>(open.capacity_bytes()) - static_cast<int64_t>(before);
   }
+  delta->bytes += OpenBytes() - before;
   ++delta->samples;
   emptied = false;
   last_v = sample.v;
@@ -64,9 +63,9 @@ void MemSeries::Seal(HeadDelta* delta) {
   chunk->num_samples = view.num_samples;
   chunk->encoding = view.encoding;
   chunk->last_v = open.last().v;
-  delta->bytes -= static_cast<int64_t>(open.capacity_bytes());
+  const int64_t before = OpenBytes();
   chunk->bytes = std::move(open).Seal();
-  delta->bytes += static_cast<int64_t>(chunk->memory_bytes());
+  delta->bytes += OpenBytes() - before + static_cast<int64_t>(chunk->memory_bytes());
   if (sealed == nullptr) sealed = std::make_unique<std::vector<ChunkPtr>>();
   sealed->push_back(std::move(chunk));
 }

@@ -1,6 +1,6 @@
 #include "storage/head/head.h"
 
-#include <thread>
+#include <fstream>
 
 #include "tests/storage/head/head_fixture.h"
 
@@ -258,6 +258,43 @@ TEST_F(HeadTest, KeepsExemplars) {
     if (restart == 1) Flush();  // Then they are in the checkpoint.
     Start();
   }
+}
+
+TEST_F(HeadTest, DamageInTheLogCostsWhatItHitAndIsReported) {
+  for (int i = 1; i <= 2000; ++i) {
+    ASSERT_TRUE(Append({{up_, {1000 * i, i / 7.0}}, {down_, {1000 * i, i / 3.0}}}).ok());
+  }
+  const SampleModel all = InHead();
+  const std::string path = dir_.path() + "/" + fmt::format("{:08}", log_->stats().segment);
+  head_.reset();
+  log_.reset();
+  {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(20'000);
+    file.write("damage", 6);
+  }
+  Start();
+  EXPECT_EQ(replayed_.damaged, 1u);
+  EXPECT_THAT(replayed_.first_damage, ::testing::HasSubstr("segment 0 at "));
+  const SampleModel left = InHead();
+  EXPECT_GT(left.at(up_).size(), 1000u);  // Pages are 32 KiB.
+  EXPECT_LT(left.at(up_).size(), 2000u);
+  for (const auto& [t, bits] : left.at(up_)) EXPECT_EQ(all.at(up_).at(t), bits);
+  EXPECT_EQ(left.at(up_).rbegin()->first, 2'000'000);
+}
+
+TEST_F(HeadTest, ReplayTellsHowFarItIs) {
+  ASSERT_TRUE(Append({{up_, {1000, 1}}}).ok());
+  Start();
+  ASSERT_TRUE(Append({{up_, {2000, 1}}}).ok());
+  head_ = std::make_unique<Head>(options_);
+  std::vector<ReplayProgress> told;
+  ASSERT_TRUE(head_->Replay(dir_.path(), 0, [&](const ReplayProgress& p) { told.push_back(p); }).ok());
+  ASSERT_GE(told.size(), 3u);
+  EXPECT_EQ(told.front().current, told.front().min);
+  EXPECT_FALSE(told.front().done);
+  EXPECT_EQ(told.back().current, told.back().max);
+  EXPECT_TRUE(told.back().done);
 }
 
 TEST_F(HeadTest, AnInstanceWithoutALogKeepsAllInMemory) {

@@ -62,7 +62,8 @@ absl::Status CheckTarget(const Expr& call, std::string_view target) {
 
 OperatorPtr Make(const Expr& call, OperatorPtr input, std::string target, LabelValue value) {
   return MergeSame(std::make_unique<SetLabel>(call, std::move(input), std::move(target),
-                                              std::move(value)));
+                                              std::move(value)),
+                   /*at_once=*/true);
 }
 
 }  // namespace

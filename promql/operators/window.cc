@@ -114,7 +114,10 @@ class Window final : public Operator {
     std::string text =
         "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ";
     model::AppendQuoted(&text, name);
-    context.annotations->Info(text, ArgumentPosition(*plan_.expr->args[0]));
+    // The reference loses the place of a subquery.
+    const Expr& range = StripParens(*plan_.expr->args[0]);
+    context.annotations->Info(
+        text, range.kind == ExprKind::kSubquery ? PositionRange() : range.pos);
   }
 
   const PlanNode& plan_;

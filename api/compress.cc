@@ -17,6 +17,19 @@ constexpr size_t kStep = 256 << 10;
 
 uint8_t* Bytes(const char* p) { return reinterpret_cast<uint8_t*>(const_cast<char*>(p)); }
 
+#if defined(__x86_64__)
+__attribute__((target("avx"))) void ZeroUpper() { __builtin_ia32_vzeroupper(); }
+#endif
+
+// ISA-L returns with the upper halves of vector registers in use. Until they are cleared every SSE
+// instruction of the thread waits for them: a measured factor of six in printing numbers.
+void ClearUpperHalves() {
+#if defined(__x86_64__)
+  static const bool has_avx = __builtin_cpu_supports("avx");
+  if (has_avx) ZeroUpper();
+#endif
+}
+
 // ISA-L counts in 32 bits: larger inputs are handed over piece by piece.
 constexpr size_t kMaxPiece = 1 << 30;
 
@@ -49,6 +62,7 @@ std::string Compress(std::string_view data, Deflate format) {
     stream->next_out = Bytes(out.data() + used);
     stream->avail_out = static_cast<uint32_t>(room);
     isal_deflate(stream.get());
+    ClearUpperHalves();
     used += room - stream->avail_out;
   } while (stream->internal_state.state != ZSTATE_END);
   out.resize(used);
@@ -81,6 +95,7 @@ absl::Status Uncompress(std::string_view data, Deflate format, size_t max_bytes,
       state->avail_out = static_cast<uint32_t>(std::min(room, kMaxPiece));
       const size_t given = state->avail_out;
       const int result = isal_inflate(state.get());
+      ClearUpperHalves();
       const size_t written = given - state->avail_out;
       out->resize(used + written);
       if (result != ISAL_DECOMP_OK && result != ISAL_END_INPUT && result != ISAL_OUT_OVERFLOW) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
+#include <memory>
 
 #include "storage/base/coding.h"
 #include "storage/base/status.h"
@@ -108,15 +110,160 @@ model::Sample ReadSample(pbf_reader reader) {
   return sample;
 }
 
+// The form nearly every series comes in: labels sorted, each with a name and a value, then samples,
+// nothing else, lengths in the fewest bytes. Canonical labels are then the message without its tags.
+// Reads nothing but that, and says so when it meets something else: the general reader, which knows
+// the rest, then begins anew.
+class PlainSeries {
+ public:
+  // False when `series` is not of this form; what was read before is then to be forgotten.
+  bool Read(std::string_view series, std::vector<model::Sample>* samples) {
+    if (capacity_ < series.size() + kSlack) {
+      capacity_ = series.size() * 2 + kSlack;
+      buffer_.reset(new char[capacity_]);
+    }
+    size_ = 0;
+    last_name_ = {};
+    last_front_ = 0;
+    const char* p = series.data();
+    const char* const end = p + series.size();
+    while (p != end) {
+      const char tag = *p++;
+      size_t length;
+      if (!TakeLength(&p, end, &length)) return false;
+      if (tag == '\x0a' ? !TakeLabel(p, p + length, end)
+                        : tag != '\x12' || !TakeSample(p, p + length, samples)) {
+        return false;
+      }
+      p += length;
+    }
+    return labels().Has(model::kMetricName) && (IsAscii() || IsUtf8());
+  }
+  model::LabelsView labels() const { return model::LabelsView({buffer_.get(), size_}); }
+
+ private:
+  static constexpr size_t kSlack = 64;
+
+  // One or two bytes, the fewest possible, and not beyond the end.
+  static bool TakeLength(const char** p, const char* end, size_t* length) {
+    if (*p == end) return false;
+    *length = static_cast<unsigned char>(*(*p)++);
+    if (*length >= 0x80) {
+      if (*p == end) return false;
+      const auto high = static_cast<unsigned char>(*(*p)++);
+      if (high == 0 || high >= 0x80) return false;
+      *length = (*length & 0x7f) | size_t{high} << 7;
+    }
+    return *length <= static_cast<size_t>(end - *p);
+  }
+
+  // `readable`: up to where memory may be read.
+  bool TakeLabel(const char* p, const char* end, const char* readable) {
+    if (p == end || *p++ != '\x0a') return false;
+    const char* const name_field = p;
+    size_t length;
+    if (!TakeLength(&p, end, &length) || length == 0) return false;
+    const std::string_view name(p, length);
+    const uint64_t front = Front(name, readable);
+    if (front < last_front_ || (front == last_front_ && name <= last_name_)) return false;
+    last_front_ = front;
+    last_name_ = name;
+    p += length;
+    const char* const name_end = p;
+    if (p == end || *p++ != '\x12') return false;
+    const char* const value_field = p;
+    if (!TakeLength(&p, end, &length) || length == 0 || p + length != end) return false;
+    Copy(name_field, name_end, readable);
+    Copy(value_field, end, readable);
+    return true;
+  }
+
+  // The first eight bytes as a number that orders as the text does.
+  static uint64_t Front(std::string_view s, const char* readable) {
+    uint64_t word = 0;
+    if (s.size() >= 8) {
+      std::memcpy(&word, s.data(), 8);
+      return __builtin_bswap64(word);
+    }
+    if (readable - s.data() < 8) {
+      std::memcpy(&word, s.data(), s.size());
+      return __builtin_bswap64(word);
+    }
+    std::memcpy(&word, s.data(), 8);
+    return __builtin_bswap64(word) & ~(~uint64_t{0} >> (8 * s.size()));
+  }
+
+  void Copy(const char* from, const char* to, const char* readable) {
+    const size_t n = static_cast<size_t>(to - from);
+    char* out = buffer_.get() + size_;
+    if (n <= 32 && readable - from >= 32) {
+      std::memcpy(out, from, 32);  // Of fixed size, hence without a call; kSlack allows for it.
+    } else {
+      std::memcpy(out, from, n);
+    }
+    size_ += n;
+  }
+
+  static bool TakeSample(const char* p, const char* end, std::vector<model::Sample>* samples) {
+    model::Sample sample;
+    if (p != end && *p == '\x09') {
+      if (end - p < 9) return false;
+      std::memcpy(&sample.v, p + 1, 8);
+      p += 9;
+    }
+    if (p != end) {
+      if (*p++ != '\x10') return false;
+      uint64_t t = 0;
+      int shift = 0;
+      while (true) {
+        if (p == end || shift > 56) return false;  // Ten bytes, as of negative times: not here.
+        const auto byte = static_cast<unsigned char>(*p++);
+        t |= uint64_t{byte & 0x7fu} << shift;
+        shift += 7;
+        if (byte < 0x80) break;
+      }
+      if (p != end) return false;
+      sample.t = static_cast<int64_t>(t);
+    }
+    samples->push_back(sample);
+    return true;
+  }
+
+  bool IsAscii() const {
+    std::memset(buffer_.get() + size_, 0, 8);
+    uint64_t all = 0;
+    for (size_t i = 0; i < size_; i += 8) {
+      uint64_t word;
+      std::memcpy(&word, buffer_.get() + i, 8);
+      all |= word;
+    }
+    return (all & 0x8080808080808080ull) == 0;
+  }
+  bool IsUtf8() const {
+    for (const model::Label& label : labels()) {
+      if (!model::IsValidUtf8(label.name) || !model::IsValidUtf8(label.value)) return false;
+    }
+    return true;
+  }
+
+  std::unique_ptr<char[]> buffer_;
+  size_t capacity_ = 0, size_ = 0;
+  std::string_view last_name_;
+  uint64_t last_front_ = 0;
+};
+
 class RequestReader {
  public:
   RequestReader(model::TimeMs max_time, storage::Appender* appender, WriteCounts* counts)
       : max_time_(max_time), appender_(appender), counts_(counts) {}
 
-  absl::Status ReadSeries(pbf_reader reader) {
-    labels_.Clear();
+  absl::Status ReadSeries(std::string_view series) {
     samples_.clear();
     exemplars_.clear();
+    if (plain_.Read(series, &samples_)) return AppendSeries(plain_.labels());
+    samples_.clear();
+    labels_.Clear();
+    pbf_reader reader(series.data(), series.size());
     uint64_t histograms = 0;
     while (reader.next()) {
       switch (reader.tag_and_type()) {
@@ -141,18 +288,18 @@ class RequestReader {
       return absl::OkStatus();
     }
     counts_->histograms += histograms;
-    return AppendSeries();
+    return AppendSeries(labels_.labels());
   }
 
  private:
-  absl::Status AppendSeries() {
+  absl::Status AppendSeries(model::LabelsView labels) {
     auto ref = storage::SeriesRef::kNone;
     for (const model::Sample& sample : samples_) {
       if (sample.t > max_time_) {
-        return Refused(storage::Outcome::kOutOfBounds, sample,
+        return Refused(storage::Outcome::kOutOfBounds, labels, sample,
                        ": timestamp is too far in the future");
       }
-      const storage::Appended appended = appender_->Append(ref, labels_.labels(), sample);
+      const storage::Appended appended = appender_->Append(ref, labels, sample);
       switch (appended.outcome) {
         case storage::Outcome::kAccepted:
           ref = appended.ref;
@@ -162,18 +309,19 @@ class RequestReader {
           ++counts_->invalid_labels;
           break;
         case storage::Outcome::kLimited:
-          if (counts_->limited++ == 0) counts_->first_limited = labels_.ToText();
+          if (counts_->limited++ == 0) counts_->first_limited = labels.ToString();
           break;
-        default: return Refused(appended.outcome, sample, "");
+        default: return Refused(appended.outcome, labels, sample, "");
       }
     }
     if (ref != storage::SeriesRef::kNone) AppendExemplars(ref);
     return absl::OkStatus();
   }
 
-  absl::Status Refused(storage::Outcome outcome, model::Sample sample, std::string_view detail) {
+  static absl::Status Refused(storage::Outcome outcome, model::LabelsView labels,
+                              model::Sample sample, std::string_view detail) {
     return base::FailedPrecondition("{}{} for series {} at timestamp {}",
-                                    storage::ToString(outcome), detail, labels_.ToText(), sample.t);
+                                    storage::ToString(outcome), detail, labels.ToString(), sample.t);
   }
 
   // A refused exemplar does not fail the request.
@@ -209,6 +357,7 @@ class RequestReader {
   const model::TimeMs max_time_;
   storage::Appender* const appender_;
   WriteCounts* const counts_;
+  PlainSeries plain_;
   LabelScratch labels_, exemplar_labels_;
   std::vector<model::Sample> samples_;
   std::vector<std::string_view> exemplars_;
@@ -224,7 +373,7 @@ absl::Status AppendWriteRequest(std::string_view message, model::TimeMs max_time
     while (reader.next()) {
       if (reader.tag_and_type() ==
           protozero::tag_and_type(1, protozero::pbf_wire_type::length_delimited)) {
-        RETURN_IF_ERROR(request.ReadSeries(reader.get_message()));
+        RETURN_IF_ERROR(request.ReadSeries(View(reader.get_view())));
       } else {
         reader.skip();
       }

@@ -27,6 +27,31 @@ char* WriteTime(char* p, model::TimeMs t) {
   return p;
 }
 
+// A number with at most six decimals and fifteen digits: 0.25, 17.3. Null when it is not one.
+//
+// n / 10^k is rounded once, so when it gives v, the text n·10^-k reads back as v; and of fifteen
+// digits or less no other text does, so the first k that fits gives the shortest.
+char* WriteDecimal(char* p, double v) {
+  constexpr double kPowers[] = {1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+  const double abs = std::fabs(v);
+  if (!(abs < kFastLimit / 1e6) || abs == 0) return nullptr;
+  for (int k = 0; k < 6; ++k) {
+    const double scaled = abs * kPowers[k];
+    const auto n = static_cast<int64_t>(scaled + 0.5);
+    const double whole = static_cast<double>(n);
+    // The first test is cheap and turns nearly all others away; the second decides.
+    if (std::fabs(scaled - whole) > scaled * 1e-15 || whole / kPowers[k] != abs) continue;
+    if (v < 0) *p++ = '-';
+    const auto power = static_cast<int64_t>(kPowers[k]);
+    p = std::to_chars(p, p + 20, n / power).ptr;
+    *p++ = '.';
+    int64_t rest = n % power;
+    for (int i = k; i >= 0; --i, rest /= 10) p[i] = static_cast<char>('0' + rest % 10);
+    return p + k + 1;
+  }
+  return nullptr;
+}
+
 // Null when the number is not one for the fast way.
 char* WriteNumber(char* p, double v) {
   const double abs = std::fabs(v);
@@ -34,6 +59,7 @@ char* WriteNumber(char* p, double v) {
       !(v == 0 && std::signbit(v))) {
     return std::to_chars(p, p + 20, static_cast<int64_t>(v)).ptr;
   }
+  if (char* end = WriteDecimal(p, v); end != nullptr) return end;
   if (abs >= 1e-6 && abs < kFastLimit) {
     return std::to_chars(p, p + 32, v, std::chars_format::fixed).ptr;
   }

@@ -6,6 +6,7 @@
 #include <protozero/pbf_writer.hpp>
 
 #include <random>
+#include <set>
 
 #include "api/compress.h"
 #include "storage/base/status.h"
@@ -196,6 +197,59 @@ TEST_F(RemoteWriteTest, NothingStaysOfAMalformedMessage) {
               absl::StatusCode::kInvalidArgument) << n;
   }
   EXPECT_THAT(Names(), ::testing::IsEmpty());
+}
+
+// Random series of every form, against what they obviously mean.
+TEST_F(RemoteWriteTest, EveryFormOfASeriesIsReadAlike) {
+  std::mt19937 random(17);
+  const auto pick = [&](uint32_t n) { return random() % n; };
+  const std::string kTexts[] = {"", "a", "node_cpu_seconds_total", "é", "instance", "\xff", "job",
+                                std::string(90, 'n'), std::string(140, 'v'), std::string(20000, 'w'),
+                                "B", "abcdefgh", "abcdefghi"};
+  uint64_t stored = 0;
+  for (int i = 0; i < 4000; ++i) {
+    PairList labels = {{"__name__", fmt::format("m{}", i)}};
+    for (uint32_t n = pick(5); n > 0; --n) {
+      labels.emplace_back(kTexts[pick(10) == 0 ? pick(13) : 1 + pick(12)], kTexts[pick(13)]);
+    }
+    if (pick(4) != 0) std::sort(labels.begin(), labels.end());
+    std::string bytes;
+    protozero::pbf_writer series(bytes);
+    for (const auto& [name, value] : labels) {
+      protozero::pbf_writer label(series, 1);
+      if (pick(20) == 0) label.add_uint32(9, 1);  // A field of the future.
+      label.add_string(1, name);
+      if (!value.empty() || pick(2) == 0) label.add_string(2, value);
+    }
+    const double v = pick(3) == 0 ? 0 : static_cast<double>(random());
+    const model::TimeMs t = pick(5) == 0 ? 0 : static_cast<int64_t>(random()) - (pick(5) == 0) * 5e9;
+    {
+      protozero::pbf_writer sample(series, 2);
+      if (v != 0 || pick(2) == 0) sample.add_double(1, v);
+      if (t != 0 || v == 0 || pick(2) == 0) sample.add_int64(2, t);  // Not both left out.
+    }
+    bool valid = true;
+    std::set<std::string> names;
+    for (const auto& [name, value] : labels) {
+      valid &= !name.empty() && model::IsValidUtf8(name) && model::IsValidUtf8(value) &&
+               names.insert(name).second;
+    }
+    testing_support::MemoryAppendable store;
+    const auto appender = store.NewAppender();
+    counts_ = {};
+    ASSERT_TRUE(AppendWriteRequest(Message().Raw(bytes).bytes(), INT64_MAX, appender.get(), &counts_)
+                    .ok());
+    ASSERT_TRUE(appender->Commit().ok());
+    const auto samples = store.Samples(model::Labels::FromPairs(labels));
+    ASSERT_EQ(samples.size(), valid ? 1u : 0u)
+        << i << " " << model::Labels::FromPairs(labels).ToString();
+    ASSERT_EQ(counts_.invalid_labels, valid ? 0u : 1u) << i;
+    if (!valid) continue;
+    ++stored;
+    EXPECT_EQ(samples[0].t, t);
+    EXPECT_EQ(samples[0].v, v);
+  }
+  EXPECT_GT(stored, 1000u);
 }
 
 // --- Over the route.

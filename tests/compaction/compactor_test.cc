@@ -34,7 +34,7 @@ class CompactorTest : public ::testing::Test {
     testing_support::AddTo(&want_, data);
   }
   SampleModel Stored() {
-    const auto querier = storage::MergeQueriers(store_->NewQueriers(kAll));
+    const auto querier = storage::MergeQueriers(*store_->NewQueriers(kAll));
     return testing_support::ReadAll(*querier, kAll);
   }
 
@@ -89,7 +89,7 @@ TEST_F(CompactorTest, AnUnknownBlockIsNotFound) {
 TEST_F(CompactorTest, ReadersOfTheInputsGoOn) {
   std::mt19937 random(1);
   Write(testing_support::RandomModel(random, 20, 0, 1000, 100));
-  const auto querier = storage::MergeQueriers(store_->NewQueriers(kAll));
+  const auto querier = storage::MergeQueriers(*store_->NewQueriers(kAll));
   ASSERT_TRUE(Merge(plan_, store_.get(), kGoOn).ok());
   EXPECT_EQ(Difference(testing_support::ReadAll(*querier, kAll), want_), "");
 }

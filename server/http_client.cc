@@ -128,7 +128,10 @@ std::string_view HttpResponse::Header(std::string_view name) const {
   return {};
 }
 
-// ---- The client. All of it lives on the io thread, but for the constructor and Fetch. ----
+// ---- The client. All of it lives on the io thread, but for the constructor and Fetch.
+//
+// The coroutines take references to what their caller's frame holds, and no temporary with a
+// destructor stands in a co_await expression: GCC 12 destroys such a one twice. ----
 
 class HttpClient::Impl {
  public:
@@ -249,7 +252,7 @@ class HttpClient::Impl {
     done(std::move(response));
   }
 
-  Awaitable<Response> FollowRedirects(OperationPtr op) {
+  Awaitable<Response> FollowRedirects(const OperationPtr& op) {
     HttpRequest& request = op->request;
     absl::StatusOr<HttpUrl> url = ParseHttpUrl(request.url);
     if (!url.ok()) {
@@ -290,7 +293,8 @@ class HttpClient::Impl {
   }
 
   // One request and its answer.
-  Awaitable<Response> Exchange(OperationPtr op, HttpUrl url, HttpUrl first) {
+  Awaitable<Response> Exchange(const OperationPtr& op, const HttpUrl& url,
+                               const HttpUrl& first) {
     PreparedSettings::TlsState tls;
     if (url.scheme == "https") {
       absl::StatusOr<PreparedSettings::TlsState> state = op->settings->Tls();
@@ -322,8 +326,9 @@ class HttpClient::Impl {
   }
 
   template <class Stream>
-  Awaitable<Response> RoundTrip(OperationPtr op, Stream& stream,
-                                http::request<http::string_body>& message, std::string key) {
+  Awaitable<Response> RoundTrip(const OperationPtr& op, Stream& stream,
+                                http::request<http::string_body>& message,
+                                const std::string& key) {
     const ConnectionPtr connection = op->connection;
     error_code error;
     co_await http::async_write(stream, message, asio::redirect_error(asio::use_awaitable, error));
@@ -429,7 +434,8 @@ class HttpClient::Impl {
 
   // ---- Connecting. Sets op->connection. ----
 
-  Awaitable<absl::Status> Connect(OperationPtr op, HttpUrl url, PreparedSettings::TlsState tls) {
+  Awaitable<absl::Status> Connect(const OperationPtr& op, const HttpUrl& url,
+                                  const PreparedSettings::TlsState& tls) {
     const bool local = !op->request.unix_socket.empty();
     const std::optional<HttpUrl>& proxy = op->settings->proxy();
     absl::Status status;
@@ -446,7 +452,7 @@ class HttpClient::Impl {
     co_return co_await Handshake(op, url, tls);
   }
 
-  Awaitable<absl::Status> ConnectLocal(OperationPtr op) {
+  Awaitable<absl::Status> ConnectLocal(const OperationPtr& op) {
     const std::string& path = op->request.unix_socket;
     if (path.size() >= 108) {
       co_return op->Error(fmt::format("dial unix {}: connect: invalid argument", path));
@@ -464,7 +470,8 @@ class HttpClient::Impl {
     co_return absl::OkStatus();
   }
 
-  Awaitable<absl::Status> ConnectTcp(OperationPtr op, std::string host, std::string port) {
+  Awaitable<absl::Status> ConnectTcp(const OperationPtr& op, const std::string& host,
+                                     const std::string& port) {
     const uint16_t number = static_cast<uint16_t>(std::min(std::stoul(port), 65535ul));
     DnsAnswer answer;
     error_code error;
@@ -482,8 +489,8 @@ class HttpClient::Impl {
     for (size_t i = 0; i < answer.addresses.size(); ++i) {
       const asio::ip::address address = asio::ip::make_address(answer.addresses[i], error);
       if (error) continue;
-      const absl::Status status =
-          co_await ConnectAddress(op, {address, number}, answer.addresses.size() - i);
+      const asio::ip::tcp::endpoint to(address, number);
+      const absl::Status status = co_await ConnectAddress(op, to, answer.addresses.size() - i);
       if (status.ok() || op->stopped()) co_return status;
       if (first_error.ok()) first_error = status;
     }
@@ -492,7 +499,8 @@ class HttpClient::Impl {
   }
 
   // `left`: this many addresses share the time that is left.
-  Awaitable<absl::Status> ConnectAddress(OperationPtr op, asio::ip::tcp::endpoint to, size_t left) {
+  Awaitable<absl::Status> ConnectAddress(const OperationPtr& op,
+                                         const asio::ip::tcp::endpoint& to, size_t left) {
     const ConnectionPtr connection = std::make_shared<Connection>(*io_);
     op->connection = connection;
     asio::steady_timer patience(*io_);
@@ -518,7 +526,7 @@ class HttpClient::Impl {
     co_return absl::OkStatus();
   }
 
-  Awaitable<DnsAnswer> Resolve(OperationPtr op, std::string host) {
+  Awaitable<DnsAnswer> Resolve(const OperationPtr& op, const std::string& host) {
     auto answer = std::make_shared<std::optional<DnsAnswer>>();
     if (dns_ != nullptr) {
       dns_->Resolve(host, [io = io_, op, answer](DnsAnswer found) {
@@ -528,13 +536,14 @@ class HttpClient::Impl {
         });
       });
     }
-    co_await Sleep(op, [answer] { return answer->has_value(); });
+    const auto ready = [&answer] { return answer->has_value(); };
+    co_await Sleep(op, ready);
     co_return answer->has_value() ? **answer : DnsAnswer{};
   }
 
   // Until `ready` or the operation is stopped; whoever changes either cancels op->wakeup.
   template <class Ready>
-  Awaitable<void> Sleep(OperationPtr op, Ready ready) {
+  Awaitable<void> Sleep(const OperationPtr& op, const Ready& ready) {
     while (!ready() && !op->stopped()) {
       error_code ignored;
       op->wakeup.expires_after(std::chrono::hours(24));
@@ -542,7 +551,7 @@ class HttpClient::Impl {
     }
   }
 
-  Awaitable<absl::Status> OpenTunnel(OperationPtr op, HttpUrl url) {
+  Awaitable<absl::Status> OpenTunnel(const OperationPtr& op, const HttpUrl& url) {
     const ConnectionPtr connection = op->connection;
     http::request<http::empty_body> message;
     const std::string to = JoinHostPort(url.host, url.port);
@@ -569,7 +578,8 @@ class HttpClient::Impl {
     co_return absl::OkStatus();
   }
 
-  Awaitable<absl::Status> Handshake(OperationPtr op, HttpUrl url, PreparedSettings::TlsState tls) {
+  Awaitable<absl::Status> Handshake(const OperationPtr& op, const HttpUrl& url,
+                                    const PreparedSettings::TlsState& tls) {
     const ConnectionPtr connection = op->connection;
     const TlsConfig& config = op->settings->config().tls;
     const std::string name = config.server_name.empty() ? url.host : config.server_name;
@@ -631,12 +641,13 @@ class HttpClient::Impl {
 
   // ---- Slots for bodies. ----
 
-  Awaitable<absl::Status> TakeSlot(OperationPtr op) {
+  Awaitable<absl::Status> TakeSlot(const OperationPtr& op) {
     if (slots_free_ > 0 && waiting_.empty()) {
       GiveSlot(op);
     } else {
       waiting_.push_back(op);
-      co_await Sleep(op, [op] { return op->slot != nullptr; });
+      const auto ready = [&op] { return op->slot != nullptr; };
+      co_await Sleep(op, ready);
       if (op->slot == nullptr) {
         std::erase(waiting_, op);
         co_return op->Error("");

@@ -37,8 +37,8 @@ bool IsComparison(BinaryOp op);
 bool IsSetOperator(BinaryOp op);
 
 enum class AggregateOp : uint8_t {
-  kSum, kAvg, kCount, kMin, kMax, kGroup, kStddev, kStdvar, kTopk, kBottomk, kCountValues, kQuantile,
-  kLimitk, kLimitRatio,
+  kSum, kAvg, kCount, kMin, kMax, kGroup, kStddev, kStdvar, kTopk, kBottomk, kCountValues,
+  kQuantile, kLimitk, kLimitRatio,
 };
 std::string_view ToString(AggregateOp op);
 bool TakesParam(AggregateOp op);
@@ -49,8 +49,8 @@ using ExprPtr = std::shared_ptr<const Expr>;
 // A duration written as an expression: 5m, step() * 2, max_of(range(), 1h). Seconds. Evaluated by
 // EvaluateDuration (duration_expr.h).
 struct DurationExpr {
-  enum class Kind : uint8_t { kNumber, kStep, kRange, kMin, kMax, kAdd, kSub, kMul, kDiv, kMod, kPow,
-                              kNegate, kPlus };
+  enum class Kind : uint8_t { kNumber, kStep, kRange, kMin, kMax, kAdd, kSub, kMul, kDiv, kMod,
+                              kPow, kNegate, kPlus };
   Kind kind = Kind::kNumber;
   bool wrapped = false;              // Stands in parentheses: for printing only.
   bool written_as_duration = false;  // 5m rather than 300: for printing only.
@@ -97,7 +97,8 @@ struct Expr {
   bool written_as_duration = false;  // `5m` as a scalar: for printing only.
   std::string text;                  // kString: the value.
 
-  // kParen, kUnary, kAggregate, kMatrixSelector (its kVectorSelector), kSubquery: lhs is the operand.
+  // kParen, kUnary, kAggregate, kMatrixSelector (its kVectorSelector), kSubquery: lhs is the
+  // operand.
   // kBinary: both.
   ExprPtr lhs, rhs;
   bool negate = false;               // kUnary: '-' rather than '+'.

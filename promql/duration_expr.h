@@ -19,8 +19,8 @@ struct DurationScope {  // Of the whole query.
 absl::StatusOr<int64_t> EvaluateDuration(const DurationExpr& expr, const DurationScope& scope,
                                          bool allow_negative);
 
-// A copy of `expr` in which every duration is a number: *_expr are null, *_ms are set. `expr` itself
-// when there is nothing to do. Errors: as EvaluateDuration.
+// A copy of `expr` in which every duration is a number: *_expr are null, *_ms are set. `expr`
+// itself when there is nothing to do. Errors: as EvaluateDuration.
 absl::StatusOr<ExprPtr> ResolveDurations(const ExprPtr& expr, const DurationScope& scope);
 
 }  // namespace promql

@@ -384,7 +384,8 @@ std::optional<double> Grammar::Number() {
 std::optional<std::string> Grammar::Text(const Token& string) {
   std::optional<std::string> text = Unquote(string.text);
   if (!text) {
-    Fail(Range(string), fmt::format("error unquoting string {}: invalid syntax", Quote(string.text)));
+    Fail(Range(string),
+         fmt::format("error unquoting string {}: invalid syntax", Quote(string.text)));
   }
   return text;
 }

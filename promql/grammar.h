@@ -1,8 +1,8 @@
 // The grammar of the language, by recursive descent; behind parser.h.
 //
-// The reference is an LALR(1) grammar (promql/parser/generated_parser.y) whose messages show through:
-// on a token that does not fit it looks outwards for the innermost rule with an error production and
-// uses that rule's words. Here a stack of Contexts stands for those rules. Tokens are peeked at
+// The reference is an LALR(1) grammar (promql/parser/generated_parser.y) whose messages show
+// through: on a token that does not fit it looks outwards for the innermost rule with an error
+// production and uses that rule's words. Here a stack of Contexts stands for those rules. Tokens are peeked at
 // exactly where the reference needs its lookahead, so that of two errors the same one comes first.
 #pragma once
 
@@ -36,8 +36,8 @@ struct Failed {
 // `1:7: parse error: unexpected end of input`
 std::string Format(const ParseError& error, std::string_view text);
 
-// Reads one text once. Functions that return a pointer return null after an error; those that return
-// bool, false. Only the first error counts, so all of them give up at once.
+// Reads one text once. Functions that return a pointer return null after an error; those that
+// return bool, false. Only the first error counts, so all of them give up at once.
 class Grammar {
  public:
   using Node = std::shared_ptr<Expr>;

@@ -1,4 +1,5 @@
-// Selectors, and what may follow an expression: [range], [range:step], offset, @, anchored, smoothed.
+// Selectors, and what may follow an expression: [range], [range:step], offset, @, anchored,
+// smoothed.
 #include <cmath>
 #include <limits>
 
@@ -39,7 +40,8 @@ bool HasOffset(const TimeShift& shift) {
   return shift.offset_ms != 0 || shift.offset_expr != nullptr;
 }
 
-// Seconds to milliseconds, rounded; what does not fit becomes the least number, as in the reference.
+// Seconds to milliseconds, rounded; what does not fit becomes the least number, as in the
+// reference.
 int64_t RoundToMs(double seconds) {
   const double ms = std::round(seconds * 1000);
   if (!(std::fabs(ms) < 9.2e18)) return std::numeric_limits<int64_t>::min();
@@ -214,8 +216,8 @@ Grammar::Node Grammar::Offset(Node node) {
 bool Grammar::AddOffset(Expr* node, const DurationNode& offset) {
   Expr* owner = ShiftOwner(node);
   if (owner == nullptr) {
-    return Fail(node->pos, "offset modifier must be preceded by an instant vector selector or range "
-                           "vector selector or a subquery");
+    return Fail(node->pos, "offset modifier must be preceded by an instant vector selector or "
+                           "range vector selector or a subquery");
   }
   if (HasOffset(owner->shift)) return Fail(node->pos, "offset may not be set multiple times");
   if (offset->kind == DurationExpr::Kind::kNumber) {

@@ -184,7 +184,8 @@ bool Lexer::Statements() {
       return Emit(K::kNotEqual);
     }
     case '<': return Emit(Accept("=") ? K::kLessEqual : Accept("/") ? K::kTrimUpper : K::kLess);
-    case '>': return Emit(Accept("=") ? K::kGreaterEqual : Accept("/") ? K::kTrimLower : K::kGreater);
+    case '>':
+      return Emit(Accept("=") ? K::kGreaterEqual : Accept("/") ? K::kTrimLower : K::kGreater);
     case '"':
     case '\'':
     case '`': return OpenQuote(r);
@@ -333,10 +334,9 @@ bool Lexer::Escape() {
   int32_t r = Take();
   int digits = 0;
   uint32_t base = 16, max = 0x10FFFF;
-  if (r == quote_ || (r > 0 && r < 0x80 && std::string_view("abfnrtv\\").find(static_cast<char>(r)) !=
-                                               std::string_view::npos)) {
-    return false;
-  }
+  constexpr std::string_view kSingle = "abfnrtv\\";
+  const auto c = static_cast<char>(r > 0 && r < 0x80 ? r : 0);
+  if (r == quote_ || kSingle.find(c) != std::string_view::npos) return false;
   if (r >= '0' && r <= '7') {
     digits = 3, base = 8, max = 255;
   } else if (r == 'x' || r == 'u' || r == 'U') {

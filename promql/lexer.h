@@ -27,11 +27,13 @@ enum class TokenKind : uint8_t {
 };
 
 inline bool IsOperator(TokenKind k) { return k >= TokenKind::kAdd && k <= TokenKind::kAt; }
-inline bool IsAggregation(TokenKind k) { return k >= TokenKind::kSum && k <= TokenKind::kLimitRatio; }
+inline bool IsAggregation(TokenKind k) {
+  return k >= TokenKind::kSum && k <= TokenKind::kLimitRatio;
+}
 inline bool IsKeyword(TokenKind k) { return k >= TokenKind::kBool && k <= TokenKind::kWithout; }
 
-// Whether a word of this kind may name a metric: all but bool, on, ignoring, group_left, group_right,
-// atan2 and the numbers.
+// Whether a word of this kind may name a metric: all but bool, on, ignoring, group_left,
+// group_right, atan2 and the numbers.
 bool IsMetricName(TokenKind kind);
 
 struct Token {

@@ -23,7 +23,8 @@ struct ParseOptions {  // What --enable-feature gates.
 inline constexpr int kMaxDepth = 1000;
 absl::StatusOr<ExprPtr> Parse(std::string_view text, const ParseOptions& options = {});
 
-// `{job="x", y=~"z"}` or `up{job="x"}`: the match[] parameter. Same errors; "parse error:" prefix too.
+// `{job="x", y=~"z"}` or `up{job="x"}`: the match[] parameter. Same errors; "parse error:" prefix
+// too.
 absl::StatusOr<std::vector<model::Matcher>> ParseMetricSelector(std::string_view text);
 
 }  // namespace promql

@@ -8,9 +8,9 @@
 namespace promql {
 
 std::string ToString(const Expr& expr);        // One line.
-std::string Prettify(const Expr& expr);        // /format_query: split where longer than 100 characters.
+std::string Prettify(const Expr& expr);        // /format_query: split beyond 100 characters.
 std::string ToString(const DurationExpr& expr);
 std::string SelectorToString(const Expr& selector);
-std::string FormatAst(const Expr& expr);       // The AST as JSON, as /parse_query answers: spec 3.2.
+std::string FormatAst(const Expr& expr);       // The AST as JSON: /parse_query, spec 3.2.
 
 }  // namespace promql

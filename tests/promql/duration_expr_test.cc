@@ -52,8 +52,8 @@ TEST(DurationExpr, RefusesWhatIsNoDuration) {
 }
 
 TEST(DurationExpr, ResolvesEveryPlaceOfATree) {
-  const ExprPtr expr = *Parse("sum(a offset (step() * 2)) + max_over_time(b[1h + range():step()] offset "
-                              "-step()) or max_over_time(c[1m + 1m])");
+  const ExprPtr expr = *Parse("sum(a offset (step() * 2)) + max_over_time(b[1h + range():step()] "
+                              "offset -step()) or max_over_time(c[1m + 1m])");
   const ExprPtr resolved = *ResolveDurations(expr, kScope);
   EXPECT_EQ(ToString(*resolved),
             "sum(a offset 1m) + max_over_time(b[2h:30s] offset -30s) or max_over_time(c[2m])");

@@ -23,7 +23,9 @@ struct Case {
 
 std::string WithLineBreaks(std::string text) {
   constexpr std::string_view kMark = "⏎";
-  for (size_t at; (at = text.find(kMark)) != std::string::npos;) text.replace(at, kMark.size(), "\n");
+  for (size_t at; (at = text.find(kMark)) != std::string::npos;) {
+    text.replace(at, kMark.size(), "\n");
+  }
   return text;
 }
 
@@ -61,11 +63,15 @@ std::string ErrorOf(std::string_view text) {
 }
 
 TEST(Parser, GivesTheErrorsOfPrometheus) {
-  for (const Case& c : ReadCases("errors.txt")) EXPECT_EQ(Outcome(c.input, kAll), c.want) << c.input;
+  for (const Case& c : ReadCases("errors.txt")) {
+    EXPECT_EQ(Outcome(c.input, kAll), c.want) << c.input;
+  }
 }
 
 TEST(Parser, PrintsAsPrometheusDoes) {
-  for (const Case& c : ReadCases("printed.txt")) EXPECT_EQ(Outcome(c.input, kAll), c.want) << c.input;
+  for (const Case& c : ReadCases("printed.txt")) {
+    EXPECT_EQ(Outcome(c.input, kAll), c.want) << c.input;
+  }
 }
 
 TEST(Parser, RefusesExperimentsThatAreNotEnabled) {

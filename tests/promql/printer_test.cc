@@ -95,7 +95,8 @@ TEST(Printer, SplitsWhatIsLongerThanAHundredCharacters) {
   EXPECT_EQ(Prettify(*MustParse("-(" + b + " or " + b + ")")),
             "-(\n    " + b + "\n  or\n    " + b + "\n)");
   EXPECT_EQ(Prettify(*MustParse("max_over_time((" + b + " + " + b + ")[1h:5m] offset 1d)")),
-            "max_over_time(\n  (\n      " + b + "\n    +\n      " + b + "\n  )[1h:5m] offset 1d\n)");
+            "max_over_time(\n  (\n      " + b + "\n    +\n      " + b +
+                "\n  )[1h:5m] offset 1d\n)");
 }
 
 TEST(AstJson, HasTheShapesOfParseQuery) {

@@ -56,7 +56,9 @@ absl::Status AddExpectation(const std::string& line, EvalCommand* eval) {
     ASSIGN_OR_RETURN(expected.regex, Regex(text));
   }
   eval->expect[kNames->at(name)].push_back(std::move(expected));
-  const auto both = [&](Expectation a, Expectation b) { return eval->expects(a) && eval->expects(b); };
+  const auto both = [&](Expectation a, Expectation b) {
+    return eval->expects(a) && eval->expects(b);
+  };
   if (both(Expectation::kWarn, Expectation::kNoWarn) ||
       both(Expectation::kInfo, Expectation::kNoInfo)) {
     return base::InvalidArgument("expect lines contradict each other");
@@ -126,7 +128,9 @@ class ScriptParser {
     static const auto* const kForm = new RE2(R"(load(_with_nhcb)?\s+(.+))");
     LoadCommand load;
     std::string nhcb, gap;
-    if (!RE2::FullMatch(lines_[i_], *kForm, &nhcb, &gap)) return absl::InvalidArgumentError("bad load");
+    if (!RE2::FullMatch(lines_[i_], *kForm, &nhcb, &gap)) {
+      return base::InvalidArgument("bad load: {}", lines_[i_]);
+    }
     load.with_nhcb = !nhcb.empty();
     ASSIGN_OR_RETURN(load.gap_ms, model::ParseDurationMs(gap));
     bool has_start_times = false;

@@ -70,7 +70,9 @@ std::string CompareVector(const EvalCommand& expected, const promql::Value& valu
     ++position;
     const std::string labels = sample.labels.ToString();
     const auto want = expected.series.find(sample.labels);
-    if (want == expected.series.end()) return fmt::format("unexpected {} {}", labels, sample.sample.v);
+    if (want == expected.series.end()) {
+      return fmt::format("unexpected {} {}", labels, sample.sample.v);
+    }
     if (seen[sample.labels]) return labels + " comes twice";
     seen[sample.labels] = true;
     if (expected.expects(Expectation::kOrdered) && want->second.position != position) {
@@ -91,7 +93,9 @@ std::string CompareKind(const EvalCommand& expected, Expectation some, Expectati
                         bool any, std::string_view name, const std::vector<std::string>& actual) {
   const std::string found = fmt::format("{}", fmt::join(actual, "; "));
   if (any && actual.empty()) return fmt::format("no {} given", name);
-  if (expected.expects(none) && !actual.empty()) return fmt::format("unexpected {}: {}", name, found);
+  if (expected.expects(none) && !actual.empty()) {
+    return fmt::format("unexpected {}: {}", name, found);
+  }
   const auto wanted = expected.expect.find(some);
   if (wanted == expected.expect.end()) return "";
   for (const Expected& e : wanted->second) {
@@ -110,7 +114,9 @@ std::string CompareKind(const EvalCommand& expected, Expectation some, Expectati
 }  // namespace
 
 bool AlmostEqual(double a, double b) {
-  if (model::IsStaleNan(a) || model::IsStaleNan(b)) return model::IsStaleNan(a) && model::IsStaleNan(b);
+  if (model::IsStaleNan(a) || model::IsStaleNan(b)) {
+    return model::IsStaleNan(a) && model::IsStaleNan(b);
+  }
   if ((std::isnan(a) && std::isnan(b)) || a == b) return true;
   constexpr double kLeast = std::numeric_limits<double>::min();
   const double sum = std::fabs(a) + std::fabs(b), difference = std::fabs(a - b);
@@ -136,7 +142,8 @@ std::string CompareValue(const EvalCommand& expected, const promql::Value& value
   return "there is no value";
 }
 
-std::string CompareAnnotations(const EvalCommand& expected, const promql::Annotations& annotations) {
+std::string CompareAnnotations(const EvalCommand& expected,
+                               const promql::Annotations& annotations) {
   std::string difference = CompareKind(expected, Expectation::kWarn, Expectation::kNoWarn,
                                        expected.any_warning, "warning", annotations.warnings);
   if (!difference.empty()) return difference;

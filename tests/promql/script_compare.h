@@ -8,7 +8,8 @@
 
 namespace promql_test {
 
-// Relative difference below 1e-6; NaNs are equal, but for the stale marker, which equals itself only.
+// Relative difference below 1e-6; NaNs are equal, but for the stale marker, which equals itself
+// only.
 bool AlmostEqual(double a, double b);
 
 // What differs; empty when nothing does.

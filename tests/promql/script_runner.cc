@@ -96,7 +96,8 @@ void ScriptResult::Add(const ScriptResult& other) {
 }
 
 std::string ScriptResult::Summary(std::string_view name) const {
-  std::string out = fmt::format("{}: {} passed, {} failed, {} skipped", name, passed, failed, skipped);
+  std::string out =
+      fmt::format("{}: {} passed, {} failed, {} skipped", name, passed, failed, skipped);
   for (const auto& [reason, n] : skip_reasons) out += fmt::format("; {} {}", n, reason);
   return out;
 }
@@ -241,7 +242,9 @@ ScriptRunner::Outcome ScriptRunner::CheckInRange(const EvalCommand& eval, const 
                                                  model::TimeMs at, bool scalar) {
   constexpr int64_t kMinute = 60'000;
   const auto result = evaluate_(query, {at - kMinute, at + kMinute, kMinute}, store_->queryable());
-  if (!result.ok()) return {"in a range: error: " + std::string(base::message(result.status())), ""};
+  if (!result.ok()) {
+    return {fmt::format("in a range: error: {}", base::message(result.status())), ""};
+  }
   // Ranges come in label order, whatever the script wants.
   if (eval.expects(Expectation::kOrdered)) return {};
   promql::Value value;

@@ -1,7 +1,7 @@
 // Runs test scripts: loads what they say, evaluates what they ask, counts what comes out.
 //
-// An instant evaluation is run several times, as the format wants: as it stands; with every selector
-// pinned by @ to its time, at other times; and in the middle of a range query.
+// An instant evaluation is run several times, as the format wants: as it stands; with every
+// selector pinned by @ to its time, at other times; and in the middle of a range query.
 #pragma once
 
 #include <functional>

@@ -18,7 +18,9 @@ constexpr size_t kMaxValues = 1'000'000;
 
 bool IsSpace(char c) { return c == ' ' || c == '\t'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsWord(char c) { return IsDigit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool IsWord(char c) {
+  return IsDigit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 // What is left of the line.
 class Scanner {
@@ -91,7 +93,9 @@ absl::StatusOr<model::Labels> ReadMetric(Scanner* in) {
   if (!name.empty()) labels.emplace_back(model::kMetricName, name);
   Scanner behind = *in;
   behind.SkipSpace();
-  if (behind.peek() != '{' || behind.rest().starts_with("{{")) return model::Labels::FromPairs(labels);
+  if (behind.peek() != '{' || behind.rest().starts_with("{{")) {
+    return model::Labels::FromPairs(labels);
+  }
   *in = behind;
   in->Skip("{");
   for (;;) {
@@ -173,7 +177,9 @@ absl::Status ReadItem(Scanner* in, std::vector<SequenceValue>* values) {
   size_t n = 0;
   if (in->peek() == '+' || in->peek() == '-') {
     const auto by = ReadNumber(in, /*signed_only=*/true);
-    if (!by || in->peek() != 'x') return base::InvalidArgument("expected x<times> at {}", in->rest());
+    if (!by || in->peek() != 'x') {
+      return base::InvalidArgument("expected x<times> at {}", in->rest());
+    }
     step = *by;
   }
   const bool stepped = step != 0;

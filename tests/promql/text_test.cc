@@ -25,7 +25,8 @@ TEST(Text, DecodesRunesAndMarksBrokenBytes) {
 }
 
 TEST(Text, AppendsWhatItDecodes) {
-  for (const int32_t rune : {0x0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF}) {
+  for (const int32_t rune :
+       {0x0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF}) {
     std::string s;
     AppendRune(&s, rune);
     int size = 0;
@@ -58,8 +59,8 @@ TEST(Text, UnquotesAllThreeKinds) {
   EXPECT_EQ(Unquote("`a\\n\"'`"), "a\\n\"'");
   EXPECT_EQ(Unquote("\"\\x41\\101\\u00e9\\U0001F600\""), "AAé😀");
   EXPECT_EQ(Unquote(R"("\xff")"), "\xff");
-  for (const std::string_view bad : {"", "\"", "a", "'a\"", "\"a\"b\"", R"("\'")", R"("\q")", R"("\x4")",
-                                     R"("\400")", R"("\")", "\"\n\"", "`a`b`", R"("\U00110000")"}) {
+  for (const std::string_view bad : {"", "\"", "a", "'a\"", "\"a\"b\"", R"("\'")", R"("\q")",
+                                     R"("\x4")", R"("\400")", R"("\")", "\"\n\"", "`a`b`", R"("\U00110000")"}) {
     EXPECT_EQ(Unquote(bad), std::nullopt) << bad;
   }
 }

@@ -92,7 +92,9 @@ std::string RandomExpr::WindowCall(int depth) {
     case 0: return fmt::format("quantile_over_time({}, {})", Scalar(0), Matrix(depth));
     case 1: return fmt::format("predict_linear({}, {})", Matrix(depth), Scalar(0));
     case 2:
-      if (!options_.only_2_42) return fmt::format("{}({})", Pick(kNewWindowFunctions), Matrix(depth));
+      if (!options_.only_2_42) {
+        return fmt::format("{}({})", Pick(kNewWindowFunctions), Matrix(depth));
+      }
       [[fallthrough]];
     default: return fmt::format("{}({})", Pick(kWindowFunctions), Matrix(depth));
   }
@@ -129,17 +131,21 @@ std::string RandomExpr::Binary(int depth) {
   switch (Below(4)) {
     case 0: return fmt::format("{} {} {}", Vector(depth), op, Scalar(depth));
     case 1: return fmt::format("{} {} {}", Scalar(depth), op, Vector(depth));
-    default: return fmt::format("{} {}{}{} {}", Vector(depth), op, Matching(true), Fill(), Vector(depth));
+    default:
+      return fmt::format("{} {}{}{} {}", Vector(depth), op, Matching(true), Fill(), Vector(depth));
   }
 }
 
 std::string RandomExpr::SetOperation(int depth) {
-  return fmt::format("{} {}{} {}", Vector(depth), Pick(kSetOperators), Matching(false), Vector(depth));
+  return fmt::format("{} {}{} {}", Vector(depth), Pick(kSetOperators), Matching(false),
+                     Vector(depth));
 }
 
 std::string RandomExpr::Matching(bool group_allowed) {
   if (OneIn(2)) return "";
-  if (!group_allowed || OneIn(2)) return fmt::format(" {} ({})", OneIn(2) ? "on" : "ignoring", Labels());
+  if (!group_allowed || OneIn(2)) {
+    return fmt::format(" {} ({})", OneIn(2) ? "on" : "ignoring", Labels());
+  }
   // A label may not be in both lists.
   const std::string label = Pick(options_.labels);
   const std::string side = OneIn(2) ? "group_left" : "group_right";

@@ -1,6 +1,6 @@
-// Random expressions of the language, well typed, from a seed: for round trips of parser and printer,
-// and for comparing engines with each other. What they evaluate to may still be an error: a join may
-// find many partners.
+// Random expressions of the language, well typed, from a seed: for round trips of parser and
+// printer, and for comparing engines with each other. What they evaluate to may still be an error: a
+// join may find many partners.
 #pragma once
 
 #include <cstdint>

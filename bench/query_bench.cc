@@ -1,6 +1,6 @@
-// What does a query cost inside the process, from text to Value? Targets: sum by (job) (rate(x[5m]))
-// over 10 k series, 6 h by 30 s: 60 ms; topk(5, rate) 120 ms; instant count of 555 k series 150 ms.
-// (Design, "The figures"; values here are CPU milliseconds of one query, warm.)
+// What does a query cost inside the process, from text to Value? Targets: sum by (job)
+// (rate(x[5m])) over 10 k series, 6 h by 30 s: 60 ms; topk(5, rate) 120 ms; instant count of 555 k
+// series 150 ms. (Design, "The figures"; values here are CPU milliseconds of one query, warm.)
 #include <unistd.h>
 
 #include <filesystem>
@@ -19,7 +19,7 @@ constexpr int kSeries = 10'000, kSamples = 1440, kManySeries = 200'000;
 model::Labels Target(std::string_view name, int i) {
   return model::Labels::FromPairs({{"__name__", std::string(name)},
                                    {"job", fmt::format("job-{}", i % 10)},
-                                   {"instance", fmt::format("10.0.{}.{}:9100", i / 250 % 250, i % 250)},
+                                   {"instance", fmt::format("10.0.{}.{}:9100", i / 250, i % 250)},
                                    {"cpu", fmt::format("{}", i % 8)},
                                    {"series", fmt::format("{}", i)}});
 }

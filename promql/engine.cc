@@ -71,6 +71,10 @@ class Place {  // In the gate, until it goes.
   Gate* gate_;
 };
 
+int OtherCores() {
+  return std::max(0, static_cast<int>(std::thread::hardware_concurrency()) - 1);
+}
+
 struct Totals {
   base::DurationSummary queue, prepare, eval, sort;
   base::Counter queries, samples;
@@ -106,8 +110,7 @@ class Engine::Impl {
       : options_(std::move(options)),
         gate_(std::max(1, options_.max_concurrency)),
         default_subquery_step_ms_(absl::ToInt64Milliseconds(options_.default_subquery_step)),
-        helpers_(options_.threads > 0 ? options_.threads
-                                      : std::max(0, int(std::thread::hardware_concurrency()) - 1)) {}
+        helpers_(options_.threads > 0 ? options_.threads : OtherCores()) {}
 
   absl::StatusOr<Result> Evaluate(std::string_view text, const Expr& expr, const Grid& grid,
                                   storage::Queryable* data, const QueryOptions& query) {

@@ -1,5 +1,5 @@
-// Threads that lend queries a hand. Work is split into parts; whoever wants the result works too, so
-// nothing waits for a helper that is busy elsewhere.
+// Threads that lend queries a hand. Work is split into parts; whoever wants the result works too,
+// so nothing waits for a helper that is busy elsewhere.
 #pragma once
 
 #include <deque>

@@ -51,7 +51,9 @@ struct Tile {
     present.resize(present.size() + words);
     return row(static_cast<int>(rows.size()) - 1);
   }
-  Row row(int i) { return {values.data() + size_t(i) * steps, present.data() + size_t(i) * words, steps}; }
+  Row row(int i) {
+    return {values.data() + size_t(i) * steps, present.data() + size_t(i) * words, steps};
+  }
   void DropLastRow() {
     rows.pop_back();
     values.resize(values.size() - steps);
@@ -79,8 +81,8 @@ class Operator {
   // A scalar is one series without labels, present at every step.
   virtual absl::StatusOr<std::vector<model::Labels>> Series(Context& context) = 0;
 
-  // The same, called instead of Series() by parents that need no copies of their own. Operators that
-  // hold labels anyway override it; the rest keep what Series() gave.
+  // The same, called instead of Series() by parents that need no copies of their own. Operators
+  // that hold labels anyway override it; the rest keep what Series() gave.
   virtual absl::StatusOr<BorrowedSeries> Borrow(Context& context) {
     auto series = Series(context);
     if (!series.ok()) return series.status();
@@ -90,9 +92,9 @@ class Operator {
     return borrowed;
   }
 
-  // With Context::delayed_name_removal: 1 for each series whose name is to be dropped when the query
-  // ends. Empty when that is none. Set by Series() or Borrow(); operators that pass their input's
-  // series on pass these on too.
+  // With Context::delayed_name_removal: 1 for each series whose name is to be dropped when the
+  // query ends. Empty when that is none. Set by Series() or Borrow(); operators that pass their
+  // input's series on pass these on too.
   const std::vector<char>& drop_name() const { return drop_name_; }
 
   // Replaces *out with the next rows; false at the end (*out is then empty). Indices ascend over

@@ -22,7 +22,7 @@ enum class PlanKind : uint8_t {
   kString,
   kSelect,         // The newest sample within the lookback, at each step.
   kTimestamps,     // timestamp() of a plain selector: the time of that sample.
-  kWindow,         // A function of a range vector. Source: `selector`, or a subquery: input[matrix].
+  kWindow,         // A function of a range vector: of `selector`, or of a subquery, input[matrix].
   kMatrix,         // A bare range vector: raw samples.
   kSubquery,       // A bare subquery: input[0] on its own grid, as raw samples.
   kCells,          // A function cell by cell.

@@ -94,7 +94,8 @@ class CountValues final : public Operator {
   bool label_is_dropped_ = false;  // without(label): values are counted together.
   std::vector<int> group_;         // Series -> group.
   std::vector<model::Labels> group_labels_;
-  absl::flat_hash_map<std::pair<int, uint64_t>, int> results_;  // Group and value -> row of counts_.
+  // Group and value -> row of counts_.
+  absl::flat_hash_map<std::pair<int, uint64_t>, int> results_;
   std::vector<model::Labels> labels_;
   Tile counts_;
   int64_t charged_ = 0;

@@ -16,6 +16,8 @@ namespace {
 
 // With fewer series than this a second thread costs more than it brings.
 constexpr int kWorthSharing = 64;
+// Rows longer than this are made one at a time: parts in advance would be much memory.
+constexpr int kMostShared = 16 * kTileCells;
 
 }  // namespace
 
@@ -104,7 +106,8 @@ absl::StatusOr<bool> Exchange::Next(Context& context, Tile* out) {
   if (state.part_series == 0) {
     state.part_series = std::max(1, kTileCells / steps);
     state.num_parts = (state.num_series + state.part_series - 1) / state.part_series;
-    state.helpers = state.num_series >= kWorthSharing ? context.helpers : nullptr;
+    const bool share = state.num_series >= kWorthSharing && steps <= kMostShared;
+    state.helpers = share ? context.helpers : nullptr;
     const int threads = state.helpers == nullptr ? 0 : state.helpers->threads();
     state.slots.resize(threads == 0 ? 1 : 2 * threads + 2);
     state.context = context;

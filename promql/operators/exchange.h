@@ -30,7 +30,8 @@ class Exchange {
  public:
   // Fills *part with the rows of series [begin, end): tile (reset already) and samples_read. Called
   // from several threads at once, each with a Context of its own.
-  using Fill = std::function<absl::Status(Context& context, int begin, int end, ExchangePart* part)>;
+  using Fill =
+      std::function<absl::Status(Context& context, int begin, int end, ExchangePart* part)>;
 
   Exchange(int num_series, Fill fill);
   ~Exchange();

@@ -80,8 +80,8 @@ class Join final : public Operator {
     return absl::OkStatus();
   }
 
-  // Steps at which a match group has two series on the one side, and, for fill_right, at which it has
-  // any.
+  // Steps at which a match group has two series on the one side, and, for fill_right, at which it
+  // has any.
   void FindConflicts() {
     conflicts_.resize(words_);
     const bool all = matching_.fill_rhs.has_value();
@@ -106,7 +106,8 @@ class Join final : public Operator {
   // anything at all, be it in another group. With a fill modifier it need not.
   absl::Status CheckOneSide(const uint64_t* many_present) const {
     for (int w = 0; w < words_; ++w) {
-      const uint64_t both = conflicts_[w] & (many_present == nullptr ? ~uint64_t{0} : many_present[w]);
+      const uint64_t many = many_present == nullptr ? ~uint64_t{0} : many_present[w];
+      const uint64_t both = conflicts_[w] & many;
       if (both != 0) return ConflictAt(w * 64 + std::countr_zero(both));
     }
     return absl::OkStatus();

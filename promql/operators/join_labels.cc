@@ -39,8 +39,8 @@ class ResultLabels {
   model::LabelsBuilder builder_;
 };
 
-// Renumbers results so that those with a single many series come first, and orders the pairs of each
-// many series by result.
+// Renumbers results so that those with a single many series come first, and orders the pairs of
+// each many series by result.
 void OrderResults(JoinLabels* join) {
   const int n = static_cast<int>(join->series.size());
   std::vector<int> many_of(n, -1);

@@ -35,8 +35,8 @@ struct JoinLabels {
   int num_passing = 0;
 };
 
-// `drop_metadata`: the result has no name. fill_left is about the "many" side and fill_right about the
-// "one" side, also where group_right has swapped the two: so it is in Prometheus.
+// `drop_metadata`: the result has no name. fill_left is about the "many" side and fill_right about
+// the "one" side, also where group_right has swapped the two: so it is in Prometheus.
 JoinLabels MakeJoinLabels(const VectorMatching& matching, const BorrowedSeries& lhs,
                           const BorrowedSeries& rhs, bool drop_metadata);
 

@@ -50,9 +50,4 @@ int Numbering::Number(std::string_view key) {
   return number;
 }
 
-int Numbering::Find(std::string_view key) const {
-  const auto found = numbers_.find(key);
-  return found == numbers_.end() ? -1 : found->second;
-}
-
 }  // namespace promql

@@ -37,7 +37,6 @@ class Numbering {
   // The number of `key`; a new one if it was not there.
   int Number(std::string_view key);
   int size() const { return static_cast<int>(numbers_.size()); }
-  int Find(std::string_view key) const;  // -1 when it is not there.
 
  private:
   base::StringMap<int> numbers_;

@@ -90,7 +90,7 @@ class Limit final : public Operator {
     return more;
   }
 
-  std::string Describe() const override { return fmt::format("{}", ToString(aggregate_.aggregate)); }
+  std::string Describe() const override { return std::string(ToString(aggregate_.aggregate)); }
 
  private:
   absl::StatusOr<bool> CheckRatios(Context& context) {

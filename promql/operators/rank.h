@@ -1,5 +1,5 @@
-// topk, bottomk, limitk, limit_ratio, quantile, count_values. But for the limits, what they give depends on the values, so they pull their
-// whole input when asked for their series.
+// topk, bottomk, limitk, limit_ratio, quantile, count_values. What the ranks and count_values give
+// depends on the values, so they pull their whole input when asked for their series.
 #pragma once
 
 #include <string>

@@ -66,7 +66,7 @@ class Table {  // Not thread-safe.
   int64_t charged_ = 0;
 };
 
-// All values of a scalar operator, one for each step of the context's grid. Calls Series() and Next.
+// All values of a scalar operator, one for each step of the context's grid. Calls Borrow and Next.
 absl::StatusOr<std::vector<double>> DrainScalar(Context& context, Operator* scalar);
 
 }  // namespace promql

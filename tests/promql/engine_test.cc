@@ -64,7 +64,8 @@ TEST_F(EngineTest, RanksKeepTheirOrderInInstantQueries) {
   Load("m{a=\"4\"}", "6");
   EXPECT_EQ(Instant("topk(3, m) + 0"), "{a=\"2\"} 7\n{a=\"4\"} 6\n{a=\"1\"} 5\n");
   EXPECT_EQ(Instant("bottomk(5, m)"),
-            "{__name__=\"m\", a=\"1\"} 5\n{__name__=\"m\", a=\"4\"} 6\n{__name__=\"m\", a=\"2\"} 7\n"
+            "{__name__=\"m\", a=\"1\"} 5\n{__name__=\"m\", a=\"4\"} 6\n"
+            "{__name__=\"m\", a=\"2\"} 7\n"
             "{__name__=\"m\", a=\"3\"} NaN\n");
 }
 
@@ -104,8 +105,9 @@ TEST_F(EngineTest, EndlesslyFineSubqueriesAreRefusedAtOnce) {
 
 TEST_F(EngineTest, TimesAtTheEndsOfTheWorldDoNotOverflow) {
   Load("m", "1");
-  for (const char* query : {"m @ 9e15", "m @ -9e15", "m offset -292y", "m[292y] @ 9e15 offset -290y",
-                            "sum_over_time(m[1m] @ -9e15 offset 292y)", "m[1m:1s] @ 9e15"}) {
+  for (const char* query : {"m @ 9e15", "m @ -9e15", "m offset -292y",
+                            "m[292y] @ 9e15 offset -290y", "m[1m:1s] @ 9e15",
+                            "sum_over_time(m[1m] @ -9e15 offset 292y)"}) {
     EXPECT_TRUE(Run(query, {0, 0, 0}).ok()) << query << Instant(query);
   }
   EXPECT_EQ(Code("m", {INT64_MIN, INT64_MIN, 0}), absl::StatusCode::kInvalidArgument);
@@ -217,7 +219,8 @@ TEST_F(EngineTest, DelayedNameRemovalDropsNamesAtTheEnd) {
   Load("a_total{x=\"1\"}", "0+60x10");
   Load("b_total{x=\"1\"}", "0+60x10");
   constexpr std::string_view kRates = "rate({__name__=~\"._total\"}[5m])";
-  constexpr std::string_view kSame = "error: vector cannot contain metrics with the same labelset\n";
+  constexpr std::string_view kSame =
+      "error: vector cannot contain metrics with the same labelset\n";
   EXPECT_EQ(Instant(kRates, 600), kSame);
   EXPECT_EQ(Instant(fmt::format("sum({})", kRates), 600), kSame);
   Engine::Options options;
@@ -225,7 +228,7 @@ TEST_F(EngineTest, DelayedNameRemovalDropsNamesAtTheEnd) {
   Reset(options);
   EXPECT_EQ(Instant(kRates, 600), kSame);
   EXPECT_EQ(Instant(fmt::format("sum({})", kRates), 600), "{} 2\n");
-  EXPECT_EQ(Instant(fmt::format("label_replace({}, \"n\", \"$1\", \"__name__\", \"(.*)\")", kRates), 600),
+  EXPECT_EQ(Instant(fmt::format("label_replace({}, 'n', '$1', '__name__', '(.*)')", kRates), 600),
             "{n=\"a_total\", x=\"1\"} 1\n{n=\"b_total\", x=\"1\"} 1\n");
 }
 

@@ -41,8 +41,8 @@ std::string RandomQuery::Shift() {
 }
 
 std::string RandomQuery::Selector() {
-  static constexpr const char* kMatchers[] = {"",         "{x=\"1\"}",      "{y!=\"\"}", "{x=~\"1|2\"}",
-                                              "{y=\"\"}", "{x!~\"3\",y=\"1\"}"};
+  static constexpr const char* kMatchers[] = {
+      "", "{x=\"1\"}", "{y!=\"\"}", "{x=~\"1|2\"}", "{y=\"\"}", "{x!~\"3\",y=\"1\"}"};
   static constexpr const char* kNames[] = {"a", "b", "c_total"};
   return Pick(kNames) + Pick(kMatchers);
 }
@@ -102,9 +102,9 @@ std::string RandomQuery::Binary(int depth) {
 
 std::string RandomQuery::Vector(int depth) {
   static constexpr const char* kWindow[] = {
-      "rate",           "increase",         "delta",           "irate",          "idelta",
-      "sum_over_time",  "avg_over_time",    "count_over_time", "last_over_time", "first_over_time",
-      "min_over_time",  "max_over_time",    "changes",         "resets",         "present_over_time"};
+      "rate",           "increase",        "delta",         "irate",         "idelta",
+      "sum_over_time",  "avg_over_time",   "changes",       "resets",        "count_over_time",
+      "last_over_time", "first_over_time", "min_over_time", "max_over_time", "present_over_time"};
   static constexpr const char* kFold[] = {"sum", "avg",   "count",  "min",
                                           "max", "group", "stddev", "stdvar"};
   if (depth <= 0) return OneIn(4) ? "vector(" + Scalar(0) + ")" : Selector() + Shift();

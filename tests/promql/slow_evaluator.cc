@@ -218,7 +218,8 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Select(const Expr& expr, 
     if (!matches) continue;
     int newest = -1;
     for (size_t i = 0; i < samples.size(); ++i) {
-      if (samples.times[i] <= at && samples.times[i] > at - lookback_ms_) newest = static_cast<int>(i);
+      const model::TimeMs t_i = samples.times[i];
+      if (t_i <= at && t_i > at - lookback_ms_) newest = static_cast<int>(i);
     }
     if (newest < 0 || model::IsStaleNan(samples.values[newest])) continue;
     out.push_back({labels, timestamps ? static_cast<double>(samples.times[newest]) / 1000

@@ -19,7 +19,10 @@ class SlowEvaluator {
  public:
   SlowEvaluator(const ::testing::MemoryQueryable* data, Grid query, int64_t lookback_ms,
                 int64_t subquery_step_ms)
-      : data_(data), query_(query), lookback_ms_(lookback_ms), subquery_step_ms_(subquery_step_ms) {}
+      : data_(data),
+        query_(query),
+        lookback_ms_(lookback_ms),
+        subquery_step_ms_(subquery_step_ms) {}
 
   // All steps of the query; series by labels, in label order. Knows scalars and instant vectors.
   absl::StatusOr<std::vector<Series>> Evaluate(const Expr& expr) const;

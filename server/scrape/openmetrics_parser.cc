@@ -90,6 +90,7 @@ Entry OpenMetricsParser::FastSample(const char* p, const char* end) {
 Entry OpenMetricsParser::FastMetadata(const char* p, const char* end) {
   const char* const line_end = static_cast<const char*>(std::memchr(p, '\n', end - p));
   if (line_end == nullptr || line_end - p < 8) return Slow();
+  if (line_end + 1 < end && line_end[1] == '\0') return Slow();  // It would belong to the text.
   const bool help = std::memcmp(p, "# HELP ", 7) == 0;
   if (!help && std::memcmp(p, "# TYPE ", 7) != 0) return Slow();
   p += 7;

@@ -105,6 +105,7 @@ INSTANTIATE_TEST_SUITE_P(
         {"a 1 # {b=\"c\"} 1 NaN\n# EOF\n", "error: invalid exemplar timestamp NaN"},
         {"a 1 # {b=\"c\"} 1 2 3\n# EOF\n",
          R"(error: expected next entry after exemplar timestamp, got " 3\n" ("TIMESTAMP") while parsing: "a 1 # {b=\"c\"} 1 2 3\n")"},
+        {"# HELP a b\n\0# EOF\n"s, "help \"a\" \"b\\n\"\nend"},  // As there: odd, but the same.
         {"{b=\"c\"} 1\n# EOF\n", R"(error: metric name not set while parsing: "{b=\"c\"} 1")"},
         {"a{\"b\"} 1\n# EOF\n", R"(error: metric name already set while parsing: "a{\"b\"}")"},
     }));

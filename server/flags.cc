@@ -163,6 +163,12 @@ absl::StatusOr<Flags> Flags::Parse(std::span<const std::string> args) {
     if (first) values.clear();
     values.push_back(*std::move(given.value));
   }
+  // Whoever asks for protection must not get an open listener.
+  if (!flags.String("web.config.file").empty()) {
+    return base::InvalidArgument(
+        "--web.config.file: TLS and passwords of the listener are not supported yet; put a proxy "
+        "before the server and leave the flag out");
+  }
   return flags;
 }
 
@@ -207,10 +213,7 @@ std::vector<std::string> Flags::Warnings() const {
   std::vector<std::string> out;
   for (const FlagSpec& spec : FlagTable()) {
     if (spec.works || !given(spec.name)) continue;
-    // Whoever asked for protection is to know that there is none.
-    const bool exposes = spec.name == "web.config.file";
-    out.push_back(fmt::format("--{} has no effect yet{}", spec.name,
-                              exposes ? ": the listener has neither TLS nor passwords" : ""));
+    out.push_back(fmt::format("--{} has no effect yet", spec.name));
   }
   for (const std::string& feature : Features()) {
     if (Contains(kWorking, feature)) continue;

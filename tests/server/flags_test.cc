@@ -91,10 +91,10 @@ TEST(Flags, WithoutEffectAreAcceptedWithAWarning) {
                           "--enable-feature=promql-duration-expr is always on"));
 }
 
-TEST(Flags, AListenerWithoutTheProtectionAskedForIsNamed) {
-  EXPECT_THAT(Must({"--web.config.file=web.yml"}).Warnings(),
-              ElementsAre("--web.config.file has no effect yet: the listener has neither TLS nor "
-                          "passwords"));
+TEST(Flags, AListenerWithoutTheProtectionAskedForIsRefused) {
+  const std::vector<std::string> args = {"--web.config.file=web.yml"};
+  EXPECT_THAT(std::string(base::message(Flags::Parse(args).status())),
+              ::testing::HasSubstr("not supported yet"));
 }
 
 TEST(Flags, DefaultsAreValidValuesAndNamesAreUnique) {

@@ -24,7 +24,7 @@ constexpr int kPerFlush = 48;  // 12 minutes.
 class TempDir {
  public:
   TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "tidemark-bench-XXXXXX").string();
+    std::string pattern = std::filesystem::temp_directory_path() / "tidemark-bench-XXXXXX";
     path_ = ::mkdtemp(pattern.data());
   }
   ~TempDir() {
@@ -102,7 +102,8 @@ void FlushBench(int num_series) {
   for (int k = 0; k < kPerFlush; ++k) {
     auto appender = db->NewAppender();
     for (size_t i = 0; i < labels.size(); ++i) {
-      refs[i] = appender->Append(refs[i], labels[i], {kStart + k * kStepMs, Value(static_cast<int>(i), k)}).ref;
+      const model::Sample sample{kStart + k * kStepMs, Value(static_cast<int>(i), k)};
+      refs[i] = appender->Append(refs[i], labels[i], sample).ref;
     }
     Must(appender->Commit());
   }
@@ -143,11 +144,13 @@ void MergeAndReadBench(int num_series) {
       }
     };
     bench::Timing t = bench::Measure([&] { query(everything, false); });
-    bench::Print(fmt::format("{}_select", name), t.median_s * 1e3, "cpu_ms", fmt::format("{} series, labels only", series));
+    bench::Print(fmt::format("{}_select", name), t.median_s * 1e3, "cpu_ms",
+                 fmt::format("{} series, labels only", series));
     t = bench::Measure([&] { query(everything, true); });
     bench::Print(fmt::format("{}_select_read", name), t.median_s * 1e3, "cpu_ms",
                  fmt::format("{} series, {} samples", series, samples));
-    bench::Print(fmt::format("{}_read", name), static_cast<double>(samples) / t.median_s / 1e6, "Msamples/cpu_s");
+    bench::Print(fmt::format("{}_read", name), static_cast<double>(samples) / t.median_s / 1e6,
+                 "Msamples/cpu_s");
     t = bench::Measure([&] { query(matcher, true); });
     bench::Print(fmt::format("{}_one_metric", name), t.median_s * 1e3, "cpu_ms",
                  fmt::format("{} series, {} samples", series, samples));
@@ -158,7 +161,8 @@ void MergeAndReadBench(int num_series) {
   const storage::BlockMeta merged = Must(compaction::Merge(plan, store.get(), [] { return true; }));
   const double seconds = bench::CpuSeconds() - begin;
   const auto samples = static_cast<double>(merged.num_samples);
-  const std::string note = fmt::format("10 blocks of {} series x {} samples", num_series, kPerFlush);
+  const std::string note =
+      fmt::format("10 blocks of {} series x {} samples", num_series, kPerFlush);
   bench::Print("merge", samples / seconds / 1e6, "Msamples/cpu_s", note);
   bench::Print("level1_bytes", static_cast<double>(merged.bytes) / samples, "bytes/sample", note);
   read("one_block");

@@ -104,7 +104,9 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
   }
   writer->SetDamagedChunks(damaged + inputs.damaged_chunks());
   ASSIGN_OR_RETURN(storage::BlockMeta meta, writer->Publish());
-  if (meta.ulid.empty()) return base::DataLoss("no chunk of {} blocks is readable", plan.blocks.size());
+  if (meta.ulid.empty()) {
+    return base::DataLoss("no chunk of {} blocks is readable", plan.blocks.size());
+  }
   return meta;
 }
 

@@ -86,7 +86,8 @@ void Scheduler::RunOnce() {
 
 void Scheduler::Failed(std::string_view what, const absl::Status& status,
                        uint64_t SchedulerStats::*counter) {
-  base::Log(base::LogLevel::kError, kComponent, what, {{"err", std::string(base::message(status))}});
+  base::Log(base::LogLevel::kError, kComponent, what,
+            {{"err", std::string(base::message(status))}});
   absl::MutexLock lock(&mu_);
   ++(stats_.*counter);
   stats_.last_error = fmt::format("{}: {}", what, base::message(status));
@@ -145,8 +146,12 @@ void Scheduler::DropExpired() {
     absl::MutexLock lock(&mu_);
     ++(stats_.*counter);
   };
-  for (const std::string& ulid : expired.by_time) drop(ulid, "time", &SchedulerStats::dropped_by_time);
-  for (const std::string& ulid : expired.by_size) drop(ulid, "size", &SchedulerStats::dropped_by_size);
+  for (const std::string& ulid : expired.by_time) {
+    drop(ulid, "time", &SchedulerStats::dropped_by_time);
+  }
+  for (const std::string& ulid : expired.by_size) {
+    drop(ulid, "size", &SchedulerStats::dropped_by_size);
+  }
 }
 
 bool Scheduler::KeepGoing() {

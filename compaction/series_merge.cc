@@ -78,7 +78,8 @@ absl::Status SeriesMerger::AddOverlapping(const SourceChunk* first, const Source
   chunk::SampleColumns all;
   for (size_t i = 0; i < group.size();) {
     scratch_.clear();
-    for (const uint32_t source = group[i].source; i < group.size() && group[i].source == source; ++i) {
+    const uint32_t source = group[i].source;
+    for (; i < group.size() && group[i].source == source; ++i) {
       if (group[i].chunk.encoding != chunk::Encoding::kXor) {
         return base::Unimplemented("overlapping chunks of native histograms cannot be merged yet");
       }

@@ -41,7 +41,7 @@ class SeriesMerger {
   std::vector<chunk::ChunkView>* merged_ = nullptr;
   chunk::SampleColumns waiting_;  // Samples not yet in a chunk.
   chunk::SampleColumns scratch_;
-  // Encoded here. Only the first `used_` are; views are set at the end, since the vector grows.
+  // What Encode made. Views of it are set at the end, since the vector grows.
   std::vector<std::string> encoded_;
   std::vector<size_t> places_;  // In *merged_, of each encoded chunk.
 };

@@ -27,8 +27,9 @@ bool HoldsPrometheusData(const std::string& dir) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(dir, error)) {
     const std::string name = entry.path().filename().string();
-    if (block::IsUlid(name) && std::filesystem::exists(entry.path() / "meta.json", error)) return true;
-    if (name == "chunks_head") return true;
+    const bool is_block =
+        block::IsUlid(name) && std::filesystem::exists(entry.path() / "meta.json", error);
+    if (is_block || name == "chunks_head") return true;
   }
   return false;
 }

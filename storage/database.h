@@ -30,12 +30,14 @@ namespace storage {
 class Head;
 
 // What FlushHead has done so far. A crash after any of them loses nothing and doubles nothing.
-enum class FlushStep { kLogCut, kSeriesWritten, kCheckpointed, kPublished, kHeadDropped, kLogRemoved };
+enum class FlushStep {
+  kLogCut, kSeriesWritten, kCheckpointed, kPublished, kHeadDropped, kLogRemoved
+};
 
 struct DatabaseOptions {
   std::string dir;
   wal::WriterOptions wal;
-  bool lock_dir = true;              // A file "lock" held by flock; false for --storage.tsdb.no-lockfile.
+  bool lock_dir = true;              // False for --storage.tsdb.no-lockfile.
   int64_t block_cache_bytes = 32 << 20;
   int64_t max_exemplars = 100'000;   // 0: exemplars are refused.
   uint64_t max_series = 0;           // In the head; new ones beyond are kLimited. 0: no limit.

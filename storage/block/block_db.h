@@ -38,8 +38,8 @@ rocksdb::Options TableOptions(int level, bool index);
 
 // Thread-safe. Shared by the store and all blocks, and closed by the last of them.
 //
-// After a write that failed (a full disk) it only reads, and has to be opened again to write: in
-// RocksDB 7.8.3 DB::Resume leaves the instance half stopped, and the next ingest dies of an assertion.
+// After a write that failed (a full disk) it only reads, and has to be opened again to write:
+// DB::Resume of RocksDB 7.8.3 leaves it half stopped, and the next ingest dies of an assertion.
 class Db {
  public:
   struct Family {

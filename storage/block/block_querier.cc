@@ -43,9 +43,9 @@ BlockQuerier::BlockQuerier(std::shared_ptr<const Block> block, model::TimeRange 
       warnings_(std::make_shared<storage::Warnings>()) {
   const BlockMeta& meta = block_->meta();
   if (meta.damaged_chunks > 0) {
-    warnings_->Add(fmt::format("{}: {} damaged chunks between {} and {} were left out when it was merged",
-                               block_->Context(), meta.damaged_chunks, meta.range.min,
-                               meta.range.max));
+    warnings_->Add(fmt::format(
+        "{}: {} damaged chunks between {} and {} were left out when it was merged",
+        block_->Context(), meta.damaged_chunks, meta.range.min, meta.range.max));
   }
 }
 

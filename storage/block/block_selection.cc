@@ -65,10 +65,9 @@ BlockSelection::Reader BlockSelection::Borrow(uint32_t ref) const {
     absl::MutexLock lock(&mu_);
     size_t best = idle_.size();
     for (size_t i = 0; i < idle_.size(); ++i) {
-      const bool before = idle_[i].ref <= ref;
-      if (best == idle_.size() || (before && (idle_[best].ref > ref || idle_[best].ref < idle_[i].ref))) {
-        best = i;
-      }
+      const bool closer = idle_[i].ref <= ref && (best == idle_.size() || idle_[best].ref > ref ||
+                                                  idle_[best].ref < idle_[i].ref);
+      if (best == idle_.size() || closer) best = i;
     }
     if (best < idle_.size()) {
       Reader reader = std::move(idle_[best]);
@@ -125,9 +124,9 @@ bool BlockSelection::ReadRow(rocksdb::Iterator* it, const Item& item, model::Tim
 void BlockSelection::Damaged(const Item& item, model::TimeRange where,
                              std::string_view what) const {
   block_->db().damaged_chunks().Add();
-  warnings_->Add(fmt::format("{}: samples between {} and {} are damaged and left out ({}), first seen in {}",
-                             block_->Context(), where.min, where.max, what,
-                             labels(static_cast<int>(&item - items_.data())).ToString()));
+  const model::LabelsView series = labels(static_cast<int>(&item - items_.data()));
+  warnings_->Add(fmt::format("{}: samples of {} between {} and {} are damaged and left out ({})",
+                             block_->Context(), series.ToString(), where.min, where.max, what));
 }
 
 }  // namespace storage::block

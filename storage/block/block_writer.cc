@@ -136,7 +136,9 @@ absl::Status Writer::PutIndex() {
   RETURN_IF_ERROR(index_.Put(kMetaKey, buffer_));
   std::vector<std::pair<std::string, const PairPostings*>> pairs;
   for (const auto& [name, values] : postings_) {
-    for (const auto& [value, postings] : values) pairs.emplace_back(PairKey(name, value), &postings);
+    for (const auto& [value, postings] : values) {
+      pairs.emplace_back(PairKey(name, value), &postings);
+    }
   }
   std::sort(pairs.begin(), pairs.end());
   for (const auto& [key, postings] : pairs) RETURN_IF_ERROR(index_.Put(key, postings->bytes));

@@ -68,7 +68,9 @@ TEST(Planner, LateBlocksAreMergedIntoTheirWindow) {
 
 TEST(Planner, HeavyLoadIsMergedBeforeTheWindowEnds) {
   std::vector<BlockMeta> metas;
-  for (int i = 0; i < 12; ++i) metas.push_back(Block(std::string(1, static_cast<char>('a' + i)), 0, 10 + i, 11 + i));
+  for (int i = 0; i < 12; ++i) {
+    metas.push_back(Block(std::string(1, static_cast<char>('a' + i)), 0, 10 + i, 11 + i));
+  }
   EXPECT_EQ(PlanAt(25, metas), "a b c d e f g h i j k l -> level 1: many fresh blocks");
   metas.pop_back();
   EXPECT_EQ(PlanAt(25, metas), "nothing");
@@ -80,7 +82,9 @@ TEST(Planner, HeavyLoadIsMergedBeforeTheWindowEnds) {
 
 TEST(Planner, ADayIsMergedWhenItIsOver) {
   std::vector<BlockMeta> metas;
-  for (int i = 0; i < 3; ++i) metas.push_back(Block(fmt::format("w{}", i), 1, i * 120, i * 120 + 119));
+  for (int i = 0; i < 3; ++i) {
+    metas.push_back(Block(fmt::format("w{}", i), 1, i * 120, i * 120 + 119));
+  }
   EXPECT_EQ(PlanAt(1454, metas), "nothing");
   EXPECT_EQ(PlanAt(1455, metas), "w0 w1 w2 -> level 2: a day is finished");
   metas.push_back(Block("fresh", 0, 1430, 1440));
@@ -124,7 +128,8 @@ TEST(Planner, FiveDaysEndInFewBlocks) {
   int64_t last = 0;
   for (int64_t minute = 12; minute <= 5 * 1440; minute += 12) {
     const int64_t late = random() % 10 == 0 ? 2 : 0;
-    metas.push_back(Block(fmt::format("{:06}", named++), 0, last - static_cast<int64_t>(random() % 3), minute + late));
+    const int64_t first = last - static_cast<int64_t>(random() % 3);
+    metas.push_back(Block(fmt::format("{:06}", named++), 0, first, minute + late));
     last = minute + late;
     while (const auto plan = MakePlan({}, metas, kMidnight + minute * kMinute)) {
       ASSERT_FALSE(plan->blocks.empty());
@@ -133,7 +138,8 @@ TEST(Planner, FiveDaysEndInFewBlocks) {
       merged.level = plan->level;
       merged.range = model::TimeRange::None();
       for (const std::string& ulid : plan->blocks) {
-        const auto it = std::find_if(metas.begin(), metas.end(), [&](auto& m) { return m.ulid == ulid; });
+        const auto it = std::find_if(metas.begin(), metas.end(),
+                                     [&](auto& m) { return m.ulid == ulid; });
         ASSERT_NE(it, metas.end());
         merged.range.Extend(it->range);
         metas.erase(it);

@@ -1,5 +1,5 @@
-// Decoders of the block store's keys and values: whatever the bytes, nothing is read past their end,
-// and what is given out is well formed.
+// Decoders of the block store's keys and values: whatever the bytes, nothing is read past their
+// end, and what is given out is well formed.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -193,7 +193,9 @@ TEST_F(DatabaseTest, QueriesSeeWholeBatchesWhileTheHeadIsFlushedAndMoved) {
   std::thread flusher([&] {
     while (!stop) EXPECT_TRUE(db_->FlushHead().ok());
   });
-  for (int i = 1; i < 100 || db_->stats().flushes < 6; ++i) Scrape(kStart + i * 1000, kSeries, &want);
+  for (int i = 1; i < 100 || db_->stats().flushes < 6; ++i) {
+    Scrape(kStart + i * 1000, kSeries, &want);
+  }
   stop = true;
   flusher.join();
   for (std::thread& reader : readers) reader.join();
@@ -224,9 +226,8 @@ TEST_F(DatabaseTest, TheLogStaysShort) {
   for (int round = 0; round < 5; ++round) {
     for (int i = 0; i < 10; ++i) Scrape(kStart + (round * 10 + i) * 15'000, 50, &want);
     ASSERT_TRUE(db_->FlushHead().ok());
-    size_t entries = 0;
-    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(dir() + "/tidemark/wal")) ++entries;
-    EXPECT_EQ(entries, 2u);  // One checkpoint, one segment.
+    const fs::directory_iterator entries(dir() + "/tidemark/wal");
+    EXPECT_EQ(std::distance(begin(entries), end(entries)), 2);  // One checkpoint, one segment.
   }
   EXPECT_GT(db_->wal_bytes(), 0u);
 }
@@ -247,7 +248,8 @@ TEST_F(DatabaseTest, NamesComeFromHeadAndBlocks) {
   Scrape(kStart, 3, &want);
   ASSERT_TRUE(db_->FlushHead().ok());
   auto appender = db_->NewAppender();
-  appender->Append(SeriesRef::kNone, model::Labels{{"__name__", "fresh"}, {"zone", "a"}}, {kStart + 1, 1});
+  const model::Labels fresh{{"__name__", "fresh"}, {"zone", "a"}};
+  appender->Append(SeriesRef::kNone, fresh, {kStart + 1, 1});
   ASSERT_TRUE(appender->Commit().ok());
   appender.reset();
   auto querier = *db_->NewQuerier(kAll);
@@ -304,7 +306,8 @@ TEST_F(DatabaseTest, DataOfPrometheusIsLeftAlone) {
   EXPECT_EQ(fs::file_size(theirs + "/wal/00000000"), 9u);
   ::testing::internal::CaptureStderr();
   ASSERT_TRUE(Database::Open(Options(theirs)).ok());
-  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::Not(HasSubstr("data of Prometheus")));
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              ::testing::Not(HasSubstr("data of Prometheus")));
 }
 
 TEST_F(DatabaseTest, ADirectoryThatCannotBeMadeIsAClearError) {

@@ -71,7 +71,8 @@ TEST(Merge, AgreesWithMapsOnAnyNumberOfParts) {
     SampleModel want;
     const int num_parts = 1 + static_cast<int>(random() % 9);
     for (int p = 0; p < num_parts; ++p) {
-      SampleModel part = RandomModel(random, 30, p * 5000 + static_cast<int>(random() % 20'000), 100, 60);
+      const int start = p * 5000 + static_cast<int>(random() % 20'000);
+      SampleModel part = RandomModel(random, 30, start, 100, 60);
       std::erase_if(part, [&](const auto&) { return random() % 3 == 0; });
       testing_support::AddTo(&want, part);  // Later parts win.
       parts.push_back(std::make_unique<ModelQuerier>(std::move(part)));
@@ -100,7 +101,8 @@ TEST(Merge, NamesAreUnitedErrorsAndWarningsPassedOn) {
   parts.push_back(std::make_unique<ModelQuerier>(a, "first"));
   parts.push_back(std::make_unique<ModelQuerier>(b, "second"));
   const auto merged = MergeQueriers(std::move(parts));
-  EXPECT_THAT(*merged->LabelValues("instance", {}, 0), ElementsAre("host-000", "host-001", "host-002"));
+  EXPECT_THAT(*merged->LabelValues("instance", {}, 0),
+              ElementsAre("host-000", "host-001", "host-002"));
   EXPECT_THAT(*merged->LabelValues("instance", {}, 2), ElementsAre("host-000", "host-001"));
   EXPECT_EQ(merged->LabelNames({}, 0).status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(merged->Warnings(), ElementsAre("first", "second"));

@@ -102,7 +102,7 @@ inline SampleModel Within(const SampleModel& model, model::TimeRange range) {
   return out;
 }
 
-// Everything `querier` gives in `range`, checking order on the way. Series without samples left out.
+// Everything `querier` gives in `range`, checking order on the way. Without empty series.
 inline SampleModel ReadAll(storage::Querier& querier, model::TimeRange range,
                            std::vector<model::Matcher> matchers = {}) {
   SampleModel model;
@@ -156,7 +156,9 @@ inline std::string Difference(const SampleModel& got, const SampleModel& want) {
     if (it == got.end()) return fmt::format("{} is missing", labels.ToString());
     for (const auto& [t, bits] : samples) {
       const auto sample = it->second.find(t);
-      if (sample == it->second.end()) return fmt::format("{} at {} is missing", labels.ToString(), t);
+      if (sample == it->second.end()) {
+        return fmt::format("{} at {} is missing", labels.ToString(), t);
+      }
       if (sample->second != bits) return fmt::format("{} at {} differs", labels.ToString(), t);
     }
     if (it->second.size() != samples.size()) {

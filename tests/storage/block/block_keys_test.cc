@@ -21,7 +21,7 @@ constexpr model::TimeMs kMaxTime = std::numeric_limits<model::TimeMs>::max();
 TEST(BlockKeys, RowKeysSortByRefThenTimeAlsoBeforeTheEpoch) {
   std::vector<std::string> keys;
   for (uint32_t ref : {1u, 2u, 255u, 256u, kMaxRef}) {
-    for (model::TimeMs t : {kMinTime, model::TimeMs{-1}, model::TimeMs{0}, model::TimeMs{1}, kMaxTime}) {
+    for (model::TimeMs t : std::vector<model::TimeMs>{kMinTime, -1, 0, 1, kMaxTime}) {
       keys.push_back(RowKey(ref, t));
       uint32_t got_ref;
       model::TimeMs got_t;
@@ -118,7 +118,7 @@ TEST(BlockKeys, SeriesEntryKnowsItsLabelsAndRows) {
 
 TEST(BlockKeys, PostingsAscendAndFit32Bits) {
   std::string bytes;
-  for (uint64_t delta : {uint64_t{3}, uint64_t{1}, uint64_t{500}}) base::AppendVarint(&bytes, delta);
+  for (int delta : {3, 1, 500}) base::AppendVarint(&bytes, static_cast<uint64_t>(delta));
   Postings postings;
   ASSERT_TRUE(ParsePostings(bytes, &postings));
   EXPECT_THAT(postings, ElementsAre(SeriesRef{3}, SeriesRef{4}, SeriesRef{504}));

@@ -23,6 +23,7 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 
+#include "api/http_text.h"
 #include "api/params.h"
 #include "api/worker_pool.h"
 #include "storage/base/log.h"
@@ -92,14 +93,6 @@ std::string_view ReasonOf(int status) {
 }
 
 std::string_view View(boost::beast::string_view s) { return {s.data(), s.size()}; }
-
-std::string HttpDate() {
-  const std::time_t now = std::time(nullptr);
-  std::tm tm;
-  gmtime_r(&now, &tm);
-  char buf[40];
-  return {buf, std::strftime(buf, sizeof buf, "%a, %d %b %Y %H:%M:%S GMT", &tm)};
-}
 
 SteadyClock::duration ToChrono(absl::Duration d) {
   return std::chrono::duration_cast<SteadyClock::duration>(absl::ToChronoNanoseconds(d));
@@ -433,24 +426,6 @@ class Session : public std::enable_shared_from_this<Session> {
   bool idle_ = false, running_ = false, opened_ = false, closed_ = false;
 };
 
-struct Address {
-  std::string host, port;
-};
-
-absl::StatusOr<Address> SplitAddress(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) {
-    return base::InvalidArgument("listen address {}: missing port in address", text);
-  }
-  std::string_view host = text.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return base::InvalidArgument("listen address {}: too many colons in address", text);
-  }
-  return Address{std::string(host), std::string(text.substr(colon + 1))};
-}
-
 error_code OpenAcceptor(tcp::acceptor* acceptor, const tcp::endpoint& endpoint, bool dual_stack) {
   error_code ec;
   if (acceptor->open(endpoint.protocol(), ec)) return ec;
@@ -465,7 +440,7 @@ error_code OpenAcceptor(tcp::acceptor* acceptor, const tcp::endpoint& endpoint, 
 
 absl::Status HttpServer::Impl::Bind() {
   for (const std::string& text : options_.addresses) {
-    ASSIGN_OR_RETURN(const Address address, SplitAddress(text));
+    ASSIGN_OR_RETURN(const HostPort address, SplitHostPort(text));
     error_code ec;
     std::vector<tcp::endpoint> endpoints;
     tcp::resolver resolver(io_);
@@ -581,7 +556,7 @@ void HttpServer::Impl::Sweep() {
 const std::string& HttpServer::Impl::Date() {
   if (const std::time_t now = std::time(nullptr); now != date_second_) {
     date_second_ = now;
-    date_ = HttpDate();
+    date_ = HttpDate(now);
   }
   return date_;
 }

@@ -41,6 +41,48 @@ class BitWriter {  // Keeps its position in *free_bits: unused low bits of the l
   uint8_t* const free_;
 };
 
+// A few bits on their way behind others: gathered in words, then appended in one go.
+// At most kMaxBits in all.
+class BitStage {
+ public:
+  static constexpr int kMaxBits = 256;
+
+  // `last` is the byte that is begun, with `free_bits` of it unused; without any it does not matter.
+  BitStage(unsigned char last, int free_bits)
+      : word_(free_bits > 0 ? uint64_t{last} << 56 : 0), used_(free_bits > 0 ? 8 - free_bits : 0) {}
+
+  void Bit(bool bit) { Bits(bit, 1); }
+  void Bits(uint64_t v, int n) {  // The low `n` bits of `v`, n in 1..64.
+    v <<= 64 - n;
+    word_ |= v >> used_;
+    used_ += n;
+    if (used_ < 64) return;
+    Store();
+    used_ -= 64;
+    word_ = used_ == 0 ? 0 : v << (n - used_);
+  }
+  // What was gathered, with the byte begun in front.
+  std::string_view Finish() {
+    const int rest = (used_ + 7) / 8;
+    const size_t size = static_cast<size_t>(end_ - bytes_ + rest);
+    Store();
+    return {bytes_, size};
+  }
+  int free_bits() const { return (8 - used_ % 8) % 8; }  // Of the last byte.
+
+ private:
+  void Store() {
+    const uint64_t big_endian = __builtin_bswap64(word_);
+    std::memcpy(end_, &big_endian, 8);
+    end_ += 8;
+  }
+
+  uint64_t word_;
+  int used_;
+  char bytes_[kMaxBits / 8 + 16];
+  char* end_ = bytes_;
+};
+
 class BitReader {
  public:
   explicit BitReader(std::string_view bytes) : p_(bytes.data()), end_(p_ + bytes.size()) {}

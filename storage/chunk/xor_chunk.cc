@@ -17,18 +17,15 @@ bool Fits(int64_t v, int bits) {
   return -((int64_t{1} << (bits - 1)) - 1) <= v && v <= int64_t{1} << (bits - 1);
 }
 
-void WriteTimeDelta(BitWriter* bits, int64_t dod) {
+void WriteTimeDelta(BitStage* bits, int64_t dod) {
   if (dod == 0) {
     bits->Bit(false);
   } else if (Fits(dod, 14)) {
-    bits->Bits(0b10, 2);
-    bits->Bits(static_cast<uint64_t>(dod), 14);
+    bits->Bits(0b10 << 14 | (static_cast<uint64_t>(dod) & 0x3fff), 16);
   } else if (Fits(dod, 17)) {
-    bits->Bits(0b110, 3);
-    bits->Bits(static_cast<uint64_t>(dod), 17);
+    bits->Bits(0b110 << 17 | (static_cast<uint64_t>(dod) & 0x1ffff), 20);
   } else if (Fits(dod, 20)) {
-    bits->Bits(0b1110, 4);
-    bits->Bits(static_cast<uint64_t>(dod), 20);
+    bits->Bits(0b1110 << 20 | (static_cast<uint64_t>(dod) & 0xfffff), 24);
   } else {
     bits->Bits(0b1111, 4);
     bits->Bits(static_cast<uint64_t>(dod), 64);
@@ -152,18 +149,40 @@ absl::Status DecodeXor(const ChunkView& view, model::TimeRange range, SampleColu
 
 }  // namespace
 
+void XorEncoder::Start(model::Sample sample) {
+  std::string bytes(kHeaderBytes, '\0');
+  base::AppendZigZag(&bytes, sample.t);
+  base::AppendBigEndian(&bytes, std::bit_cast<uint64_t>(sample.v));
+  bits_.Shrink(0);
+  bits_.append(bytes);
+  free_bits_ = 0;
+  leading_zeros_ = 0xff;
+}
+
+void XorEncoder::WriteValue(double v, BitStage* bits) {
+  const uint64_t diff = std::bit_cast<uint64_t>(v) ^ std::bit_cast<uint64_t>(last_v_);
+  if (diff == 0) return bits->Bit(false);
+  const int leading = std::min(std::countl_zero(diff), 31);
+  const int trailing = std::countr_zero(diff);
+  if (leading_zeros_ != 0xff && leading >= leading_zeros_ && trailing >= trailing_zeros_) {
+    bits->Bits(0b10, 2);
+    bits->Bits(diff >> trailing_zeros_, 64 - leading_zeros_ - trailing_zeros_);
+    return;
+  }
+  leading_zeros_ = static_cast<uint8_t>(leading);
+  trailing_zeros_ = static_cast<uint8_t>(trailing);
+  const int significant = 64 - leading - trailing;  // 64 is written as 0.
+  bits->Bits(uint64_t{0b11} << 11 | static_cast<uint64_t>(leading) << 6 | (significant & 63), 13);
+  bits->Bits(diff >> trailing, significant);
+}
+
 bool XorEncoder::Append(model::Sample sample) {
   if (num_samples_ >= kMaxSamples || bits_.size() >= kMaxBytes) return false;
   if (num_samples_ == 0) {
-    bits_.assign(kHeaderBytes, '\0');
-    free_bits_ = 0;
-    leading_zeros_ = 0xff;
-    first_t_ = sample.t;
-    base::AppendZigZag(&bits_, sample.t);
-    base::AppendBigEndian(&bits_, std::bit_cast<uint64_t>(sample.v));
+    Start(sample);
   } else {
     DCHECK(sample.t > last_t_);
-    BitWriter bits(&bits_, &free_bits_);
+    BitStage bits(static_cast<unsigned char>(bits_.back()), free_bits_);
     const int64_t delta = Minus(sample.t, last_t_);
     if (num_samples_ == 1) {
       std::string varint;
@@ -173,25 +192,10 @@ bool XorEncoder::Append(model::Sample sample) {
       WriteTimeDelta(&bits, Minus(delta, last_delta_ms_));
     }
     last_delta_ms_ = delta;
-    const uint64_t diff = std::bit_cast<uint64_t>(sample.v) ^ std::bit_cast<uint64_t>(last_v_);
-    if (diff == 0) {
-      bits.Bit(false);
-    } else {
-      const int leading = std::min(std::countl_zero(diff), 31);
-      const int trailing = std::countr_zero(diff);
-      if (leading_zeros_ != 0xff && leading >= leading_zeros_ && trailing >= trailing_zeros_) {
-        const int significant = 64 - leading_zeros_ - trailing_zeros_;
-        bits.Bits(0b10, 2);
-        bits.Bits(diff >> trailing_zeros_, significant);
-      } else {
-        leading_zeros_ = static_cast<uint8_t>(leading);
-        trailing_zeros_ = static_cast<uint8_t>(trailing);
-        const int significant = 64 - leading - trailing;  // 64 is written as 0.
-        bits.Bits(0b11, 2);
-        bits.Bits(static_cast<uint64_t>(leading) << 6 | (significant & 63), 11);
-        bits.Bits(diff >> trailing, significant);
-      }
-    }
+    WriteValue(sample.v, &bits);
+    if (free_bits_ > 0) bits_.Shrink(bits_.size() - 1);  // It comes again, fuller.
+    bits_.append(bits.Finish());
+    free_bits_ = static_cast<uint8_t>(bits.free_bits());
   }
   ++num_samples_;
   bits_[0] = static_cast<char>(num_samples_ >> 8);
@@ -202,12 +206,16 @@ bool XorEncoder::Append(model::Sample sample) {
 }
 
 ChunkView XorEncoder::view() const {
-  return {Encoding::kXor, {first_t_, last_t_}, num_samples_, bits_};
+  model::TimeMs first = 0;
+  if (num_samples_ > 0) {
+    std::string_view bytes = bits_.view().substr(kHeaderBytes);
+    CHECK(base::GetZigZag(&bytes, &first));
+  }
+  return {Encoding::kXor, {first, last_t_}, num_samples_, bits_.view()};
 }
 
 std::string XorEncoder::Seal() && {
-  std::string bytes = std::move(bits_);
-  bytes.shrink_to_fit();
+  std::string bytes(bits_.view());
   *this = XorEncoder();
   return bytes;
 }

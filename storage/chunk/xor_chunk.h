@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <string>
 
+#include "storage/base/tight_buffer.h"
 #include "storage/chunk/chunk.h"
 
 namespace chunk {
+
+class BitStage;
 
 // The open end of one float series. Movable; 1 per series in the head, so it is kept small.
 // Not thread-safe.
@@ -27,12 +30,15 @@ class XorEncoder {
   // The first `num_samples()` samples; valid until the next Append. The count header inside the
   // bytes is written too.
   ChunkView view() const;
-  std::string Seal() &&;  // The final bytes, shrunk to fit. Leaves the encoder empty.
-  size_t capacity_bytes() const { return bits_.capacity(); }
+  std::string Seal() &&;  // The final bytes. Leaves the encoder empty.
+  size_t heap_bytes() const { return bits_.heap_bytes(); }
 
  private:
-  std::string bits_;
-  model::TimeMs first_t_ = 0, last_t_ = 0;
+  void Start(model::Sample sample);
+  void WriteValue(double v, BitStage* bits);
+
+  base::TightBuffer bits_;
+  model::TimeMs last_t_ = 0;
   double last_v_ = 0;
   int64_t last_delta_ms_ = 0;
   uint16_t num_samples_ = 0;

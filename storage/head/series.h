@@ -88,7 +88,7 @@ struct MemSeries {
   model::TimeMs first_t() const;  // Of what is in memory; kNoTime when nothing is.
 
  private:
-  int64_t OpenBytes() const { return static_cast<int64_t>(open.capacity_bytes()); }
+  int64_t OpenBytes() const { return static_cast<int64_t>(open.heap_bytes()); }
   void NoteCommit(CommitSeq seq, CommitSeq settled);
 };
 

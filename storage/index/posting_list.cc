@@ -10,7 +10,9 @@ namespace storage {
 
 void PostingList::PushBack(uint64_t ref) {
   DCHECK(count_ == 0 || ref > last_);
-  base::AppendVarint(&bytes_, ref - last_);
+  uint64_t delta = ref - last_;
+  for (; delta >= 0x80; delta >>= 7) bytes_.push_back(static_cast<char>(delta | 0x80));
+  bytes_.push_back(static_cast<char>(delta));
   last_ = ref;
   ++count_;
 }
@@ -19,10 +21,10 @@ void PostingList::PushBack(uint64_t ref) {
 uint64_t PostingList::PopBack() {
   size_t begin = bytes_.size() - 1;
   while (begin > 0 && static_cast<unsigned char>(bytes_[begin - 1]) >= 0x80) --begin;
-  std::string_view varint = std::string_view(bytes_).substr(begin);
+  std::string_view varint = bytes_.view().substr(begin);
   uint64_t delta = 0;
   CHECK(base::GetVarint(&varint, &delta));
-  bytes_.resize(begin);
+  bytes_.Shrink(begin);
   const uint64_t ref = last_;
   last_ -= delta;
   --count_;
@@ -53,13 +55,13 @@ void PostingList::Remove(std::span<const SeriesRef> refs) {
     while (drop != refs.end() && *drop < ref) ++drop;
     if (drop == refs.end() || *drop != ref) kept.PushBack(static_cast<uint64_t>(ref));
   }
-  kept.bytes_.shrink_to_fit();
+  kept.bytes_.Fit();
   *this = std::move(kept);
 }
 
 void PostingList::AppendTo(Postings* out) const {
   out->reserve(out->size() + count_);
-  std::string_view rest = bytes_;
+  std::string_view rest = bytes_.view();
   uint64_t ref = 0, delta = 0;
   while (base::GetVarint(&rest, &delta)) {
     ref += delta;

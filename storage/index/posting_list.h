@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 
+#include "storage/base/tight_buffer.h"
 #include "storage/index/postings.h"
 
 namespace storage {
@@ -15,7 +15,7 @@ class PostingList {  // Not thread-safe.
   size_t size() const { return count_; }
   bool empty() const { return count_ == 0; }
   SeriesRef last() const { return SeriesRef{last_}; }
-  size_t heap_bytes() const { return bytes_.capacity() <= 15 ? 0 : bytes_.capacity() + 1; }
+  size_t heap_bytes() const { return bytes_.heap_bytes(); }
 
   // `refs` ascend. Refs that are there already are left as they are.
   // Cost: the refs, and those of the list that are above refs[0].
@@ -31,7 +31,7 @@ class PostingList {  // Not thread-safe.
   void PushBack(uint64_t ref);
   uint64_t PopBack();
 
-  std::string bytes_;
+  base::TightBuffer bytes_;
   uint64_t last_ = 0;
   uint32_t count_ = 0;
 };

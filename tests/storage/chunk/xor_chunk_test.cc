@@ -56,6 +56,30 @@ TEST(BitStream, NumbersOfEveryWidthComeBack) {
   }
 }
 
+TEST(BitStream, StagedBitsAreThoseOfAWriter) {
+  std::mt19937_64 random(12);
+  for (int round = 0; round < 2000; ++round) {
+    std::string written, staged;
+    uint8_t written_free = 0, staged_free = 0;
+    for (int run = 0; run < 5; ++run) {
+      BitWriter writer(&written, &written_free);
+      BitStage stage(staged.empty() ? 0 : static_cast<unsigned char>(staged.back()), staged_free);
+      for (int left = BitStage::kMaxBits - 8; left > 64;) {
+        const int n = 1 + static_cast<int>(random() % 64);
+        const uint64_t v = random();
+        writer.Bits(v, n);
+        stage.Bits(v, n);
+        left -= n;
+      }
+      if (staged_free > 0) staged.pop_back();
+      staged.append(stage.Finish());
+      staged_free = static_cast<uint8_t>(stage.free_bits());
+      ASSERT_EQ(staged, written) << round;
+      ASSERT_EQ(staged_free, written_free) << round;
+    }
+  }
+}
+
 TEST(BitStream, ReadingPastTheEndFailsAndGivesZeros) {
   BitReader reader("\xff");
   EXPECT_EQ(reader.Bits(8), 0xffu);

@@ -3,6 +3,7 @@
 #include <protozero/pbf_reader.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -110,6 +111,45 @@ model::Sample ReadSample(pbf_reader reader) {
   return sample;
 }
 
+// One or two bytes, the fewest possible, and not beyond the end.
+bool TakeLength(const char** p, const char* end, size_t* length) {
+  if (*p == end) return false;
+  *length = static_cast<unsigned char>(*(*p)++);
+  if (*length >= 0x80) {
+    if (*p == end) return false;
+    const auto high = static_cast<unsigned char>(*(*p)++);
+    if (high == 0 || high >= 0x80) return false;
+    *length = (*length & 0x7f) | size_t{high} << 7;
+  }
+  return *length <= static_cast<size_t>(end - *p);
+}
+
+// The usual form of a sample.
+bool TakeSample(const char* p, const char* end, std::vector<model::Sample>* samples) {
+  model::Sample sample;
+  if (p != end && *p == '\x09') {
+    if (end - p < 9) return false;
+    std::memcpy(&sample.v, p + 1, 8);
+    p += 9;
+  }
+  if (p != end) {
+    if (*p++ != '\x10') return false;
+    uint64_t t = 0;
+    int shift = 0;
+    while (true) {
+      if (p == end || shift > 56) return false;  // Ten bytes, as of negative times: not here.
+      const auto byte = static_cast<unsigned char>(*p++);
+      t |= uint64_t{byte & 0x7fu} << shift;
+      shift += 7;
+      if (byte < 0x80) break;
+    }
+    if (p != end) return false;
+    sample.t = static_cast<int64_t>(t);
+  }
+  samples->push_back(sample);
+  return true;
+}
+
 // The form nearly every series comes in: labels sorted, each with a name and a value, then samples,
 // nothing else, lengths in the fewest bytes. Canonical labels are then the message without its tags.
 // Reads nothing but that, and says so when it meets something else: the general reader, which knows
@@ -143,19 +183,6 @@ class PlainSeries {
 
  private:
   static constexpr size_t kSlack = 64;
-
-  // One or two bytes, the fewest possible, and not beyond the end.
-  static bool TakeLength(const char** p, const char* end, size_t* length) {
-    if (*p == end) return false;
-    *length = static_cast<unsigned char>(*(*p)++);
-    if (*length >= 0x80) {
-      if (*p == end) return false;
-      const auto high = static_cast<unsigned char>(*(*p)++);
-      if (high == 0 || high >= 0x80) return false;
-      *length = (*length & 0x7f) | size_t{high} << 7;
-    }
-    return *length <= static_cast<size_t>(end - *p);
-  }
 
   // `readable`: up to where memory may be read.
   bool TakeLabel(const char* p, const char* end, const char* readable) {
@@ -204,31 +231,6 @@ class PlainSeries {
     size_ += n;
   }
 
-  static bool TakeSample(const char* p, const char* end, std::vector<model::Sample>* samples) {
-    model::Sample sample;
-    if (p != end && *p == '\x09') {
-      if (end - p < 9) return false;
-      std::memcpy(&sample.v, p + 1, 8);
-      p += 9;
-    }
-    if (p != end) {
-      if (*p++ != '\x10') return false;
-      uint64_t t = 0;
-      int shift = 0;
-      while (true) {
-        if (p == end || shift > 56) return false;  // Ten bytes, as of negative times: not here.
-        const auto byte = static_cast<unsigned char>(*p++);
-        t |= uint64_t{byte & 0x7fu} << shift;
-        shift += 7;
-        if (byte < 0x80) break;
-      }
-      if (p != end) return false;
-      sample.t = static_cast<int64_t>(t);
-    }
-    samples->push_back(sample);
-    return true;
-  }
-
   bool IsAscii() const {
     std::memset(buffer_.get() + size_, 0, 8);
     uint64_t all = 0;
@@ -256,6 +258,71 @@ class RequestReader {
  public:
   RequestReader(model::TimeMs max_time, storage::Appender* appender, WriteCounts* counts)
       : max_time_(max_time), appender_(appender), counts_(counts) {}
+
+  // In turn, but some series late, so that the store can fetch what it knows of them meanwhile.
+  absl::Status Add(std::string_view series) {
+    Waiting& place = waiting_[num_series_ % kWaiting];
+    if (num_series_ >= kWaiting) RETURN_IF_ERROR(AppendAnyway(place));
+    place.series = series;
+    place.labels_size = LabelFieldsSize(series);
+    place.key = appender_->Key(series.substr(0, place.labels_size));
+    ++num_series_;
+    return absl::OkStatus();
+  }
+  absl::Status Finish() {
+    for (size_t i = num_series_ - std::min(num_series_, kWaiting); i < num_series_; ++i) {
+      RETURN_IF_ERROR(AppendAnyway(waiting_[i % kWaiting]));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  static constexpr size_t kWaiting = 16;
+  struct Waiting {
+    std::string_view series;
+    size_t labels_size = 0;
+    storage::SeriesKey key;
+  };
+
+  // Of the label fields that a series begins with.
+  static size_t LabelFieldsSize(std::string_view series) {
+    const char* p = series.data();
+    const char* const end = p + series.size();
+    while (p != end && *p == '\x0a') {
+      const char* field = p + 1;
+      size_t length;
+      if (!TakeLength(&field, end, &length)) break;
+      p = field + length;
+    }
+    return static_cast<size_t>(p - series.data());
+  }
+
+  absl::Status AppendAnyway(const Waiting& w) {
+    return AppendKnown(w) ? absl::OkStatus() : ReadSeries(w.series);
+  }
+
+  // A series that the store knows by these very bytes, with plain samples. False for all else, and
+  // also when a sample is refused: nothing is to be kept then, and the long way knows the words.
+  bool AppendKnown(const Waiting& w) {
+    samples_.clear();
+    const char* p = w.series.data() + w.labels_size;
+    const char* const end = w.series.data() + w.series.size();
+    while (p != end) {
+      const char tag = *p++;
+      size_t length;
+      if (!TakeLength(&p, end, &length) || tag != '\x12' || !TakeSample(p, p + length, &samples_)) {
+        return false;
+      }
+      p += length;
+    }
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      if (samples_[i].t > max_time_) return false;
+      const storage::Appended appended = appender_->AppendKnown(w.key, samples_[i]);
+      if (appended.outcome != storage::Outcome::kAccepted) return false;
+    }
+    counts_->samples += samples_.size();
+    return true;
+  }
 
   absl::Status ReadSeries(std::string_view series) {
     samples_.clear();
@@ -291,7 +358,6 @@ class RequestReader {
     return AppendSeries(labels_.labels());
   }
 
- private:
   absl::Status AppendSeries(model::LabelsView labels) {
     auto ref = storage::SeriesRef::kNone;
     for (const model::Sample& sample : samples_) {
@@ -357,6 +423,8 @@ class RequestReader {
   const model::TimeMs max_time_;
   storage::Appender* const appender_;
   WriteCounts* const counts_;
+  std::array<Waiting, kWaiting> waiting_;
+  size_t num_series_ = 0;
   PlainSeries plain_;
   LabelScratch labels_, exemplar_labels_;
   std::vector<model::Sample> samples_;
@@ -373,15 +441,15 @@ absl::Status AppendWriteRequest(std::string_view message, model::TimeMs max_time
     while (reader.next()) {
       if (reader.tag_and_type() ==
           protozero::tag_and_type(1, protozero::pbf_wire_type::length_delimited)) {
-        RETURN_IF_ERROR(request.ReadSeries(View(reader.get_view())));
+        RETURN_IF_ERROR(request.Add(View(reader.get_view())));
       } else {
         reader.skip();
       }
     }
+    return request.Finish();
   } catch (const protozero::exception& e) {
     return base::InvalidArgument("malformed protobuf message: {}", e.what());
   }
-  return absl::OkStatus();
 }
 
 }  // namespace api

@@ -6,6 +6,7 @@
 
 #include <absl/status/status.h>
 
+#include "storage/base/hash.h"
 #include "storage/index/postings.h"
 #include "storage/model/exemplar.h"
 #include "storage/model/labels.h"
@@ -33,6 +34,11 @@ struct Appended {
   Outcome outcome = Outcome::kAccepted;
 };
 
+// Finds a series that is known already; see Appender::Key.
+struct SeriesKey {
+  base::Hash128 hash;
+};
+
 // Gathers a batch. Nothing is durable or visible before Commit; a destroyed Appender leaves no
 // trace. Not thread-safe. Labels are copied only for a series never seen before.
 class Appender {
@@ -45,6 +51,15 @@ class Appender {
   // labels). The answer holds for the head as it is now; a sample overtaken before Commit is
   // dropped there and counted.
   virtual Appended Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) = 0;
+
+  // The short way for senders whose labels come as remote write has them: `wire_labels` are the
+  // label fields of one TimeSeries message (model::AppendWireLabels), taken as they are. Key begins
+  // to fetch the series into the cache, so ask for some ten keys before the first AppendKnown.
+  virtual SeriesKey Key(std::string_view) { return {}; }
+  // As Append. kInvalidLabels when no series has exactly this key: come again with labels.
+  virtual Appended AppendKnown(const SeriesKey&, model::Sample) {
+    return {SeriesRef::kNone, Outcome::kInvalidLabels};
+  }
 
   // False when the exemplar is refused (out of order, duplicate).
   virtual bool AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) = 0;

@@ -88,19 +88,18 @@ MemSeries* HeadAppender::Resolve(SeriesRef hint, model::LabelsView labels, Outco
   return Create(hash, labels, refused);
 }
 
-Appended HeadAppender::Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) {
-  if (sample.t < min_valid_ || sample.t == kNoTime) {
-    rejected_.Add(Outcome::kOutOfBounds);
-    return {hint, Outcome::kOutOfBounds};
-  }
-  Outcome outcome = Outcome::kAccepted;
-  MemSeries* series = Resolve(hint, labels, &outcome);
-  if (series == nullptr) return {SeriesRef::kNone, outcome};
+bool HeadAppender::InBounds(model::Sample sample) {
+  if (sample.t >= min_valid_ && sample.t != kNoTime) return true;
+  rejected_.Add(Outcome::kOutOfBounds);
+  return false;
+}
+
+Appended HeadAppender::AppendTo(MemSeries* series, model::Sample sample) {
   if (min_valid_ == kNoTime) min_valid_ = MinValid(sample.t);  // The head was empty.
 
   if (sample.t <= series->last_t.load(std::memory_order_relaxed)) {
     absl::MutexLock lock(parts_->StripeOf(series->ref));
-    outcome = series->Judge(sample);
+    const Outcome outcome = series->Judge(sample);
     // A repeat, unless the series moved on right now.
     if (outcome != Outcome::kAccepted) rejected_.Add(outcome);
     return {series->ref, outcome};
@@ -108,6 +107,30 @@ Appended HeadAppender::Append(SeriesRef hint, model::LabelsView labels, model::S
   Prefetch(series);
   samples_.push_back({series, sample});
   return {series->ref, Outcome::kAccepted};
+}
+
+Appended HeadAppender::Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) {
+  if (!InBounds(sample)) return {hint, Outcome::kOutOfBounds};
+  Outcome refused = Outcome::kAccepted;
+  MemSeries* series = Resolve(hint, labels, &refused);
+  if (series == nullptr) return {SeriesRef::kNone, refused};
+  return AppendTo(series, sample);
+}
+
+SeriesKey HeadAppender::Key(std::string_view wire_labels) {
+  const base::Hash128 hash = parts_->HashWire(wire_labels);
+  parts_->map.Prefetch(hash);
+  base::Hash128& earlier = keys_[num_keys_ % kKeysAhead];
+  if (num_keys_++ >= kKeysAhead) parts_->map.PrefetchSeries(earlier);
+  earlier = hash;
+  return {hash};
+}
+
+Appended HeadAppender::AppendKnown(const SeriesKey& key, model::Sample sample) {
+  MemSeries* series = parts_->map.Find(key.hash);
+  if (series == nullptr || !Touch(series)) return {SeriesRef::kNone, Outcome::kInvalidLabels};
+  if (!InBounds(sample)) return {series->ref, Outcome::kOutOfBounds};
+  return AppendTo(series, sample);
 }
 
 bool HeadAppender::AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) {

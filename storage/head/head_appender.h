@@ -1,6 +1,7 @@
 // The Appender behind storage/appender.h: gathers a batch, then log, head, visible.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -15,6 +16,8 @@ class HeadAppender final : public Appender {
   ~HeadAppender() override;
 
   Appended Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) override;
+  SeriesKey Key(std::string_view wire_labels) override;
+  Appended AppendKnown(const SeriesKey& key, model::Sample sample) override;
   bool AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) override;
   absl::Status Commit() override;
 
@@ -37,6 +40,9 @@ class HeadAppender final : public Appender {
   MemSeries* Resolve(SeriesRef hint, model::LabelsView labels, Outcome* refused);
   MemSeries* Create(const base::Hash128& hash, model::LabelsView labels, Outcome* refused);
 
+  bool InBounds(model::Sample sample);
+  Appended AppendTo(MemSeries* series, model::Sample sample);
+
   // Series whose labels the log must be told, by ref, each once.
   std::vector<MemSeries*> ToBeLogged(uint32_t segment) const;
   absl::Status WriteLog(wal::Writer* log, std::span<MemSeries* const> series);
@@ -50,6 +56,11 @@ class HeadAppender final : public Appender {
   std::vector<PendingExemplar> exemplars_;
   Rejected rejected_;
   bool done_ = false;
+
+  // Keys given out last: what Key fetches first is where the series lies, and then the series.
+  static constexpr size_t kKeysAhead = 8;
+  std::array<base::Hash128, kKeysAhead> keys_{};
+  size_t num_keys_ = 0;
 };
 
 }  // namespace storage

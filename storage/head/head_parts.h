@@ -37,8 +37,15 @@ struct Head::Parts {
 
   // A series with these labels, not yet findable or listed. `ref` is not in use.
   MemSeries* NewSeries(SeriesRef ref, const base::Hash128& hash, model::LabelsView labels);
+  // Of the labels as remote write has them, so that a request is hashed as it comes.
   base::Hash128 Hash(model::LabelsView labels) const {
-    return base::HashBytes128(labels.bytes(), seed);
+    thread_local std::string wire;
+    wire.clear();
+    model::AppendWireLabels(labels, &wire);
+    return HashWire(wire);
+  }
+  base::Hash128 HashWire(std::string_view wire_labels) const {
+    return base::HashBytes128(wire_labels, seed);
   }
   // Makes listed what is not; `series` by ref, ascending, without repeats.
   void List(std::span<MemSeries* const> series);

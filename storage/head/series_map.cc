@@ -113,6 +113,21 @@ void SeriesMap::Prefetch(const base::Hash128& hash) const {
   if (table != nullptr) __builtin_prefetch(&table->slots[Start(hash) & table->mask]);
 }
 
+void SeriesMap::PrefetchSeries(const base::Hash128& hash) const {
+  const Table* table = ShardOf(hash).table.load(std::memory_order_acquire);
+  if (table == nullptr) return;
+  const uint64_t tag = Tag(hash);
+  for (size_t i = Start(hash);; ++i) {
+    const uint64_t slot = table->slots[i & table->mask].load(std::memory_order_acquire);
+    if (slot == 0) return;
+    if (slot == kGrave || (slot & 0xffff000000000000ull) != tag) continue;
+    const char* p = reinterpret_cast<const char*>(Pointer(slot));
+    __builtin_prefetch(p);
+    __builtin_prefetch(p + 64);
+    return;
+  }
+}
+
 void SeriesMap::Insert(Table* table, MemSeries* series) {
   const uint64_t pointer = reinterpret_cast<uint64_t>(series);
   DCHECK(pointer >> 48 == 0);

@@ -70,7 +70,8 @@ class SeriesMap {
 
   MemSeries* Find(const base::Hash128& hash) const;
   MemSeries* Find(SeriesRef ref) const { return refs_.Find(ref); }
-  void Prefetch(const base::Hash128& hash) const;
+  void Prefetch(const base::Hash128& hash) const;        // Of where it would be listed,
+  void PrefetchSeries(const base::Hash128& hash) const;  // and, some time later, of itself.
 
   // The series of `hash`; else what `make` gives, which may be null. `visit` is called on the
   // result when it was there already. Both under the shard's lock.

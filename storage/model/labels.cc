@@ -1,6 +1,7 @@
 #include "storage/model/labels.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "storage/base/coding.h"
@@ -163,6 +164,21 @@ Labels LabelsBuilder::Build() const {
 void AppendLabel(std::string* canonical, std::string_view name, std::string_view value) {
   base::AppendString(canonical, name);
   base::AppendString(canonical, value);
+}
+
+void AppendWireLabels(LabelsView labels, std::string* out) {
+  const auto varint_size = [](size_t n) { return (std::bit_width(n | 1) + 6) / 7; };
+  for (const Label& label : labels) {
+    const size_t size = 2 + static_cast<size_t>(varint_size(label.name.size())) +
+                        static_cast<size_t>(varint_size(label.value.size())) + label.name.size() +
+                        label.value.size();
+    out->push_back('\x0a');
+    base::AppendVarint(out, size);
+    out->push_back('\x0a');
+    base::AppendString(out, label.name);
+    out->push_back('\x12');
+    base::AppendString(out, label.value);
+  }
 }
 
 bool IsValidUtf8(std::string_view s) {

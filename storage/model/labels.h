@@ -137,6 +137,10 @@ class LabelsBuilder {
 // Appends one pair to canonical bytes. The caller keeps names ascending and values non-empty.
 void AppendLabel(std::string* canonical, std::string_view name, std::string_view value);
 
+// The label fields of a remote write TimeSeries message (1: {1: name, 2: value}), sorted, every
+// length in the fewest bytes.
+void AppendWireLabels(LabelsView labels, std::string* out);
+
 // Whether `name` may be a label name: UTF-8 and non-empty; or the old ASCII rule.
 bool IsValidUtf8(std::string_view s);
 bool IsLegacyLabelName(std::string_view name);   // [a-zA-Z_][a-zA-Z0-9_]*

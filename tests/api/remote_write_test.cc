@@ -10,6 +10,7 @@
 
 #include "api/compress.h"
 #include "storage/base/status.h"
+#include "storage/head/head.h"
 #include "tests/api/fake_server.h"
 
 namespace api {
@@ -345,6 +346,78 @@ TEST_F(WriteRouteTest, IsOffUnlessEnabled) {
 TEST_F(WriteRouteTest, TheOtherReceiversSayThatTheyAreOff) {
   EXPECT_EQ(server_.Send(Method::kPost, "/api/v1/otlp/v1/metrics").status, 404);
   EXPECT_EQ(server_.Send(Method::kPost, "/api/v1/read").status, 501);
+}
+
+// Hides the short way.
+class LongWay final : public storage::Appender {
+ public:
+  explicit LongWay(std::unique_ptr<storage::Appender> inner) : inner_(std::move(inner)) {}
+  storage::Appended Append(storage::SeriesRef hint, model::LabelsView labels,
+                           model::Sample sample) override {
+    return inner_->Append(hint, labels, sample);
+  }
+  bool AppendExemplar(storage::SeriesRef ref, const model::Exemplar& exemplar) override {
+    return inner_->AppendExemplar(ref, exemplar);
+  }
+  absl::Status Commit() override { return inner_->Commit(); }
+
+ private:
+  const std::unique_ptr<storage::Appender> inner_;
+};
+
+std::string RandomRequest(std::mt19937_64* random, model::TimeMs now) {
+  Message message;
+  const int series = static_cast<int>((*random)() % 60);
+  for (int i = 0; i < series; ++i) {
+    PairList labels{{"__name__", fmt::format("m{}", (*random)() % 20)}, {"job", "a"}};
+    if ((*random)() % 3 == 0) labels.emplace_back("z", std::string((*random)() % 200, 'z'));
+    if ((*random)() % 20 == 0) std::swap(labels[0], labels[1]);
+    if ((*random)() % 40 == 0) labels.emplace_back("job", "b");
+    std::vector<model::Sample> samples;
+    for (uint64_t n = (*random)() % 3; n > 0; --n) {
+      samples.push_back({now - static_cast<int64_t>(n), static_cast<double>((*random)() % 4)});
+      if ((*random)() % 300 == 0) samples.back().t = -now;
+    }
+    message.Series(labels, samples);
+  }
+  return message.bytes();
+}
+
+TEST(RemoteWrite, TheShortWayStoresAndAnswersAsTheLongOne) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  std::mt19937_64 random(seed);
+  storage::Head with_short({}), without({});
+  int refused = 0;
+  for (int round = 0; round < 300; ++round) {
+    const std::string request = RandomRequest(&random, 1'000'000 + 2 * round);
+    WriteCounts a, b;
+    const auto short_way = with_short.NewAppender();
+    LongWay long_way(without.NewAppender());
+    const auto got = AppendWriteRequest(request, INT64_MAX, short_way.get(), &a);
+    const auto want = AppendWriteRequest(request, INT64_MAX, &long_way, &b);
+    ASSERT_EQ(got, want);
+    refused += !got.ok();
+    if (!got.ok()) continue;
+    EXPECT_EQ(a.samples, b.samples);
+    EXPECT_EQ(a.invalid_labels, b.invalid_labels);
+    ASSERT_TRUE(short_way->Commit().ok());
+    ASSERT_TRUE(long_way.Commit().ok());
+  }
+  EXPECT_GT(refused, 0);
+  const model::TimeRange all;
+  const auto got = *with_short.NewQuerier(all)->Select({{}, all});
+  const auto want = *without.NewQuerier(all)->Select({{}, all});
+  ASSERT_GT(want->size(), 20);
+  ASSERT_EQ(got->size(), want->size());
+  for (int i = 0; i < want->size(); ++i) {
+    chunk::SampleColumns x, y;
+    ASSERT_TRUE(got->Read(i, all, &x).ok());
+    ASSERT_TRUE(want->Read(i, all, &y).ok());
+    EXPECT_EQ(got->labels(i), want->labels(i));
+    EXPECT_EQ(x.times, y.times);
+    EXPECT_EQ(x.values, y.values);
+  }
 }
 
 }  // namespace

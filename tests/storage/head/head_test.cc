@@ -79,6 +79,23 @@ TEST_F(HeadTest, AGoodHintNeedsNoLabels) {
   EXPECT_EQ(InHead()[up_].size(), 2u);
 }
 
+TEST_F(HeadTest, AKeyOfWireLabelsFindsTheSeriesAndNoOther) {
+  ASSERT_EQ(AppendOne({{"__name__", "up"}, {"job", "a"}}, 1000, 1), Outcome::kAccepted);
+  std::string wire;
+  model::AppendWireLabels(Labels{{"__name__", "up"}, {"job", "a"}}, &wire);
+  auto appender = head_->NewAppender();
+  const SeriesKey known = appender->Key(wire);
+  const SeriesKey unknown = appender->Key(wire + "x");
+  EXPECT_EQ(appender->AppendKnown(known, {2000, 2}).outcome, Outcome::kAccepted);
+  EXPECT_EQ(appender->AppendKnown(known, {500, 2}).outcome, Outcome::kOutOfOrder);
+  EXPECT_EQ(appender->AppendKnown(unknown, {2000, 2}).outcome, Outcome::kInvalidLabels);
+  ASSERT_TRUE(appender->Commit().ok());
+  appender.reset();
+  Start();  // The hash is seeded anew.
+  auto again = head_->NewAppender();
+  EXPECT_EQ(again->AppendKnown(again->Key(wire), {3000, 3}).outcome, Outcome::kAccepted);
+}
+
 TEST_F(HeadTest, AStaleHintIsHealedByLabels) {
   auto appender = head_->NewAppender();
   EXPECT_EQ(appender->Append(SeriesRef{999}, {}, {1000, 1}).outcome, Outcome::kInvalidLabels);

@@ -120,5 +120,13 @@ TEST(Quoting, FollowsGo) {
   EXPECT_EQ(quoted("\xe2\x80\x8b"), R"("\u200b")");
 }
 
+TEST(Labels, WireFormIsThatOfRemoteWrite) {
+  std::string wire;
+  AppendWireLabels(Labels{{"a", "x"}, {"long", std::string(130, 'v')}}, &wire);
+  EXPECT_EQ(wire, std::string("\x0a\x06\x0a\x01"
+                              "a\x12\x01x") +
+                      "\x0a\x8b\x01\x0a\x04long\x12\x82\x01" + std::string(130, 'v'));
+}
+
 }  // namespace
 }  // namespace model

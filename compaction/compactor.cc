@@ -83,23 +83,21 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
   RETURN_IF_ERROR(inputs.Open(plan, blocks));
   SeriesMerger merger;
   std::vector<Inputs::Input> same;
-  std::vector<SourceChunk> chunks;
-  std::vector<chunk::ChunkView> merged;
+  std::vector<storage::BlockCursor*> sources;
+  chunk::SampleColumns merged;
   while (!inputs.empty()) {
     if (!keep_going()) return base::Cancelled("merging was stopped");
     same.clear();
-    chunks.clear();
+    sources.clear();
     do {
       same.push_back(inputs.Pop());
-      for (const chunk::ChunkView& chunk : same.back().cursor->chunks()) {
-        chunks.push_back({chunk, same.back().order});
-      }
+      sources.push_back(same.back().cursor.get());
     } while (!inputs.empty() && inputs.labels() == same.front().cursor->labels());
 
     const model::LabelsView labels = same.front().cursor->labels();
-    const absl::Status status = merger.Merge(&chunks, &merged);
+    const absl::Status status = merger.Merge(sources, &merged);
     if (!status.ok()) return base::Annotate(status, labels.ToString());
-    RETURN_IF_ERROR(writer->AddSeries(labels, merged));
+    RETURN_IF_ERROR(writer->AddSamples(labels, merged));
     for (Inputs::Input& input : same) RETURN_IF_ERROR(inputs.Advance(std::move(input)));
   }
   writer->SetDamagedChunks(damaged + inputs.damaged_chunks());

@@ -9,12 +9,13 @@
 namespace storage::block {
 
 Cursor::Cursor(std::shared_ptr<const Block> block)
-    : block_(std::move(block)), series_(*block_) {}
+    : block_(std::move(block)), series_(*block_), times_(*block_) {}
 
 Cursor::~Cursor() = default;
 
 absl::StatusOr<bool> Cursor::Next() {
   chunks_.clear();
+  sealed_.clear();
   num_rows_ = 0;
   if (ref_ == block_->num_series()) return false;
   RETURN_IF_ERROR(series_.Read(++ref_));
@@ -22,23 +23,45 @@ absl::StatusOr<bool> Cursor::Next() {
   return true;
 }
 
-// Rows lie in the order in which they are read, so this is a scan. The bytes are copied, since the
-// iterator forgets a row when it goes on.
-void Cursor::ReadRow(model::TimeRange row) {
-  if (it_ == nullptr) it_ = block_->NewIterator(/*fill_cache=*/false);
-  const std::string key = RowKey(ref_, row.max);
+// Rows lie in the order in which they are read, so this is a scan.
+bool Cursor::MoveTo(const std::string& key) {
+  if (it_->Valid() && it_->key() == key) return true;
   if (it_->Valid()) it_->Next();
   if (!it_->Valid() || it_->key() != key) it_->Seek(key);
+  return it_->Valid() && it_->key() == key;
+}
 
+// The bytes are copied, since the iterator forgets a row when it goes on.
+int Cursor::TakeChunks(model::TimeRange row) {
+  if (num_rows_ == row_bytes_.size()) row_bytes_.emplace_back();
+  std::string& bytes = row_bytes_[num_rows_++];
+  bytes.assign(it_->value().data(), it_->value().size());
+  return ParseRow(row.max, bytes, model::TimeRange(), &chunks_);
+}
+
+bool Cursor::TakeSealed(const std::string& key) {
+  if (!row_.Parse(key, {it_->value().data(), it_->value().size()})) return false;
+  const TimeColumns::Column times = times_.Get(row_.times().column);
+  const size_t first = row_.times().first;
+  if (times == nullptr || times->size() < first + row_.size()) return false;
+  if (!row_.Read(0, row_.size(), &sealed_.values)) return false;
+  const auto begin = times->begin() + static_cast<std::ptrdiff_t>(first);
+  sealed_.times.insert(sealed_.times.end(), begin,
+                       begin + static_cast<std::ptrdiff_t>(row_.size()));
+  return true;
+}
+
+void Cursor::ReadRow(model::TimeRange row) {
+  if (it_ == nullptr) it_ = block_->NewIterator(/*fill_cache=*/false);
+  const std::string sealed_key = SealedRowKey(ref_, row.max), key = RowKey(ref_, row.max);
+  const bool sealed_first = block_->meta().level > 0;
   int damaged = 1;
-  if (it_->Valid() && it_->key() == key) {
-    if (num_rows_ == row_bytes_.size()) row_bytes_.emplace_back();
-    std::string& bytes = row_bytes_[num_rows_++];
-    bytes.assign(it_->value().data(), it_->value().size());
-    damaged = ParseRow(row.max, bytes, model::TimeRange(), &chunks_);
-  } else if (!it_->status().ok()) {
-    it_.reset();
+  for (const bool sealed : {sealed_first, !sealed_first}) {
+    if (!MoveTo(sealed ? sealed_key : key)) continue;
+    damaged = sealed ? !TakeSealed(sealed_key) : TakeChunks(row);
+    break;
   }
+  if (!it_->status().ok()) it_.reset();
   if (damaged == 0) return;
   const bool first = damaged_ == 0;
   damaged_ += static_cast<uint64_t>(damaged);

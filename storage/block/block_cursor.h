@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "storage/block/block_db.h"
+#include "storage/block/sealed_row.h"
 #include "storage/block/series_reader.h"
+#include "storage/block/time_columns.h"
 
 namespace storage::block {
 
@@ -18,10 +20,15 @@ class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
   absl::StatusOr<bool> Next() override;
   model::LabelsView labels() const override { return model::LabelsView(series_.labels()); }
   std::span<const chunk::ChunkView> chunks() const override { return chunks_; }
+  const chunk::SampleColumns& sealed() const override { return sealed_; }
   uint64_t damaged_chunks() const override { return damaged_; }
 
  private:
   void ReadRow(model::TimeRange row);
+  // Moves to `key`, which is most often the next one.
+  bool MoveTo(const std::string& key);
+  int TakeChunks(model::TimeRange row);  // How many were damaged.
+  bool TakeSealed(const std::string& key);
 
   const std::shared_ptr<const Block> block_;
   SeriesReader series_;
@@ -30,6 +37,9 @@ class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
   std::vector<std::string> row_bytes_;  // Of the series; reused.
   size_t num_rows_ = 0;
   std::vector<chunk::ChunkView> chunks_;
+  const TimeColumns times_;
+  SealedRow row_;  // Reused.
+  chunk::SampleColumns sealed_;
   uint64_t damaged_ = 0;
 };
 

@@ -60,6 +60,18 @@ std::string RowKey(uint32_t ref, model::TimeMs last) {
   return key;
 }
 
+std::string SealedRowKey(uint32_t ref, model::TimeMs last) {
+  std::string key = RowKey(ref, last);
+  key[0] = 'd';
+  return key;
+}
+
+std::string TimeColumnKey(uint32_t id) {
+  std::string key = "t";
+  base::AppendBigEndian(&key, id);
+  return key;
+}
+
 std::string SeriesKey(uint32_t ref) {
   std::string key = "s";
   base::AppendBigEndian(&key, ref);

@@ -2,9 +2,11 @@
 //
 // A block is one column family:
 //   c <ref be32> <last time be64, sign flipped>   a row: chunks of one series, with a directory
+//   d <ref be32> <last time be64, sign flipped>   a sealed row: values of one series (sealed_row.h)
 //   m                                             the block's meta
 //   p <name escaped> 00 01 <value>                postings: the refs that carry the pair
 //   s <ref be32>                                  a series: its labels, and the times of its rows
+//   t <id be32>                                   a time column, shared by sealed rows
 // and the default family holds what concerns all blocks:
 //   format, watermark                             a varint each
 //
@@ -25,12 +27,14 @@
 
 namespace storage::block {
 
-inline constexpr uint64_t kFormatVersion = 1;
+inline constexpr uint64_t kFormatVersion = 2;  // 1 had no sealed rows.
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kWatermarkKey = "watermark";
 inline constexpr std::string_view kMetaKey = "m";
 
 std::string RowKey(uint32_t ref, model::TimeMs last);
+std::string SealedRowKey(uint32_t ref, model::TimeMs last);
+std::string TimeColumnKey(uint32_t id);
 std::string SeriesKey(uint32_t ref);
 std::string PairKey(std::string_view name, std::string_view value);
 std::string NamePrefix(std::string_view name);       // Of all PairKeys of `name`.

@@ -1,9 +1,12 @@
 #include "storage/block/block_selection.h"
 
+#include <algorithm>
+
 #include <rocksdb/db.h>
 
 #include "storage/base/status.h"
 #include "storage/block/block_keys.h"
+#include "storage/block/sealed_row.h"
 #include "storage/block/series_reader.h"
 
 namespace storage::block {
@@ -27,7 +30,7 @@ bool MoveTo(rocksdb::Iterator* it, const std::string& key) {
 
 BlockSelection::BlockSelection(std::shared_ptr<const Block> block,
                                std::shared_ptr<Warnings> warnings)
-    : block_(std::move(block)), warnings_(std::move(warnings)) {}
+    : block_(std::move(block)), warnings_(std::move(warnings)), times_(*block_) {}
 
 BlockSelection::~BlockSelection() = default;
 
@@ -105,20 +108,52 @@ absl::Status BlockSelection::Read(int i, model::TimeRange range, chunk::SampleCo
 
 bool BlockSelection::ReadRow(rocksdb::Iterator* it, const Item& item, model::TimeRange row,
                              model::TimeRange range, chunk::SampleColumns* out) const {
-  if (!MoveTo(it, RowKey(item.ref, row.max))) {
-    Damaged(item, row, it->status().ok() ? "chunks are missing" : it->status().ToString());
-    return it->status().ok();
+  const bool sealed_first = block_->meta().level > 0;
+  for (const bool sealed : {sealed_first, !sealed_first}) {
+    const std::string key = sealed ? SealedRowKey(item.ref, row.max) : RowKey(item.ref, row.max);
+    if (!MoveTo(it, key)) continue;
+    if (sealed) {
+      ReadSealed(key, View(it->value()), item, row, range, out);
+    } else {
+      ReadChunks(View(it->value()), item, row, range, out);
+    }
+    return true;
   }
+  Damaged(item, row, it->status().ok() ? "chunks are missing" : it->status().ToString());
+  return it->status().ok();
+}
+
+void BlockSelection::ReadChunks(std::string_view bytes, const Item& item, model::TimeRange row,
+                                model::TimeRange range, chunk::SampleColumns* out) const {
   thread_local std::vector<chunk::ChunkView> chunks;
   chunks.clear();
-  if (ParseRow(row.max, View(it->value()), range, &chunks) > 0) {
+  if (ParseRow(row.max, bytes, range, &chunks) > 0) {
     Damaged(item, row, "a chunk's checksum is wrong");
   }
   for (const chunk::ChunkView& chunk : chunks) {
     const absl::Status status = chunk::Decode(chunk, range, out);
     if (!status.ok()) Damaged(item, chunk.range, base::message(status));
   }
-  return true;
+}
+
+void BlockSelection::ReadSealed(std::string_view key, std::string_view bytes, const Item& item,
+                                model::TimeRange row, model::TimeRange range,
+                                chunk::SampleColumns* out) const {
+  thread_local SealedRow sealed;
+  if (!sealed.Parse(key, bytes)) return Damaged(item, row, "the row's checksum is wrong");
+  const TimeColumns::Column column = times_.Get(sealed.times().column);
+  if (column == nullptr || column->size() < sealed.times().first + sealed.size()) {
+    return Damaged(item, row, "the times are damaged");
+  }
+  const model::TimeMs* const times = column->data() + sealed.times().first;
+  const model::TimeMs* const end = times + sealed.size();
+  const auto from = std::lower_bound(times, end, range.min);
+  const auto to = std::upper_bound(from, end, range.max);
+  if (!sealed.Read(static_cast<size_t>(from - times), static_cast<size_t>(to - times),
+                   &out->values)) {
+    return Damaged(item, row, "the values are damaged");
+  }
+  out->times.insert(out->times.end(), from, to);
 }
 
 void BlockSelection::Damaged(const Item& item, model::TimeRange where,

@@ -9,6 +9,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "storage/block/block_db.h"
+#include "storage/block/time_columns.h"
 #include "storage/index/postings.h"
 #include "storage/querier.h"
 #include "storage/warnings.h"
@@ -46,10 +47,15 @@ class BlockSelection final : public Selection {
   // Appends the samples of one row. False when the iterator is no good any more.
   bool ReadRow(rocksdb::Iterator* it, const Item& item, model::TimeRange row,
                model::TimeRange range, chunk::SampleColumns* out) const;
+  void ReadChunks(std::string_view bytes, const Item& item, model::TimeRange row,
+                  model::TimeRange range, chunk::SampleColumns* out) const;
+  void ReadSealed(std::string_view key, std::string_view bytes, const Item& item,
+                  model::TimeRange row, model::TimeRange range, chunk::SampleColumns* out) const;
   void Damaged(const Item& item, model::TimeRange where, std::string_view what) const;
 
   const std::shared_ptr<const Block> block_;
   const std::shared_ptr<Warnings> warnings_;
+  const TimeColumns times_;
   bool fill_cache_ = true;
   std::string label_bytes_;
   std::vector<Item> items_;

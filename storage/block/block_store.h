@@ -31,6 +31,9 @@ class BlockWriter {
   // `labels` ascend strictly from call to call; `chunks` ascend in time and do not overlap.
   virtual absl::Status AddSeries(model::LabelsView labels,
                                  std::span<const chunk::ChunkView> chunks) = 0;
+  // The same for samples, which the block packs as it keeps them for long: sealed rows.
+  virtual absl::Status AddSamples(model::LabelsView labels,
+                                  const chunk::SampleColumns& samples) = 0;
   // For a merge whose inputs were damaged: what BlockMeta::damaged_chunks will say.
   virtual void SetDamagedChunks(uint64_t n) = 0;
   // Makes the block readable and its parents gone, as one step: after a crash one sees either all
@@ -42,6 +45,8 @@ class BlockWriter {
 // A SeriesCursor over one block. Damaged chunks are left out and counted.
 class BlockCursor : public SeriesCursor {
  public:
+  // What sealed rows of the series hold, in time order; chunks() has the rest.
+  virtual const chunk::SampleColumns& sealed() const = 0;
   virtual uint64_t damaged_chunks() const = 0;  // So far.
 };
 

@@ -10,6 +10,9 @@
 #include "storage/base/status.h"
 #include "storage/block/block_db.h"
 #include "storage/block/block_keys.h"
+#include "storage/block/sealed_row.h"
+#include "storage/block/time_columns.h"
+#include "storage/chunk/sealed/value_codec.h"
 
 namespace storage::block {
 namespace {
@@ -33,7 +36,8 @@ class Writer final : public BlockWriter {
         meta_(std::move(meta)),
         rows_(path + "-c", meta_.level, false),
         index_(path + "-p", meta_.level, true),
-        series_(path + "-s", meta_.level, true) {
+        series_(path + "-s", meta_.level, true),
+        times_(path + "-t", meta_.level, true) {
     meta_.ulid.clear();
     meta_.range = model::TimeRange::None();
     meta_.num_series = meta_.num_chunks = meta_.num_samples = meta_.bytes = 0;
@@ -41,33 +45,34 @@ class Writer final : public BlockWriter {
 
   absl::Status AddSeries(model::LabelsView labels,
                          std::span<const chunk::ChunkView> chunks) override;
+  absl::Status AddSamples(model::LabelsView labels, const chunk::SampleColumns& samples) override;
   void SetDamagedChunks(uint64_t n) override { meta_.damaged_chunks = n; }
   absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark) override;
 
  private:
-  absl::Status CheckOrder(model::LabelsView labels, std::span<const chunk::ChunkView> chunks) const;
+  absl::Status CheckLabels(model::LabelsView labels) const;
+  // Begins the next series; its ref is meta_.num_series then.
+  absl::Status BeginSeries(model::LabelsView labels, model::TimeRange range);
+  absl::Status EndSeries(model::LabelsView labels);
+  absl::Status PutSealedRows(model::LabelsView labels, const chunk::SampleColumns& samples);
+  absl::Status PutTimes();
   absl::Status PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks);
   absl::Status PutIndex();
   void AddPostings(uint32_t ref, model::LabelsView labels);
 
   Publisher* const publisher_;
   BlockMeta meta_;
-  TableFiles rows_, index_, series_;
+  TableFiles rows_, index_, series_, times_;
   absl::Status failed_;  // The first error sticks.
   bool published_ = false;
   std::string last_labels_;
   base::StringMap<base::StringMap<PairPostings>> postings_;  // By name, by value.
   std::vector<model::TimeRange> row_ranges_;                 // Reused.
+  TimeColumnsWriter columns_;
   std::string buffer_;                                       // Reused.
 };
 
-absl::Status Writer::CheckOrder(model::LabelsView labels,
-                                std::span<const chunk::ChunkView> chunks) const {
-  if (labels.empty()) return base::InvalidArgument("a series without labels");
-  if (meta_.num_series > 0 && !(model::LabelsView(last_labels_) < labels)) {
-    return base::InvalidArgument("series {} comes after {}", labels.ToString(),
-                                 model::LabelsView(last_labels_).ToString());
-  }
+absl::Status CheckChunks(model::LabelsView labels, std::span<const chunk::ChunkView> chunks) {
   for (size_t i = 0; i < chunks.size(); ++i) {
     if (chunks[i].range.empty() || chunks[i].num_samples <= 0 ||
         (i > 0 && chunks[i].range.min <= chunks[i - 1].range.max)) {
@@ -78,21 +83,29 @@ absl::Status Writer::CheckOrder(model::LabelsView labels,
   return absl::OkStatus();
 }
 
-absl::Status Writer::AddSeries(model::LabelsView labels,
-                               std::span<const chunk::ChunkView> chunks) {
-  if (chunks.empty()) return absl::OkStatus();
+absl::Status Writer::CheckLabels(model::LabelsView labels) const {
+  if (labels.empty()) return base::InvalidArgument("a series without labels");
+  if (meta_.num_series > 0 && !(model::LabelsView(last_labels_) < labels)) {
+    return base::InvalidArgument("series {} comes after {}", labels.ToString(),
+                                 model::LabelsView(last_labels_).ToString());
+  }
+  if (meta_.num_series == kMaxRef) return base::ResourceExhausted("too many series in one block");
+  return absl::OkStatus();
+}
+
+absl::Status Writer::BeginSeries(model::LabelsView labels, model::TimeRange range) {
   if (published_) return base::FailedPrecondition("the block was published already");
   RETURN_IF_ERROR(failed_);
-  if (failed_ = CheckOrder(labels, chunks); !failed_.ok()) return failed_;
-  if (meta_.num_series == kMaxRef) return base::ResourceExhausted("too many series in one block");
-
-  const auto ref = static_cast<uint32_t>(++meta_.num_series);
+  if (failed_ = CheckLabels(labels); !failed_.ok()) return failed_;
+  ++meta_.num_series;
   last_labels_ = labels.bytes();
-  meta_.range.Extend(model::TimeRange{chunks.front().range.min, chunks.back().range.max});
-  meta_.num_chunks += chunks.size();
-  for (const chunk::ChunkView& chunk : chunks) meta_.num_samples += chunk.num_samples;
+  meta_.range.Extend(range);
+  row_ranges_.clear();
+  return absl::OkStatus();
+}
 
-  if (failed_ = PutRows(ref, chunks); !failed_.ok()) return failed_;
+absl::Status Writer::EndSeries(model::LabelsView labels) {
+  const auto ref = static_cast<uint32_t>(meta_.num_series);
   buffer_.clear();
   AppendSeries(labels, row_ranges_, &buffer_);
   if (failed_ = series_.Put(SeriesKey(ref), buffer_); !failed_.ok()) return failed_;
@@ -100,8 +113,63 @@ absl::Status Writer::AddSeries(model::LabelsView labels,
   return absl::OkStatus();
 }
 
+absl::Status Writer::AddSeries(model::LabelsView labels,
+                               std::span<const chunk::ChunkView> chunks) {
+  if (chunks.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(failed_);
+  if (failed_ = CheckChunks(labels, chunks); !failed_.ok()) return failed_;
+  RETURN_IF_ERROR(BeginSeries(labels, {chunks.front().range.min, chunks.back().range.max}));
+  meta_.num_chunks += chunks.size();
+  for (const chunk::ChunkView& chunk : chunks) meta_.num_samples += chunk.num_samples;
+  failed_ = PutRows(static_cast<uint32_t>(meta_.num_series), chunks);
+  RETURN_IF_ERROR(failed_);
+  return EndSeries(labels);
+}
+
+absl::Status Writer::AddSamples(model::LabelsView labels, const chunk::SampleColumns& samples) {
+  if (samples.times.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(failed_);
+  const auto not_later = std::adjacent_find(samples.times.begin(), samples.times.end(),
+                                            [](auto a, auto b) { return a >= b; });
+  if (not_later != samples.times.end()) {
+    failed_ = base::InvalidArgument("series {}: the sample after {} is not later",
+                                    labels.ToString(), *not_later);
+    return failed_;
+  }
+  RETURN_IF_ERROR(BeginSeries(labels, {samples.times.front(), samples.times.back()}));
+  meta_.num_samples += samples.size();
+  failed_ = PutSealedRows(labels, samples);
+  RETURN_IF_ERROR(failed_);
+  return EndSeries(labels);
+}
+
+absl::Status Writer::PutSealedRows(model::LabelsView labels, const chunk::SampleColumns& samples) {
+  const uint64_t target = TimeColumnsWriter::TargetOf(labels);
+  for (size_t begin = 0; begin < samples.size(); begin += kMaxRowSamples) {
+    const size_t n = std::min(kMaxRowSamples, samples.size() - begin);
+    const std::span times(samples.times.data() + begin, n);
+    const std::string key = SealedRowKey(static_cast<uint32_t>(meta_.num_series), times.back());
+    buffer_.clear();
+    AppendSealedRow(key, columns_.Place(times, target), {samples.values.data() + begin, n},
+                    &buffer_);
+    meta_.num_chunks += (n + chunk::sealed::kMaxValues - 1) / chunk::sealed::kMaxValues;
+    row_ranges_.push_back({times.front(), times.back()});
+    RETURN_IF_ERROR(rows_.Put(key, buffer_));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Writer::PutTimes() {
+  for (uint32_t id = 0; id < columns_.columns().size(); ++id) {
+    const std::string key = TimeColumnKey(id);
+    buffer_.clear();
+    AppendTimeColumn(key, columns_.columns()[id], &buffer_);
+    RETURN_IF_ERROR(times_.Put(key, buffer_));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Writer::PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks) {
-  row_ranges_.clear();
   while (!chunks.empty()) {
     size_t count = 1, bytes = chunks[0].bytes.size();
     while (count < chunks.size() && bytes + chunks[count].bytes.size() <= kRowBytes) {
@@ -152,8 +220,9 @@ absl::StatusOr<BlockMeta> Writer::Publish(std::optional<uint32_t> watermark) {
   if (meta_.num_series == 0) return publisher_->Commit(meta_, {}, watermark);
 
   RETURN_IF_ERROR(PutIndex());
+  RETURN_IF_ERROR(PutTimes());
   std::vector<std::string> files;
-  for (TableFiles* tables : {&rows_, &index_, &series_}) {  // In the order of their keys.
+  for (TableFiles* tables : {&rows_, &index_, &series_, &times_}) {  // In the order of their keys.
     RETURN_IF_ERROR(tables->Finish());
     files.insert(files.end(), tables->files().begin(), tables->files().end());
     meta_.bytes += tables->bytes();

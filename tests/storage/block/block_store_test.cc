@@ -355,6 +355,76 @@ TEST_F(BlockStoreTest, OpeningRemovesUnfinishedAndReplacedBlocks) {
   EXPECT_THAT(names, ElementsAre("default", child.ulid));
 }
 
+// The samples of `model` as sealed rows of a block of level 1.
+BlockMeta WriteSealed(BlockStore& store, const SampleModel& model) {
+  BlockMeta like;
+  like.level = 1;
+  auto writer = store.NewBlock(like);
+  EXPECT_TRUE(writer.ok()) << writer.status();
+  chunk::SampleColumns columns;
+  for (const auto& [labels, samples] : model) {
+    columns.clear();
+    for (const auto& [t, bits] : samples) {
+      columns.times.push_back(t);
+      columns.values.push_back(std::bit_cast<double>(bits));
+    }
+    EXPECT_TRUE((*writer)->AddSamples(labels, columns).ok());
+  }
+  auto meta = (*writer)->Publish();
+  EXPECT_TRUE(meta.ok()) << meta.status();
+  return meta.ok() ? *meta : BlockMeta();
+}
+
+TEST_F(BlockStoreTest, SealedRowsGiveBackWhatCameInInAnyRange) {
+  const uint32_t seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  const SampleModel model = RandomModel(random, 60, 1'000'000, 1000, 20'000);
+  const BlockMeta meta = WriteSealed(*store_, model);
+  EXPECT_EQ(meta.num_series, model.size());
+  for (int round = 0; round < 20; ++round) {
+    model::TimeRange range;
+    if (round > 0) {
+      range.min = 1'000'000 + static_cast<int64_t>(random() % 20'000) * 1000;
+      range.max = range.min + static_cast<int64_t>(random() % 2'000'000);
+    }
+    const auto querier = store_->NewQuerier(meta.ulid, range);
+    ASSERT_TRUE(querier.ok());
+    EXPECT_EQ(Difference(ReadAll(**querier, range), Within(model, range)), "");
+    EXPECT_TRUE((*querier)->Warnings().empty());
+  }
+  const auto cursor = *store_->NewCursor(meta.ulid);
+  for (const auto& [labels, samples] : model) {
+    ASSERT_TRUE(*cursor->Next());
+    EXPECT_EQ(cursor->labels(), labels);
+    EXPECT_TRUE(cursor->chunks().empty());
+    EXPECT_EQ(cursor->sealed().size(), samples.size());
+  }
+}
+
+TEST_F(BlockStoreTest, SeriesOfOneTargetShareTheirTimes) {
+  SampleModel model;
+  for (int i = 0; i < 100; ++i) {
+    auto& series = model[model::Labels{{"__name__", fmt::format("m{}", i)}, {"instance", "a"}}];
+    // Some begin later, and some end before the others.
+    for (int k = i % 3 * 100; k < 1000 - i % 2 * 50; ++k) series[k * 15'000 + k * k % 7] = testing_support::Bits(1);
+  }
+  const BlockMeta meta = WriteSealed(*store_, model);
+  const auto querier = *store_->NewQuerier(meta.ulid, {});
+  EXPECT_EQ(Difference(ReadAll(*querier, {}), model), "");
+  EXPECT_LT(meta.bytes, 12'000u);
+}
+
+TEST_F(BlockStoreTest, ChunkRowsOfFormatOneAreReadAtAnyLevel) {
+  std::mt19937 random(4);
+  const SampleModel model = RandomModel(random, 20, 0, 1000, 500);
+  BlockMeta like;
+  like.level = 2;
+  const BlockMeta meta = WriteBlock(*store_, model, like);
+  const auto querier = *store_->NewQuerier(meta.ulid, {});
+  EXPECT_EQ(Difference(ReadAll(*querier, {}), model), "");
+}
+
 TEST_F(BlockStoreTest, RefusesANewerFormatByName) {
   ASSERT_TRUE(store_->Close().ok());
   store_.reset();
@@ -366,7 +436,7 @@ TEST_F(BlockStoreTest, RefusesANewerFormatByName) {
   delete db;
   const absl::Status status = BlockStore::Open(dir(), 1 << 20).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 7 is newer than 1"));
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 7 is newer than 2"));
 }
 
 TEST_F(BlockStoreTest, RefusesADatabaseOfSomebodyElse) {

@@ -52,6 +52,7 @@ class Database::Impl {
     absl::MutexLock lock(&flush_mu_);
     return closed_ ? Closed() : CountedFlush();
   }
+  absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
   absl::Status Close();
   DatabaseStats stats() const;
   uint64_t wal_bytes() const { return TreeBytes(wal_dir_); }
@@ -63,8 +64,12 @@ class Database::Impl {
 
  private:
   absl::Status Replay(const std::function<void(const ReplayProgress&)>& progress);
-  absl::Status CountedFlush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
-  absl::StatusOr<BlockMeta> Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
+  // `deleted`: about to be deleted from the block.
+  absl::Status CountedFlush(const DeletedFromHead* deleted = nullptr)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
+  absl::StatusOr<BlockMeta> Flush(const DeletedFromHead* deleted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
+  absl::StatusOr<bool> HeadHas(const DeletedFromHead& deleted);
   absl::Status WriteCheckpoint(uint32_t segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
   void RemoveLogBefore(uint32_t segment);
   model::TimeMs IdleBefore() const;
@@ -154,9 +159,9 @@ model::TimeMs Database::Impl::IdleBefore() const {
   return before;
 }
 
-absl::Status Database::Impl::CountedFlush() {
+absl::Status Database::Impl::CountedFlush(const DeletedFromHead* deleted) {
   const auto start = std::chrono::steady_clock::now();
-  const absl::StatusOr<BlockMeta> meta = Flush();
+  const absl::StatusOr<BlockMeta> meta = Flush(deleted);
   const auto took = std::chrono::steady_clock::now() - start;
   flush_ns_.Add(static_cast<uint64_t>(std::chrono::nanoseconds(took).count()));
   (meta.ok() ? flushes_ : flush_failures_).Add();
@@ -175,7 +180,7 @@ absl::Status Database::Impl::CountedFlush() {
 
 // The order makes a crash at any point harmless: up to the publish the old watermark, checkpoint
 // and segments stand; from then on the new ones do. See storage/head/head.h.
-absl::StatusOr<BlockMeta> Database::Impl::Flush() {
+absl::StatusOr<BlockMeta> Database::Impl::Flush(const DeletedFromHead* deleted) {
   ASSIGN_OR_RETURN(const uint32_t segment, head_.CutForFlush());
   Step(FlushStep::kLogCut);
   ASSIGN_OR_RETURN(std::unique_ptr<BlockWriter> writer, blocks_->NewBlock({}));
@@ -190,11 +195,41 @@ absl::StatusOr<BlockMeta> Database::Impl::Flush() {
   Step(FlushStep::kCheckpointed);
   ASSIGN_OR_RETURN(const BlockMeta meta, writer->Publish(segment));
   Step(FlushStep::kPublished);
-  head_.DropFlushed(IdleBefore());
+  head_.DropFlushed(IdleBefore(), deleted);
   Step(FlushStep::kHeadDropped);
   RemoveLogBefore(segment);
   Step(FlushStep::kLogRemoved);
   return meta;
+}
+
+absl::StatusOr<bool> Database::Impl::HeadHas(const DeletedFromHead& deleted) {
+  const std::unique_ptr<Querier> querier = head_.NewQuerier(deleted.range);
+  for (const auto& set : deleted.sets) {
+    ASSIGN_OR_RETURN(const auto selection, querier->Select({set, deleted.range}));
+    if (selection->size() > 0) return true;
+  }
+  return false;
+}
+
+// Flushed, all of it lies in blocks, where one step deletes it. No flush may come between the two,
+// or the block of it would be taken for one from before.
+absl::Status Database::Impl::Delete(std::span<const std::vector<model::Matcher>> sets,
+                                    model::TimeRange range) {
+  absl::MutexLock lock(&flush_mu_);
+  if (closed_) return Closed();
+  const DeletedFromHead deleted{sets, range};
+  ASSIGN_OR_RETURN(const bool in_head, HeadHas(deleted));
+  if (in_head) {
+    RETURN_IF_ERROR(CountedFlush(&deleted));
+  } else {
+    head_.Forget(IdleBefore(), &deleted);
+  }
+  RETURN_IF_ERROR(blocks_->Delete(sets, range));
+  base::Log(base::LogLevel::kInfo, kComponent, "Deleted series",
+            {{"matcher_sets", std::to_string(sets.size())},
+             {"mint", std::to_string(range.min)},
+             {"maxt", std::to_string(range.max)}});
+  return absl::OkStatus();
 }
 
 absl::Status Database::Impl::WriteCheckpoint(uint32_t segment) {
@@ -285,6 +320,10 @@ absl::StatusOr<std::vector<ExemplarSeries>> Database::Exemplars(
 }
 
 absl::Status Database::FlushHead() { return impl_->FlushHead(); }
+absl::Status Database::Delete(std::span<const std::vector<model::Matcher>> sets,
+                              model::TimeRange range) {
+  return impl_->Delete(sets, range);
+}
 absl::Status Database::Close() { return impl_->Close(); }
 BlockStore* Database::blocks() { return impl_->blocks(); }
 DatabaseStats Database::stats() const { return impl_->stats(); }

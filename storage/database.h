@@ -84,6 +84,10 @@ class Database final : public Appendable, public Queryable {
   // log's watermark, and removes the log before it. Ingest and queries go on meanwhile. What was
   // flushed leaves the head; series without news since `idle_ms` leave too.
   absl::Status FlushHead();
+  // Deletes the samples in `range` of the series that satisfy any of the matcher sets: all that was
+  // acknowledged before the call, at once and durably, or after an error nothing. What comes later
+  // is new data. The head is flushed first when it holds any of it.
+  absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
   // FlushHead, so that nothing is left to replay, then everything is closed. Appenders and Queriers
   // must be gone. Idempotent.
   absl::Status Close();

@@ -9,7 +9,10 @@
 namespace storage::block {
 
 Cursor::Cursor(std::shared_ptr<const Block> block)
-    : block_(std::move(block)), series_(*block_), times_(*block_) {}
+    : block_(std::move(block)),
+      tombstones_(block_->tombstones()),
+      series_(*block_),
+      times_(*block_) {}
 
 Cursor::~Cursor() = default;
 
@@ -19,7 +22,14 @@ absl::StatusOr<bool> Cursor::Next() {
   num_rows_ = 0;
   if (ref_ == block_->num_series()) return false;
   RETURN_IF_ERROR(series_.Read(++ref_));
-  for (const model::TimeRange& row : series_.rows()) ReadRow(row);
+  deleted_ = tombstones_->Of(ref_);
+  for (const model::TimeRange& row : series_.rows()) {
+    if (!Covers(deleted_, row)) ReadRow(row);
+  }
+  if (!deleted_.empty()) {
+    std::erase_if(chunks_, [&](const auto& chunk) { return Covers(deleted_, chunk.range); });
+    CutOut(deleted_, 0, &sealed_);
+  }
   return true;
 }
 

@@ -21,6 +21,7 @@ class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
   model::LabelsView labels() const override { return model::LabelsView(series_.labels()); }
   std::span<const chunk::ChunkView> chunks() const override { return chunks_; }
   const chunk::SampleColumns& sealed() const override { return sealed_; }
+  std::span<const model::TimeRange> deleted() const override { return deleted_; }
   uint64_t damaged_chunks() const override { return damaged_; }
 
  private:
@@ -31,6 +32,8 @@ class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
   bool TakeSealed(const std::string& key);
 
   const std::shared_ptr<const Block> block_;
+  const std::shared_ptr<const Tombstones> tombstones_;  // As of the beginning.
+  std::span<const model::TimeRange> deleted_;           // Of the series.
   SeriesReader series_;
   std::unique_ptr<rocksdb::Iterator> it_;  // Over rows. Null after it failed.
   uint32_t ref_ = 0;

@@ -13,9 +13,11 @@
 #include <vector>
 
 #include <absl/status/statusor.h>
+#include <absl/synchronization/mutex.h>
 
 #include "storage/base/stats.h"
 #include "storage/block/block_store.h"
+#include "storage/block/tombstones.h"
 
 namespace rocksdb {
 class Cache;
@@ -83,7 +85,8 @@ class Db {
   base::Counter damaged_chunks_;
 };
 
-// A block open for reading, dropped or not, as long as somebody holds it. Immutable.
+// A block open for reading, dropped or not, as long as somebody holds it. Immutable, but for what
+// is deleted of it.
 class Block {
  public:
   // Takes the handle.
@@ -97,6 +100,20 @@ class Block {
   rocksdb::ColumnFamilyHandle* handle() const { return handle_; }
   uint32_t num_series() const { return static_cast<uint32_t>(meta_.num_series); }
 
+  // What is deleted as of now; never null.
+  std::shared_ptr<const Tombstones> tombstones() const {
+    absl::MutexLock lock(&mu_);
+    return tombstones_;
+  }
+  void set_tombstones(Tombstones tombstones) const {
+    auto shared = std::make_shared<const Tombstones>(std::move(tombstones));
+    absl::MutexLock lock(&mu_);
+    tombstones_ = std::move(shared);
+  }
+  // They are on the disk but cannot be read: what was deleted shows again, and readers are told.
+  bool tombstones_damaged() const { return tombstones_damaged_; }
+  void set_tombstones_damaged() { tombstones_damaged_ = true; }
+
   // Over the whole family. `fill_cache` false for what is read once.
   std::unique_ptr<rocksdb::Iterator> NewIterator(bool fill_cache) const;
   std::string Context() const;  // "block 01ABC..."
@@ -105,6 +122,10 @@ class Block {
   const std::shared_ptr<Db> db_;
   rocksdb::ColumnFamilyHandle* const handle_;
   const BlockMeta meta_;
+  bool tombstones_damaged_ = false;  // Constant once listed.
+  mutable absl::Mutex mu_;
+  mutable std::shared_ptr<const Tombstones> tombstones_ ABSL_GUARDED_BY(mu_) =
+      std::make_shared<const Tombstones>();
 };
 
 }  // namespace storage::block

@@ -1,4 +1,4 @@
-// The postings of one block, read from its tables.
+// The postings of one block, read from its tables, without the series of which nothing is left.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,8 @@ namespace storage::block {
 
 class BlockIndex final : public Index {  // Thread-safe. Keeps the block.
  public:
-  explicit BlockIndex(std::shared_ptr<const Block> block) : block_(std::move(block)) {}
+  BlockIndex(std::shared_ptr<const Block> block, std::shared_ptr<const Tombstones> tombstones)
+      : block_(std::move(block)), tombstones_(std::move(tombstones)) {}
 
   absl::StatusOr<PostingsPtr> All() const override;
   absl::StatusOr<PostingsPtr> For(std::string_view name, std::string_view value) const override;
@@ -21,7 +22,11 @@ class BlockIndex final : public Index {  // Thread-safe. Keeps the block.
   absl::StatusOr<std::vector<std::string>> Values(std::string_view name) const override;
 
  private:
+  absl::StatusOr<Postings> Parse(std::string_view bytes, std::string_view name,
+                                 std::string_view value) const;
+
   const std::shared_ptr<const Block> block_;
+  const std::shared_ptr<const Tombstones> tombstones_;
 };
 
 }  // namespace storage::block

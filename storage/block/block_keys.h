@@ -9,6 +9,7 @@
 //   t <id be32>                                   a time column, shared by sealed rows
 // and the default family holds what concerns all blocks:
 //   format, watermark                             a varint each
+//   tombstones/<ulid>                             what is deleted of a block
 //
 // Refs count from 1 in label order. Keys sort as bytes the way their parts sort, so one seek finds
 // the first row of a series that ends at or after a time, and a label's values are a prefix walk.
@@ -27,9 +28,10 @@
 
 namespace storage::block {
 
-inline constexpr uint64_t kFormatVersion = 2;  // 1 had no sealed rows.
+inline constexpr uint64_t kFormatVersion = 2;  // 1 had no sealed rows and no tombstones.
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kWatermarkKey = "watermark";
+inline constexpr std::string_view kTombstonesPrefix = "tombstones/";
 inline constexpr std::string_view kMetaKey = "m";
 
 std::string RowKey(uint32_t ref, model::TimeMs last);

@@ -38,10 +38,16 @@ std::vector<std::string> SortedFirst(const base::StringSet& set, size_t limit) {
 
 BlockQuerier::BlockQuerier(std::shared_ptr<const Block> block, model::TimeRange range)
     : block_(std::move(block)),
+      tombstones_(block_->tombstones()),
       range_(range),
-      index_(block_),
+      index_(block_, tombstones_),
       warnings_(std::make_shared<storage::Warnings>()) {
   const BlockMeta& meta = block_->meta();
+  if (block_->tombstones_damaged()) {
+    warnings_->Add(fmt::format(
+        "{}: the record of what was deleted of it is damaged; deleted samples may show again",
+        block_->Context()));
+  }
   if (meta.damaged_chunks > 0) {
     warnings_->Add(fmt::format(
         "{}: {} damaged chunks between {} and {} were left out when it was merged",
@@ -50,7 +56,7 @@ BlockQuerier::BlockQuerier(std::shared_ptr<const Block> block, model::TimeRange 
 }
 
 absl::StatusOr<std::unique_ptr<Selection>> BlockQuerier::Select(const SelectRequest& request) {
-  auto selection = std::make_unique<BlockSelection>(block_, warnings_);
+  auto selection = std::make_unique<BlockSelection>(block_, tombstones_, warnings_);
   model::TimeRange range = request.range;
   range.min = std::max(range.min, range_.min);
   range.max = std::min(range.max, range_.max);

@@ -14,7 +14,7 @@ namespace storage::block {
 
 class BlockQuerier final : public Querier {  // Thread-compatible. Keeps the block.
  public:
-  BlockQuerier(std::shared_ptr<const Block> block, model::TimeRange range);
+  BlockQuerier(std::shared_ptr<const Block> block, model::TimeRange range);  // Deletes as of now.
 
   absl::StatusOr<std::unique_ptr<Selection>> Select(const SelectRequest& request) override;
   absl::StatusOr<std::vector<std::string>> LabelNames(Matchers matchers, size_t limit) override;
@@ -26,6 +26,7 @@ class BlockQuerier final : public Querier {  // Thread-compatible. Keeps the blo
   absl::StatusOr<std::vector<std::string>> ValuesOf(std::string_view name, const Postings& refs);
 
   const std::shared_ptr<const Block> block_;
+  const std::shared_ptr<const Tombstones> tombstones_;
   const model::TimeRange range_;
   const BlockIndex index_;
   const std::shared_ptr<storage::Warnings> warnings_;

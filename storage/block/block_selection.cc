@@ -26,11 +26,22 @@ bool MoveTo(rocksdb::Iterator* it, const std::string& key) {
   return it->Valid() && View(it->key()) == key;
 }
 
+// Of a row or chunk that lies in `whole`, everything that `range` asks for is deleted.
+bool NothingLeft(std::span<const model::TimeRange> deleted, model::TimeRange whole,
+                 model::TimeRange range) {
+  if (deleted.empty()) return false;
+  return Covers(deleted, {std::max(whole.min, range.min), std::min(whole.max, range.max)});
+}
+
 }  // namespace
 
 BlockSelection::BlockSelection(std::shared_ptr<const Block> block,
+                               std::shared_ptr<const Tombstones> tombstones,
                                std::shared_ptr<Warnings> warnings)
-    : block_(std::move(block)), warnings_(std::move(warnings)), times_(*block_) {}
+    : block_(std::move(block)),
+      tombstones_(std::move(tombstones)),
+      warnings_(std::move(warnings)),
+      times_(*block_) {}
 
 BlockSelection::~BlockSelection() = default;
 
@@ -41,8 +52,9 @@ absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range) 
     const auto ref = static_cast<uint32_t>(series);
     RETURN_IF_ERROR(reader.Read(ref));
     const size_t rows_begin = rows_.size();
+    const auto deleted = tombstones_->Of(ref);
     for (const model::TimeRange& row : reader.rows()) {
-      if (row.Overlaps(range)) rows_.push_back(row);
+      if (row.Overlaps(range) && !NothingLeft(deleted, row, range)) rows_.push_back(row);
     }
     if (rows_.size() == rows_begin) continue;
     if (rows_.size() > UINT32_MAX) return base::ResourceExhausted("too many rows selected");
@@ -93,9 +105,10 @@ absl::Status BlockSelection::Read(int i, model::TimeRange range, chunk::SampleCo
   const size_t rows_end = static_cast<size_t>(i) + 1 < items_.size()
                               ? items_[static_cast<size_t>(i) + 1].rows_begin
                               : rows_.size();
+  const auto deleted = tombstones_->Of(item.ref);
   Reader reader;
   for (size_t row = item.rows_begin; row < rows_end; ++row) {
-    if (!rows_[row].Overlaps(range)) continue;
+    if (!rows_[row].Overlaps(range) || NothingLeft(deleted, rows_[row], range)) continue;
     if (reader.iterator == nullptr) reader = Borrow(item.ref);
     if (!ReadRow(reader.iterator.get(), item, rows_[row], range, out)) reader.iterator.reset();
   }
@@ -103,6 +116,7 @@ absl::Status BlockSelection::Read(int i, model::TimeRange range, chunk::SampleCo
     reader.ref = item.ref;
     Return(std::move(reader));
   }
+  CutOut(deleted, 0, out);
   return absl::OkStatus();
 }
 
@@ -130,7 +144,9 @@ void BlockSelection::ReadChunks(std::string_view bytes, const Item& item, model:
   if (ParseRow(row.max, bytes, range, &chunks) > 0) {
     Damaged(item, row, "a chunk's checksum is wrong");
   }
+  const auto deleted = tombstones_->Of(item.ref);
   for (const chunk::ChunkView& chunk : chunks) {
+    if (NothingLeft(deleted, chunk.range, range)) continue;
     const absl::Status status = chunk::Decode(chunk, range, out);
     if (!status.ok()) Damaged(item, chunk.range, base::message(status));
   }

@@ -20,10 +20,13 @@ namespace storage::block {
 // that goes through the series in order finds the one that stands just before its row.
 class BlockSelection final : public Selection {
  public:
-  BlockSelection(std::shared_ptr<const Block> block, std::shared_ptr<Warnings> warnings);
+  // `tombstones` are those of the block that this view of it knows.
+  BlockSelection(std::shared_ptr<const Block> block, std::shared_ptr<const Tombstones> tombstones,
+                 std::shared_ptr<Warnings> warnings);
   ~BlockSelection() override;
 
-  // Takes the series of `refs` with rows that overlap `range`. Call once, first.
+  // Takes the series of `refs` with rows that overlap `range` and are not deleted there. Call once,
+  // first.
   absl::Status Load(const Postings& refs, model::TimeRange range);
 
   int size() const override { return static_cast<int>(items_.size()); }
@@ -54,6 +57,7 @@ class BlockSelection final : public Selection {
   void Damaged(const Item& item, model::TimeRange where, std::string_view what) const;
 
   const std::shared_ptr<const Block> block_;
+  const std::shared_ptr<const Tombstones> tombstones_;
   const std::shared_ptr<Warnings> warnings_;
   const TimeColumns times_;
   bool fill_cache_ = true;

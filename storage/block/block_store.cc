@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include <absl/synchronization/mutex.h>
 #include <absl/time/clock.h>
@@ -18,6 +19,7 @@
 #include "storage/block/block_keys.h"
 #include "storage/block/block_querier.h"
 #include "storage/block/block_writer.h"
+#include "storage/block/tombstones.h"
 #include "storage/block/ulid.h"
 
 namespace storage {
@@ -34,6 +36,10 @@ std::string Varint(uint64_t v) {
   std::string bytes;
   base::AppendVarint(&bytes, v);
   return bytes;
+}
+
+std::string TombstonesKey(std::string_view ulid) {
+  return std::string(block::kTombstonesPrefix).append(ulid);
 }
 
 // kNotFound when absent.
@@ -74,9 +80,11 @@ class BlockStore::Impl final : public block::Publisher {
 
   absl::Status Open();
   absl::StatusOr<BlockMeta> Commit(BlockMeta meta, std::vector<std::string> files,
-                                   std::optional<uint32_t> watermark) override;
+                                   std::optional<uint32_t> watermark,
+                                   const block::DeleteLink& since) override;
   absl::StatusOr<std::unique_ptr<BlockWriter>> NewBlock(BlockMeta meta);
   absl::Status Drop(const std::string& ulid);
+  absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
   absl::Status Close();
 
   std::vector<std::shared_ptr<const Block>> Blocks() const {
@@ -115,10 +123,14 @@ class BlockStore::Impl final : public block::Publisher {
   }
   absl::Status CheckFormat(Db& db, bool has_families)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
-  absl::Status WriteDefaults(std::optional<uint32_t> watermark, std::string* path)
+  // A table of `changes` to the default family, in *path; what nobody needs goes with them.
+  absl::Status WriteDefaults(block::KeyChanges changes, std::string* path)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
+  void LoadTombstones(std::span<const std::shared_ptr<Block>> blocks,
+                      const base::StringSet& families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
   void Tidy(std::vector<Db::Family> families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
   void SortBlocks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<std::string> WithTombstones(std::span<const std::string> ulids) const;
   // Drops families of blocks nobody is to see any more; what fails is tried again next time.
   void DropDoomed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
 
@@ -128,6 +140,9 @@ class BlockStore::Impl final : public block::Publisher {
 
   absl::Mutex commit_mu_;  // Taken before mu_; held over the disk's work.
   std::vector<std::shared_ptr<const Block>> doomed_ ABSL_GUARDED_BY(commit_mu_);
+  std::set<std::string> stray_keys_ ABSL_GUARDED_BY(commit_mu_);  // Tombstones of dropped blocks.
+  std::shared_ptr<block::DeleteLink> last_delete_ ABSL_GUARDED_BY(commit_mu_) =
+      std::make_shared<block::DeleteLink>();
   uint64_t next_file_ ABSL_GUARDED_BY(commit_mu_) = 0;
   bool closed_ ABSL_GUARDED_BY(commit_mu_) = false;
 
@@ -225,7 +240,7 @@ absl::Status BlockStore::Impl::CheckFormat(Db& db, bool has_families) {
       return base::FailedPrecondition("a RocksDB database, but not a block store: no format key");
     }
     std::string file;
-    RETURN_IF_ERROR(WriteDefaults(std::nullopt, &file));
+    RETURN_IF_ERROR(WriteDefaults({}, &file));
     return db.IngestAll({{nullptr, {file}}});
   }
   RETURN_IF_ERROR(format.status());
@@ -242,22 +257,53 @@ absl::Status BlockStore::Impl::CheckFormat(Db& db, bool has_families) {
   return absl::OkStatus();
 }
 
-// A table of the default family's keys, in *path.
-absl::Status BlockStore::Impl::WriteDefaults(std::optional<uint32_t> watermark,
-                                             std::string* path) {
+absl::Status BlockStore::Impl::WriteDefaults(block::KeyChanges changes, std::string* path) {
   *path = fmt::format("{}{}/default-{}", dir_, kUnfinishedDir, next_file_++);
-  std::vector<std::pair<std::string_view, std::string>> pairs = {
-      {block::kFormatKey, Varint(block::kFormatVersion)}};
-  if (watermark) pairs.emplace_back(block::kWatermarkKey, Varint(*watermark));
-  return block::WriteTable(*path, pairs);
+  changes[std::string(block::kFormatKey)] = Varint(block::kFormatVersion);
+  for (const std::string& key : stray_keys_) changes[key] = std::nullopt;
+  return block::WriteTable(*path, changes);
+}
+
+// Of the blocks found. Those of families that are no more go with the next change.
+void BlockStore::Impl::LoadTombstones(std::span<const std::shared_ptr<Block>> blocks,
+                                      const base::StringSet& families) {
+  stray_keys_.clear();
+  const std::unique_ptr<rocksdb::Iterator> it(
+      db_->rocks()->NewIterator(rocksdb::ReadOptions(), db_->default_family()));
+  const std::string prefix(block::kTombstonesPrefix);
+  for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
+    const std::string ulid = it->key().ToString().substr(prefix.size());
+    if (!families.contains(ulid)) stray_keys_.insert(it->key().ToString());
+    for (const std::shared_ptr<Block>& block : blocks) {
+      if (block->meta().ulid != ulid) continue;
+      auto tombstones = block::Tombstones::Parse({it->value().data(), it->value().size()});
+      if (tombstones) {
+        block->set_tombstones(*std::move(tombstones));
+        continue;
+      }
+      block->set_tombstones_damaged();
+      base::Log(base::LogLevel::kError, "blocks",
+                "The record of what was deleted of a block is damaged; deleted samples may show",
+                {{"block", ulid}});
+    }
+  }
+  if (it->status().ok()) return;
+  for (const std::shared_ptr<Block>& block : blocks) {
+    if (block->tombstones()->empty()) block->set_tombstones_damaged();
+  }
+  base::Log(base::LogLevel::kError, "blocks",
+            "Records of what was deleted cannot be read; deleted samples may show",
+            {{"err", it->status().ToString()}});
 }
 
 // A family without meta was never finished; one named as a parent has been replaced.
 void BlockStore::Impl::Tidy(std::vector<Db::Family> families) {
   base::StringSet replaced;
-  std::vector<std::shared_ptr<const Block>> found;
+  base::StringSet names;
+  std::vector<std::shared_ptr<Block>> found;
   uint64_t unreadable = 0;
   for (const Db::Family& family : families) {
+    names.insert(family.name);
     const absl::StatusOr<BlockMeta> meta = ReadMeta(*db_, family);
     if (meta.ok()) {
       replaced.insert(meta->parents.begin(), meta->parents.end());
@@ -273,8 +319,9 @@ void BlockStore::Impl::Tidy(std::vector<Db::Family> families) {
                 {{"block", family.name}, {"err", std::string(base::message(meta.status()))}});
     }
   }
+  LoadTombstones(found, names);
   std::vector<std::shared_ptr<const Block>> kept;
-  for (std::shared_ptr<const Block>& block : found) {
+  for (std::shared_ptr<Block>& block : found) {
     auto& where = replaced.contains(block->meta().ulid) ? doomed_ : kept;
     where.push_back(std::move(block));
   }
@@ -313,14 +360,19 @@ absl::StatusOr<std::unique_ptr<BlockWriter>> BlockStore::Impl::NewBlock(BlockMet
   absl::MutexLock commit(&commit_mu_);
   if (closed_) return base::FailedPrecondition("the block store is closed");
   const std::string path = fmt::format("{}{}/{}", dir_, kUnfinishedDir, next_file_++);
-  return block::NewWriter(path, std::move(meta), this);
+  return block::NewWriter(path, std::move(meta), this, last_delete_);
 }
 
 absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<std::string> files,
-                                                   std::optional<uint32_t> watermark) {
+                                                   std::optional<uint32_t> watermark,
+                                                   const block::DeleteLink& since) {
   absl::MutexLock commit(&commit_mu_);
   RETURN_IF_ERROR(EnsureWritable());
   std::shared_ptr<const Block> block;
+  block::Tombstones tombstones;
+  if (!meta.parents.empty()) {
+    ASSIGN_OR_RETURN(tombstones, block::ResolveLateDeletes(since, files));
+  }
   std::vector<Db::Ingest> parts;
   if (!files.empty()) {
     meta.ulid = block::NewUlid(base::SystemClock::Get()->NowMs());
@@ -328,9 +380,15 @@ absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<s
     block = std::make_shared<Block>(db_, handle, meta);
     parts.push_back({handle, std::move(files)});
   }
-  if (watermark) {
+  block::KeyChanges changes;
+  if (watermark) changes[std::string(block::kWatermarkKey)] = Varint(*watermark);
+  for (const std::string& parent : WithTombstones(meta.parents)) {
+    changes[TombstonesKey(parent)] = std::nullopt;
+  }
+  if (!tombstones.empty()) tombstones.AppendTo(&changes[TombstonesKey(meta.ulid)].emplace());
+  if (!changes.empty()) {
     std::string file;
-    if (const absl::Status status = WriteDefaults(watermark, &file); !status.ok()) {
+    if (const absl::Status status = WriteDefaults(std::move(changes), &file); !status.ok()) {
       if (block) doomed_.push_back(block);
       DropDoomed();
       return status;
@@ -343,10 +401,12 @@ absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<s
     DropDoomed();
     return status;
   }
+  if (parts.back().handle == nullptr) stray_keys_.clear();
   {
     absl::MutexLock lock(&mu_);
     if (watermark) watermark_ = *watermark;
     if (block) {
+      block->set_tombstones(std::move(tombstones));
       ++generation_;
       std::erase_if(blocks_, [&](const std::shared_ptr<const Block>& old) {
         const bool replaced = std::find(meta.parents.begin(), meta.parents.end(),
@@ -376,9 +436,51 @@ absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
   }
   DropDoomed();  // Parents first: while the child is there, they cannot come back.
   RETURN_IF_ERROR(db_->DropFamily(block->handle()));
+  if (!block->tombstones()->empty()) stray_keys_.insert(TombstonesKey(ulid));
   absl::MutexLock lock(&mu_);
   std::erase(blocks_, block);
   ++stats_.dropped;
+  return absl::OkStatus();
+}
+
+std::vector<std::string> BlockStore::Impl::WithTombstones(
+    std::span<const std::string> ulids) const {
+  std::vector<std::string> out;
+  absl::MutexLock lock(&mu_);
+  for (const auto& block : blocks_) {
+    const std::string& ulid = block->meta().ulid;
+    const bool asked = std::find(ulids.begin(), ulids.end(), ulid) != ulids.end();
+    if (asked && !block->tombstones()->empty()) out.push_back(ulid);
+  }
+  return out;
+}
+
+absl::Status BlockStore::Impl::Delete(std::span<const std::vector<model::Matcher>> sets,
+                                      model::TimeRange range) {
+  absl::MutexLock commit(&commit_mu_);
+  RETURN_IF_ERROR(EnsureWritable());
+  std::vector<std::pair<std::shared_ptr<const Block>, block::Tombstones>> touched;
+  block::KeyChanges changes;
+  for (std::shared_ptr<const Block>& block : Blocks()) {
+    if (!block->meta().range.Overlaps(range)) continue;
+    ASSIGN_OR_RETURN(const std::vector<block::DeletedSeries> deleted,
+                     block::FindDeleted(block, sets, range));
+    if (deleted.empty()) continue;
+    block::Tombstones all = block::Tombstones::Add(*block->tombstones(), deleted);
+    all.AppendTo(&changes[TombstonesKey(block->meta().ulid)].emplace());
+    touched.emplace_back(std::move(block), std::move(all));
+  }
+  if (touched.empty()) return absl::OkStatus();
+  std::string file;
+  RETURN_IF_ERROR(WriteDefaults(std::move(changes), &file));
+  RETURN_IF_ERROR(db_->IngestAll({{nullptr, {file}}}));
+  stray_keys_.clear();
+  last_delete_->sets.assign(sets.begin(), sets.end());
+  last_delete_->range = range;
+  last_delete_->next = std::make_shared<block::DeleteLink>();
+  last_delete_ = last_delete_->next;
+  absl::MutexLock lock(&mu_);
+  for (auto& [block, tombstones] : touched) block->set_tombstones(std::move(tombstones));
   return absl::OkStatus();
 }
 
@@ -421,7 +523,10 @@ absl::StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(std::string dir,
 
 std::vector<BlockMeta> BlockStore::Metas() const {
   std::vector<BlockMeta> metas;
-  for (const auto& block : impl_->Blocks()) metas.push_back(block->meta());
+  for (const auto& block : impl_->Blocks()) {
+    metas.push_back(block->meta());
+    metas.back().deleted_series = block->tombstones()->num_series();
+  }
   return metas;
 }
 
@@ -455,6 +560,11 @@ absl::StatusOr<std::unique_ptr<BlockCursor>> BlockStore::NewCursor(const std::st
 }
 
 uint64_t BlockStore::generation() const { return impl_->generation(); }
+
+absl::Status BlockStore::Delete(std::span<const std::vector<model::Matcher>> sets,
+                                model::TimeRange range) {
+  return impl_->Delete(sets, range);
+}
 
 absl::Status BlockStore::Drop(const std::string& ulid) { return impl_->Drop(ulid); }
 

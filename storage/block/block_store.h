@@ -21,6 +21,7 @@ struct BlockMeta {
   uint64_t num_series = 0, num_chunks = 0, num_samples = 0;
   uint64_t damaged_chunks = 0;       // Left out when it was merged from its parents.
   uint64_t bytes = 0;                // On disk.
+  uint64_t deleted_series = 0;       // Of which something was deleted since it was written.
 };
 
 // Builds one block, in label order. Chunk bytes are copied unread. Destroyed before Publish, it
@@ -42,11 +43,14 @@ class BlockWriter {
   virtual absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark = std::nullopt) = 0;
 };
 
-// A SeriesCursor over one block. Damaged chunks are left out and counted.
+// A SeriesCursor over one block. Damaged chunks are left out and counted, and so are chunks of
+// which all is deleted; a series may be left without any.
 class BlockCursor : public SeriesCursor {
  public:
-  // What sealed rows of the series hold, in time order; chunks() has the rest.
+  // What sealed rows of the series hold and is not deleted, in time order; chunks() has the rest.
   virtual const chunk::SampleColumns& sealed() const = 0;
+  // Of the series: spans, ascending, whose samples are deleted though chunks() may hold them.
+  virtual std::span<const model::TimeRange> deleted() const = 0;
   virtual uint64_t damaged_chunks() const = 0;  // So far.
 };
 
@@ -82,6 +86,11 @@ class BlockStore {
   absl::StatusOr<std::vector<std::unique_ptr<Querier>>> NewQueriers(model::TimeRange range) const;
   absl::StatusOr<std::unique_ptr<BlockCursor>> NewCursor(const std::string& ulid) const;
   absl::Status Drop(const std::string& ulid);  // kNotFound when there is none.
+  // Deletes the samples in `range` of the series that satisfy any of the matcher sets: at once for
+  // whoever asks later, in all blocks or, after an error or a crash, in none. What is merged from
+  // them, also by a merge under way, is without them. Blocks published later are new data.
+  // Space: by merges only.
+  absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
   uint64_t bytes() const;                      // On disk now.
   BlockStoreStats stats() const;
   // The files are closed when the last Querier, Selection and cursor is gone as well.

@@ -31,8 +31,10 @@ struct PairPostings {
 
 class Writer final : public BlockWriter {
  public:
-  Writer(std::string path, BlockMeta meta, Publisher* publisher)
+  Writer(std::string path, BlockMeta meta, Publisher* publisher,
+         std::shared_ptr<const DeleteLink> since)
       : publisher_(publisher),
+        since_(std::move(since)),
         meta_(std::move(meta)),
         rows_(path + "-c", meta_.level, false),
         index_(path + "-p", meta_.level, true),
@@ -61,6 +63,7 @@ class Writer final : public BlockWriter {
   void AddPostings(uint32_t ref, model::LabelsView labels);
 
   Publisher* const publisher_;
+  const std::shared_ptr<const DeleteLink> since_;  // What was deleted when it began.
   BlockMeta meta_;
   TableFiles rows_, index_, series_, times_;
   absl::Status failed_;  // The first error sticks.
@@ -217,7 +220,7 @@ absl::StatusOr<BlockMeta> Writer::Publish(std::optional<uint32_t> watermark) {
   if (published_) return base::FailedPrecondition("the block was published already");
   RETURN_IF_ERROR(failed_);
   published_ = true;
-  if (meta_.num_series == 0) return publisher_->Commit(meta_, {}, watermark);
+  if (meta_.num_series == 0) return publisher_->Commit(meta_, {}, watermark, *since_);
 
   RETURN_IF_ERROR(PutIndex());
   RETURN_IF_ERROR(PutTimes());
@@ -227,7 +230,7 @@ absl::StatusOr<BlockMeta> Writer::Publish(std::optional<uint32_t> watermark) {
     files.insert(files.end(), tables->files().begin(), tables->files().end());
     meta_.bytes += tables->bytes();
   }
-  return publisher_->Commit(meta_, std::move(files), watermark);
+  return publisher_->Commit(meta_, std::move(files), watermark, *since_);
 }
 
 }  // namespace
@@ -267,18 +270,18 @@ absl::Status TableFiles::FinishFile() {
 
 absl::Status TableFiles::Finish() { return writer_ ? FinishFile() : absl::OkStatus(); }
 
-std::unique_ptr<BlockWriter> NewWriter(std::string path, BlockMeta meta, Publisher* publisher) {
-  return std::make_unique<Writer>(std::move(path), std::move(meta), publisher);
+std::unique_ptr<BlockWriter> NewWriter(std::string path, BlockMeta meta, Publisher* publisher,
+                                       std::shared_ptr<const DeleteLink> since) {
+  return std::make_unique<Writer>(std::move(path), std::move(meta), publisher, std::move(since));
 }
 
-absl::Status WriteTable(const std::string& path,
-                        std::span<const std::pair<std::string_view, std::string>> pairs) {
+absl::Status WriteTable(const std::string& path, const KeyChanges& changes) {
   rocksdb::Options options;
   options.compression = rocksdb::kNoCompression;
   rocksdb::SstFileWriter sst(rocksdb::EnvOptions(), options);
   RETURN_IF_ERROR(FromRocks(sst.Open(path), path));
-  for (const auto& [key, value] : pairs) {
-    RETURN_IF_ERROR(FromRocks(sst.Put(ToSlice(key), ToSlice(value)), path));
+  for (const auto& [key, value] : changes) {
+    RETURN_IF_ERROR(FromRocks(value ? sst.Put(key, *value) : sst.Delete(key), path));
   }
   return FromRocks(sst.Finish(), path);
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,7 @@
 
 #include "storage/base/hash.h"
 #include "storage/block/block_store.h"
+#include "storage/block/deletes.h"
 
 namespace storage::block {
 
@@ -43,17 +46,20 @@ class TableFiles {
 class Publisher {
  public:
   virtual ~Publisher() = default;
-  // `files` may be empty: then only the watermark moves. Gives the ulid.
+  // `files` may be empty: then only the watermark moves. Gives the ulid. What was deleted after
+  // `since` is deleted of a block with parents.
   virtual absl::StatusOr<BlockMeta> Commit(BlockMeta meta, std::vector<std::string> files,
-                                           std::optional<uint32_t> watermark) = 0;
+                                           std::optional<uint32_t> watermark,
+                                           const DeleteLink& since) = 0;
 };
 
 // `path` is free, in the store's directory; the files' names begin with it. `publisher` must
 // outlive the writer. Memory: the postings, about 2 bytes per series and label.
-std::unique_ptr<BlockWriter> NewWriter(std::string path, BlockMeta meta, Publisher* publisher);
+std::unique_ptr<BlockWriter> NewWriter(std::string path, BlockMeta meta, Publisher* publisher,
+                                       std::shared_ptr<const DeleteLink> since);
 
-// A file with the given pairs, which ascend by key.
-absl::Status WriteTable(const std::string& path,
-                        std::span<const std::pair<std::string_view, std::string>> pairs);
+// A file that sets these keys, or removes those without a value.
+using KeyChanges = std::map<std::string, std::optional<std::string>>;
+absl::Status WriteTable(const std::string& path, const KeyChanges& changes);
 
 }  // namespace storage::block

@@ -51,6 +51,12 @@ struct ReplayStats {
   std::string first_damage;      // Where and why, for the log line; empty without damage.
 };
 
+// Series that satisfy any of the sets and whose newest sample lies in `range`.
+struct DeletedFromHead {
+  std::span<const std::vector<model::Matcher>> sets;
+  model::TimeRange range;
+};
+
 class Head final : public Appendable {  // Thread-safe.
  public:
   explicit Head(HeadOptions options);
@@ -88,7 +94,10 @@ class Head final : public Appendable {  // Thread-safe.
   absl::Status WriteCheckpoint(wal::CheckpointWriter* out);
   // After the block is visible. Drops what the last FlushCursor gave out. Series without a sample
   // later than `idle_before` and without any chunk left are forgotten, names and all.
-  void DropFlushed(model::TimeMs idle_before);
+  // `deleted`, which may be null, are forgotten at any age when they are without chunks.
+  void DropFlushed(model::TimeMs idle_before, const DeletedFromHead* deleted = nullptr);
+  // The second part of it alone, when there was nothing to flush.
+  void Forget(model::TimeMs idle_before, const DeletedFromHead* deleted);
 
   HeadInfo info() const;
   HeadStats stats() const;

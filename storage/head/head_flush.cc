@@ -135,10 +135,14 @@ class CheckpointSession {
 // One run of DropFlushed.
 class Dropper {
  public:
-  Dropper(Head::Parts* parts, model::TimeMs idle_before)
-      : parts_(parts), idle_before_(idle_before) {}
+  Dropper(Head::Parts* parts, model::TimeMs idle_before, const DeletedFromHead* deleted)
+      : parts_(parts), idle_before_(idle_before) {
+    if (deleted != nullptr) FindDeleted(*deleted);
+  }
 
-  void Run() {
+  // `flushed`: what the cursor gave out is in a block, and is dropped.
+  void Run(bool flushed) {
+    flushed_ = flushed;
     ChangeView();
     parts_->gate.Advance();
     oldest_inside_ = parts_->gate.oldest();
@@ -148,10 +152,28 @@ class Dropper {
     parts_->Count(delta);
     Remove();
     FreeLimbo();
-    parts_->flush_order = {};
+    if (flushed_) parts_->flush_order = {};
   }
 
  private:
+  void FindDeleted(const DeletedFromHead& deleted) {
+    const GatePass pass(&parts_->gate);
+    deleted_range_ = deleted.range;
+    std::vector<PostingsPtr> found;
+    for (const auto& set : deleted.sets) {
+      absl::StatusOr<Postings> refs = Find(parts_->index, set);
+      if (refs.ok()) found.push_back(std::make_shared<const Postings>(*std::move(refs)));
+    }
+    deleted_ = Union(std::move(found));
+  }
+
+  bool MayGo(const MemSeries& series) const {
+    const model::TimeMs last = series.last_t.load(std::memory_order_relaxed);
+    return last <= idle_before_ ||
+           (deleted_range_.Contains(last) &&
+            std::binary_search(deleted_.begin(), deleted_.end(), series.ref));
+  }
+
   // Queriers from now on find the dropped chunks in a block; those before find them in the old view.
   void ChangeView() {
     auto next = std::make_shared<RetiredChunks>();
@@ -168,7 +190,7 @@ class Dropper {
 
   void DropChunks(MemSeries* series, HeadDelta* delta) {
     absl::MutexLock lock(parts_->StripeOf(series->ref));
-    if (series->flushing > 0) {
+    if (flushed_ && series->flushing > 0) {
       std::vector<ChunkPtr> dropped;
       series->TakeSealed(series->flushing, retired_ == nullptr ? nullptr : &dropped, delta);
       series->flushing = 0;
@@ -185,7 +207,7 @@ class Dropper {
     }
     // Its name must be found as long as a querier may have to look for its chunks above.
     const bool unseen = retired_ == nullptr ? !older_queriers_ : was_empty && !older_queriers_;
-    if (unseen && series->last_t.load(std::memory_order_relaxed) <= idle_before_ &&
+    if (unseen && MayGo(*series) &&
         series->touched.load(std::memory_order_relaxed) < oldest_inside_) {
       idle_.push_back(series);
     }
@@ -238,6 +260,9 @@ class Dropper {
 
   Head::Parts* const parts_;
   const model::TimeMs idle_before_;
+  Postings deleted_;
+  model::TimeRange deleted_range_;
+  bool flushed_ = false;
   bool older_queriers_ = false;              // From before the previous flush.
   std::shared_ptr<RetiredChunks> retired_;   // Of queriers from before this one; null without any.
   Generation oldest_inside_ = 0;
@@ -270,6 +295,12 @@ absl::Status Head::WriteCheckpoint(wal::CheckpointWriter* out) {
   return session.WriteExemplars();
 }
 
-void Head::DropFlushed(model::TimeMs idle_before) { Dropper(parts_.get(), idle_before).Run(); }
+void Head::DropFlushed(model::TimeMs idle_before, const DeletedFromHead* deleted) {
+  Dropper(parts_.get(), idle_before, deleted).Run(/*flushed=*/true);
+}
+
+void Head::Forget(model::TimeMs idle_before, const DeletedFromHead* deleted) {
+  Dropper(parts_.get(), idle_before, deleted).Run(/*flushed=*/false);
+}
 
 }  // namespace storage

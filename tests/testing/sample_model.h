@@ -102,6 +102,18 @@ inline SampleModel Within(const SampleModel& model, model::TimeRange range) {
   return out;
 }
 
+// Of the series that satisfy all of `matchers`.
+inline void DeleteFrom(SampleModel* model, const std::vector<model::Matcher>& matchers,
+                       model::TimeRange range) {
+  for (auto it = model->begin(); it != model->end();) {
+    const bool asked = std::all_of(matchers.begin(), matchers.end(), [&](const auto& m) {
+      return m.Matches(it->first.Get(m.name()));
+    });
+    if (asked) std::erase_if(it->second, [&](const auto& s) { return range.Contains(s.first); });
+    it = it->second.empty() ? model->erase(it) : std::next(it);
+  }
+}
+
 // Everything `querier` gives in `range`, checking order on the way. Without empty series.
 inline SampleModel ReadAll(storage::Querier& querier, model::TimeRange range,
                            std::vector<model::Matcher> matchers = {}) {

@@ -102,9 +102,12 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
   }
   writer->SetDamagedChunks(damaged + inputs.damaged_chunks());
   ASSIGN_OR_RETURN(storage::BlockMeta meta, writer->Publish());
-  if (meta.ulid.empty()) {
+  if (!meta.ulid.empty()) return meta;
+  if (inputs.damaged_chunks() > 0) {
     return base::DataLoss("no chunk of {} blocks is readable", plan.blocks.size());
   }
+  // All is deleted, so it makes no difference if a crash leaves some of them.
+  for (const std::string& ulid : plan.blocks) RETURN_IF_ERROR(blocks->Drop(ulid));
   return meta;
 }
 

@@ -1,4 +1,4 @@
-// Carries out one plan: streams several blocks into one.
+// Carries out one plan: streams blocks into one.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,8 @@ namespace compaction {
 // Memory follows the widest series and the postings of the result, not the blocks. Safe to repeat
 // after any error: the inputs stay as they are until the result replaces them in one step.
 // `keep_going` is asked with every series and should be quick; when it says false the answer is
-// kCancelled and nothing is left behind. Once all is written it is asked no more.
+// kCancelled and nothing is left behind. Once all is written it is asked no more. What is deleted of
+// the inputs is left out; when nothing is left they go, and the ulid of the answer is empty.
 absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* blocks,
                                          const std::function<bool()>& keep_going);
 

@@ -64,6 +64,10 @@ model::TimeMs WindowStart(model::TimeMs t, int64_t width_ms) {
   return Add(t, -into);
 }
 
+Plan CleanPlan(const BlockMeta& block) {
+  return {{block.ulid}, block.level, "samples were deleted"};
+}
+
 std::optional<Plan> MakePlan(const PlanOptions& options, std::span<const BlockMeta> metas,
                              model::TimeMs now) {
   model::TimeMs newest = kMinTime;
@@ -87,6 +91,10 @@ std::optional<Plan> MakePlan(const PlanOptions& options, std::span<const BlockMe
     if (!fresh.empty() || merged.empty() || merged.size() + days.size() < 2) continue;
     if (!Finished(options, start, options.day_ms, newest, now)) continue;
     return Merge({&merged, &days}, 2, "a day is finished");
+  }
+  for (const BlockMeta& meta : metas) {
+    // Fresh ones are merged soon.
+    if (meta.level > 0 && meta.deleted_series > meta.num_series / 20) return CleanPlan(meta);
   }
   return std::nullopt;
 }

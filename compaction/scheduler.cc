@@ -31,7 +31,11 @@ Scheduler::Scheduler(storage::Database* database, SchedulerOptions options)
 Scheduler::~Scheduler() { Stop(); }
 
 void Scheduler::Start() {
-  stop_ = false;
+  {
+    absl::MutexLock lock(&mu_);
+    stop_ = false;
+    running_ = true;
+  }
   thread_ = std::thread([this] { Loop(); });
 }
 
@@ -42,6 +46,8 @@ void Scheduler::Stop() {
     wake_.SignalAll();
   }
   if (thread_.joinable()) thread_.join();
+  absl::MutexLock lock(&mu_);
+  running_ = false;
 }
 
 void Scheduler::RequestFlush() {
@@ -62,6 +68,41 @@ SchedulerStats Scheduler::stats() const {
   return stats;
 }
 
+absl::Status Scheduler::CleanTombstones() {
+  absl::MutexLock lock(&mu_);
+  if (!running_ || stop_) return base::Unavailable("compaction is not running");
+  const uint64_t mine = ++cleanings_asked_;
+  wake_.SignalAll();
+  const auto over = [&] { return cleanings_done_ >= mine || !running_; };
+  mu_.Await(absl::Condition(&over));
+  return cleanings_done_ >= mine ? cleaned_ : base::Unavailable("compaction was stopped");
+}
+
+void Scheduler::CleanIfAsked() {
+  uint64_t asked;
+  {
+    absl::MutexLock lock(&mu_);
+    asked = cleanings_asked_;
+    if (asked == cleanings_done_) return;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  absl::Status status = Clean();
+  absl::MutexLock lock(&mu_);
+  ++stats_.cleanings;
+  stats_.cleaning_seconds += SecondsSince(start);
+  cleanings_done_ = asked;
+  cleaned_ = std::move(status);
+}
+
+// The others are rewritten although one of them fails.
+absl::Status Scheduler::Clean() {
+  absl::Status status;
+  for (const storage::BlockMeta& meta : database_->blocks()->Metas()) {
+    if (meta.deleted_series > 0) status.Update(CarryOut(CleanPlan(meta)));
+  }
+  return status;
+}
+
 void Scheduler::Loop() {
   while (!stop_) {
     try {
@@ -71,7 +112,7 @@ void Scheduler::Loop() {
              &SchedulerStats::merge_failures);
     }
     absl::MutexLock lock(&mu_);
-    if (!stop_ && !flush_requested_) {
+    if (!stop_ && !flush_requested_ && cleanings_asked_ == cleanings_done_) {
       wake_.WaitWithTimeout(&mu_, absl::Milliseconds(options_.check_interval_ms));
     }
   }
@@ -80,7 +121,9 @@ void Scheduler::Loop() {
 void Scheduler::RunOnce() {
   FlushIfDue();
   DropExpired();
+  CleanIfAsked();
   while (!stop_ && MergeNext()) {
+    CleanIfAsked();
   }
 }
 
@@ -171,24 +214,27 @@ bool Scheduler::MergeNext() {
   std::erase_if(set_aside_, [&](const auto& block) { return block.second <= now; });
   std::erase_if(metas, [&](const storage::BlockMeta& m) { return set_aside_.contains(m.ulid); });
   const std::optional<Plan> plan = MakePlan(options_.plan, metas, now);
-  if (!plan) return false;
+  return plan && CarryOut(*plan).ok();
+}
 
+absl::Status Scheduler::CarryOut(const Plan& plan) {
+  const model::TimeMs now = options_.clock->NowMs();
   next_check_in_merge_ = now + options_.check_interval_ms;
   const auto start = std::chrono::steady_clock::now();
   const absl::StatusOr<storage::BlockMeta> merged =
-      Merge(*plan, database_->blocks(), [this] { return KeepGoing(); });
-  if (absl::IsCancelled(merged.status())) return false;
+      Merge(plan, database_->blocks(), [this] { return KeepGoing(); });
+  if (absl::IsCancelled(merged.status())) return merged.status();
   if (!merged.ok()) {
-    for (const std::string& ulid : plan->blocks) set_aside_[ulid] = now + options_.retry_merge_ms;
+    for (const std::string& ulid : plan.blocks) set_aside_[ulid] = now + options_.retry_merge_ms;
     Failed("Merging blocks failed", merged.status(), &SchedulerStats::merge_failures);
-    return false;
+    return merged.status();
   }
   const double seconds = SecondsSince(start);
   base::Log(base::LogLevel::kInfo, kComponent, "Merged blocks",
-            {{"blocks", std::to_string(plan->blocks.size())},
+            {{"blocks", std::to_string(plan.blocks.size())},
              {"into", merged->ulid},
              {"level", std::to_string(merged->level)},
-             {"reason", plan->reason},
+             {"reason", plan.reason},
              {"mint", std::to_string(merged->range.min)},
              {"maxt", std::to_string(merged->range.max)},
              {"series", std::to_string(merged->num_series)},
@@ -204,7 +250,7 @@ bool Scheduler::MergeNext() {
   stats_.merged_samples += merged->num_samples;
   stats_.merged_chunks += merged->num_chunks;
   stats_.merged_bytes += merged->bytes;
-  return true;
+  return absl::OkStatus();
 }
 
 }  // namespace compaction

@@ -34,6 +34,8 @@ struct SchedulerStats {  // Totals.
   uint64_t flushes = 0, flush_failures = 0;
   uint64_t merges = 0, merge_failures = 0;
   double merge_seconds = 0;
+  uint64_t cleanings = 0;  // By CleanTombstones.
+  double cleaning_seconds = 0;
   uint64_t merged_samples = 0, merged_chunks = 0, merged_bytes = 0;  // Of the results.
   uint64_t dropped_by_time = 0, dropped_by_size = 0, drop_failures = 0;
   RetentionOptions retention;  // As it is now.
@@ -52,6 +54,9 @@ class Scheduler {
   void Stop();
   void RequestFlush();  // Soon, on the thread.
   void SetRetention(RetentionOptions retention);
+  // Rewrites every block of which something is deleted, on the thread, and waits for it: a merge
+  // under way is finished first. What is deleted meanwhile may stay. kUnavailable while stopped.
+  absl::Status CleanTombstones();
 
   // What the thread does every check_interval_ms: flush if it is time, drop what is expired, merge
   // until nothing is to merge. For tests, and not while the thread runs.
@@ -64,6 +69,9 @@ class Scheduler {
   bool FlushIsDue(model::TimeMs now);
   void DropExpired();
   bool MergeNext();  // False when there was nothing to do, or it could not be done.
+  absl::Status CarryOut(const Plan& plan);
+  void CleanIfAsked();
+  absl::Status Clean();
   bool KeepGoing();  // Between the series of a merge.
   void Failed(std::string_view what, const absl::Status& status, uint64_t SchedulerStats::*counter);
 
@@ -81,6 +89,9 @@ class Scheduler {
 
   mutable absl::Mutex mu_;
   absl::CondVar wake_;
+  bool running_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t cleanings_asked_ ABSL_GUARDED_BY(mu_) = 0, cleanings_done_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Status cleaned_ ABSL_GUARDED_BY(mu_);  // How the last one went.
   RetentionOptions retention_ ABSL_GUARDED_BY(mu_);
   SchedulerStats stats_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;

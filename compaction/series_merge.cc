@@ -1,6 +1,7 @@
 #include "compaction/series_merge.h"
 
 #include "storage/base/status.h"
+#include "storage/block/tombstones.h"
 #include "storage/merge.h"
 
 namespace compaction {
@@ -20,6 +21,7 @@ absl::Status SeriesMerger::Merge(std::span<storage::BlockCursor* const> sources,
                               chunk.num_samples);
       }
     }
+    storage::block::CutOut(source->deleted(), 0, &source_);
     storage::MergeColumns(source_, merged);
   }
   return absl::OkStatus();

@@ -14,7 +14,8 @@ namespace compaction {
 class SeriesMerger {
  public:
   // Replaces *merged with what `sources` hold of their current series. Of two samples at the same
-  // time, that of the later source stays. kDataLoss when a chunk cannot be read in full.
+  // time, that of the later source stays; deleted ones are left out. kDataLoss when a chunk cannot
+  // be read in full.
   absl::Status Merge(std::span<storage::BlockCursor* const> sources, chunk::SampleColumns* merged);
 
  private:

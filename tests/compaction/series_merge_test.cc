@@ -34,13 +34,16 @@ class Source final : public storage::BlockCursor {
   model::LabelsView labels() const override { return {}; }
   std::span<const chunk::ChunkView> chunks() const override { return views_; }
   const chunk::SampleColumns& sealed() const override { return sealed_; }
+  std::span<const model::TimeRange> deleted() const override { return deleted_; }
   uint64_t damaged_chunks() const override { return 0; }
+  void Delete(model::TimeRange span) { deleted_.push_back(span); }
   std::vector<chunk::ChunkView>& views() { return views_; }
 
  private:
   const Chunks chunks_;
   std::vector<chunk::ChunkView> views_;
   chunk::SampleColumns sealed_;
+  std::vector<model::TimeRange> deleted_;
 };
 
 class SeriesMergeTest : public ::testing::Test {
@@ -78,6 +81,17 @@ TEST_F(SeriesMergeTest, WhatOverlapsIsMergedAndTheLaterSourceWins) {
   EXPECT_EQ(merged.at(500), Bits(2000));
   EXPECT_EQ(merged.at(590), Bits(2009));
   EXPECT_EQ(merged.at(505), Bits(1000));
+}
+
+TEST_F(SeriesMergeTest, WhatIsDeletedOfOneSourceIsNotTakenFromIt) {
+  Add(Ramp(0, 100));
+  owned_[0]->Delete({0, 95});
+  owned_[0]->Delete({500, 505});
+  Add(Ramp(500, 1, 7000));
+  const SeriesSamples merged = Merge();
+  EXPECT_EQ(merged.size(), 90u);
+  EXPECT_EQ(merged.begin()->first, 100);
+  EXPECT_EQ(merged.at(500), Bits(7000));
 }
 
 TEST_F(SeriesMergeTest, AgreesWithMaps) {

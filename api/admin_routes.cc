@@ -2,30 +2,59 @@
 // spec 3.3, 3.7.
 #include "api/params.h"
 #include "api/route_groups.h"
+#include "promql/parser.h"
 #include "storage/base/status.h"
 
 namespace api {
+namespace {
+
+// What storage says is never the caller's fault.
+absl::Status AsInternal(const absl::Status& status) {
+  if (status.ok()) return status;
+  return base::Internal("{}", base::message(status));
+}
+
+// As in Prometheus a selector may be one that everything satisfies. Either all are carried out or,
+// unlike there, none.
+absl::Status DeleteSeries(const ApiDependencies& d, const Request& request, Reply* reply) {
+  if (!request.FindParam("match[]")) {
+    return base::InvalidArgument("no match[] parameter provided");
+  }
+  ASSIGN_OR_RETURN(const model::TimeRange range, RangeParams(request));
+  std::vector<std::vector<model::Matcher>> sets;
+  for (const std::string_view text : request.ParamList("match[]")) {
+    auto set = promql::ParseMetricSelector(text);
+    if (!set.ok()) return InvalidParam("match[]", set.status());
+    sets.push_back(*std::move(set));
+  }
+  reply->NoContent();
+  return AsInternal(d.storage->Delete(sets, range));
+}
+
+absl::Status CleanTombstones(const ApiDependencies& d, const Request&, Reply* reply) {
+  reply->NoContent();
+  return AsInternal(d.storage->CleanTombstones());
+}
+
+absl::Status Snapshot(const ApiDependencies&, const Request&, Reply*) {
+  return base::Unavailable("snapshot is not supported by this version yet");
+}
+
+}  // namespace
 
 void AddAdminRoutes(Router* router, const ApiDependencies& d) {
-  for (const std::string_view name : {"delete_series", "clean_tombstones", "snapshot"}) {
-    const Handler handler =
-        ApiRoute(d, [d, name](const Request& request, Reply*) -> absl::Status {
-          if (!d.status->AdminEnabled()) return base::Unavailable("admin APIs disabled");
-          if (name == "delete_series") {
-            if (!request.FindParam("match[]")) {
-              return base::InvalidArgument("no match[] parameter provided");
-            }
-            RETURN_IF_ERROR(RangeParams(request).status());
-            if (const auto sets = MatcherSets(request); !sets.ok()) {
-              return InvalidParam("match[]", sets.status());
-            }
-          }
-          return base::Unavailable("{} is not supported by this version yet", name);
-        });
+  const auto add = [&](std::string_view name, auto handle) {
+    const Handler handler = ApiRoute(d, [d, handle](const Request& request, Reply* reply) {
+      if (!d.status->AdminEnabled()) return base::Unavailable("admin APIs disabled");
+      return handle(d, request, reply);
+    });
     const std::string path = fmt::format("/api/v1/admin/tsdb/{}", name);
     router->Add(Method::kPost, path, handler);
     router->Add(Method::kPut, path, handler);
-  }
+  };
+  add("delete_series", DeleteSeries);
+  add("clean_tombstones", CleanTombstones);
+  add("snapshot", Snapshot);
   for (const char* name : {"metric_names", "label_names", "label_values"}) {
     AddRead(router, d, fmt::format("/api/v1/search/{}", name), [](const Request&, Reply*) {
       return base::Unavailable("search API disabled");

@@ -89,6 +89,10 @@ class StorageProvider {
   virtual absl::StatusOr<storage::Cardinality> TopCardinality(size_t limit) = 0;
   virtual absl::StatusOr<std::vector<storage::BlockMeta>> BlockMetas() = 0;
   virtual storage::ReplayProgress Replay() = 0;  // Answers at any time.
+  virtual absl::Status Delete(std::span<const std::vector<model::Matcher>> sets,
+                              model::TimeRange range) = 0;
+  // Rewrites the blocks of which something is deleted; blocks until that is done.
+  virtual absl::Status CleanTombstones() = 0;
 };
 
 }  // namespace api

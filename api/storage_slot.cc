@@ -12,6 +12,11 @@ void StorageSlot::Set(storage::Database* database) {
   database_ = database;
 }
 
+void StorageSlot::SetCleaner(std::function<absl::Status()> clean) {
+  absl::MutexLock lock(&mu_);
+  clean_ = std::move(clean);
+}
+
 void StorageSlot::SetReplay(const storage::ReplayProgress& progress) {
   absl::MutexLock lock(&mu_);
   replay_ = progress;
@@ -56,6 +61,22 @@ absl::StatusOr<std::vector<storage::BlockMeta>> StorageSlot::BlockMetas() {
   storage::Database* db = database();
   if (db == nullptr) return NotReady();
   return db->blocks()->Metas();
+}
+
+absl::Status StorageSlot::Delete(std::span<const std::vector<model::Matcher>> sets,
+                                 model::TimeRange range) {
+  storage::Database* db = database();
+  if (db == nullptr) return NotReady();
+  return db->Delete(sets, range);
+}
+
+absl::Status StorageSlot::CleanTombstones() {
+  std::function<absl::Status()> clean;
+  {
+    absl::MutexLock lock(&mu_);
+    if (database_ != nullptr) clean = clean_;
+  }
+  return clean ? clean() : NotReady();
 }
 
 storage::ReplayProgress StorageSlot::Replay() {

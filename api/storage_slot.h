@@ -2,7 +2,9 @@
 // so that the HTTP server can start before the log is replayed.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
@@ -21,6 +23,8 @@ class StorageSlot final : public storage::Queryable,
   // From now on calls go to `database`, which is borrowed. Set(nullptr) takes it away again: it
   // does not wait for calls that are under way.
   void Set(storage::Database* database);
+  // What CleanTombstones does, which is nothing of the Database.
+  void SetCleaner(std::function<absl::Status()> clean);
   void SetReplay(const storage::ReplayProgress& progress);
   storage::Database* database() const;  // Null while there is none.
 
@@ -33,10 +37,14 @@ class StorageSlot final : public storage::Queryable,
   absl::StatusOr<storage::Cardinality> TopCardinality(size_t limit) override;
   absl::StatusOr<std::vector<storage::BlockMeta>> BlockMetas() override;
   storage::ReplayProgress Replay() override;
+  absl::Status Delete(std::span<const std::vector<model::Matcher>> sets,
+                      model::TimeRange range) override;
+  absl::Status CleanTombstones() override;
 
  private:
   mutable absl::Mutex mu_;
   storage::Database* database_ ABSL_GUARDED_BY(mu_) = nullptr;
+  std::function<absl::Status()> clean_ ABSL_GUARDED_BY(mu_);
   storage::ReplayProgress replay_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -232,6 +232,7 @@ absl::Status App::StartAll() {
   options.retention = RetentionOf(*reloader_.config());
   scheduler_ = std::make_unique<compaction::Scheduler>(database, options);
   running_scheduler_ = scheduler_.get();
+  slot_.SetCleaner([scheduler = scheduler_.get()] { return scheduler->CleanTombstones(); });
   scheduler_->Start();
   RETURN_IF_ERROR(reloader_.ApplyFirst());
   discovery_->Start();

@@ -155,6 +155,11 @@ void WriteCompaction(const compaction::SchedulerStats& stats, MetricText* out) {
                static_cast<double>(stats.merge_failures + stats.flush_failures));
   out->Counter("tidemark_merges_total", "Blocks merged from smaller ones.", stats.merges);
   out->Counter("tidemark_merge_seconds_total", "Time spent merging.", stats.merge_seconds);
+  out->Family("prometheus_tsdb_tombstone_cleanup_seconds", "histogram",
+              "The time taken to recompact blocks to remove tombstones.");
+  out->Sample(stats.cleanings, {{"le", "+Inf"}}, "_bucket");
+  out->Sample(stats.cleaning_seconds, {}, "_sum");
+  out->Sample(stats.cleanings, {}, "_count");
   out->Counter("tidemark_merged_samples_total", "Samples of merged blocks.", stats.merged_samples);
   out->Counter("tidemark_merged_bytes_total", "Bytes of merged blocks.", stats.merged_bytes);
   out->Counter("prometheus_tsdb_time_retentions_total", "Blocks removed for their age.",

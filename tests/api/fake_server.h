@@ -84,12 +84,26 @@ class FakeStorage : public StorageProvider {
   }
   absl::StatusOr<std::vector<storage::BlockMeta>> BlockMetas() override { return blocks; }
   storage::ReplayProgress Replay() override { return replay; }
+  absl::Status Delete(std::span<const std::vector<model::Matcher>> sets,
+                      model::TimeRange range) override {
+    deleted_sets.assign(sets.begin(), sets.end());
+    deleted_range = range;
+    return delete_status;
+  }
+  absl::Status CleanTombstones() override {
+    ++cleanings;
+    return clean_status;
+  }
 
   std::vector<storage::ExemplarSeries> exemplars;
   storage::HeadInfo head;
   storage::Cardinality cardinality;
   std::vector<storage::BlockMeta> blocks;
   storage::ReplayProgress replay;
+  std::vector<std::vector<model::Matcher>> deleted_sets;
+  model::TimeRange deleted_range;
+  absl::Status delete_status, clean_status;
+  int cleanings = 0;
   size_t asked_sets = 0, asked_limit = 0;
   model::TimeRange asked_range;
 };

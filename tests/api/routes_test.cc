@@ -11,6 +11,8 @@ namespace api {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 class RoutesTest : public ::testing::Test {
@@ -319,21 +321,46 @@ TEST_F(RoutesTest, TsdbStatus) {
             R"("compaction":{"level":1,"sources":["01X"]},"version":1}]})");
 }
 
-TEST_F(RoutesTest, AdminIsOffAndThenNotThereYet) {
+TEST_F(RoutesTest, AdminIsOffUntilItIsEnabled) {
   for (const char* name : {"delete_series?match[]=up", "clean_tombstones", "snapshot"}) {
     const std::string path = fmt::format("/api/v1/admin/tsdb/{}", name);
     server_.status.admin = false;
     Response response = server_.Send(Method::kPost, path);
     EXPECT_EQ(response.status, 500);
     EXPECT_EQ(response.body, R"({"status":"error","errorType":"unavailable","error":"admin APIs disabled"})");
-    server_.status.admin = true;
-    response = server_.Send(Method::kPut, path);
-    EXPECT_EQ(response.status, 500);
-    EXPECT_THAT(response.body, HasSubstr("not supported by this version yet"));
     EXPECT_EQ(server_.Get(path).status, 405);
   }
-  EXPECT_EQ(server_.Send(Method::kPost, "/api/v1/admin/tsdb/delete_series").status, 400);
   EXPECT_THAT(Error("/api/v1/search/metric_names", 500), HasSubstr("search API disabled"));
+}
+
+TEST_F(RoutesTest, DeletingAnswersAsPrometheusDoes) {
+  server_.status.admin = true;
+  const std::string path = "/api/v1/admin/tsdb/delete_series";
+  const auto error = [&](const std::string& query) {
+    return server_.Send(Method::kPost, path + query).body;
+  };
+  EXPECT_THAT(error(""), HasSubstr(R"("bad_data","error":"no match[] parameter provided")"));
+  EXPECT_THAT(error("?match[]=up&start=x"), HasSubstr(R"(invalid parameter \"start\")"));
+  EXPECT_THAT(error("?match[]=up&match[]={"), HasSubstr(R"(invalid parameter \"match[]\")"));
+  EXPECT_THAT(server_.storage.deleted_sets, IsEmpty());
+
+  Response response = server_.Send(
+      Method::kPut, path + "?match[]=up&match[]={job=\"a\"}&start=5&end=7.5");
+  EXPECT_EQ(response.status, 204);
+  EXPECT_EQ(response.body, "");
+  ASSERT_THAT(server_.storage.deleted_sets, SizeIs(2));
+  EXPECT_EQ(server_.storage.deleted_sets[1][0], model::Matcher::Equal("job", "a"));
+  EXPECT_EQ(server_.storage.deleted_range, (model::TimeRange{5000, 7500}));
+  EXPECT_EQ(server_.PostForm(path, "match[]=up").status, 204);
+  EXPECT_EQ(server_.storage.deleted_range, (model::TimeRange{kMinTime, kMaxTime}));
+
+  server_.storage.delete_status = base::Unavailable("disk full");
+  response = server_.Send(Method::kPost, path + "?match[]=up");
+  EXPECT_EQ(response.status, 500);
+  EXPECT_EQ(response.body, R"({"status":"error","errorType":"internal","error":"disk full"})");
+
+  EXPECT_EQ(server_.Send(Method::kPost, "/api/v1/admin/tsdb/clean_tombstones").status, 204);
+  EXPECT_EQ(server_.storage.cleanings, 1);
 }
 
 TEST_F(RoutesTest, BeforeReadyOnlyTheOpenRoutesAnswer) {

@@ -56,7 +56,7 @@ get() { curl -sS -m 10 "$url$1"; }
 query() { curl -sS -m 10 --data-urlencode "query=$1" "$url/api/v1/query"; }
 start() {
   "$tidemark" --config.file=prometheus.yml --storage.tsdb.path=data "--web.listen-address=127.0.0.1:$port" \
-    --web.enable-lifecycle --web.enable-remote-write-receiver >>log 2>&1 &
+    --web.enable-lifecycle --web.enable-admin-api --web.enable-remote-write-receiver >>log 2>&1 &
   pid=$!
   eventually "ready" "is Ready" get /-/ready
 }
@@ -132,6 +132,16 @@ wait "$pid" 2>/dev/null || true
 start
 expect "acknowledged sample" '"43"]' query smoke_killed
 expect "older sample" '"42"]' query smoke_pushed
+
+step "deletes series, from head and blocks"
+admin() { curl -sS -m 20 -o /dev/null -w '%{http_code}' -X POST "$url/api/v1/admin/tsdb/$1"; }
+expect "delete" "204" admin 'delete_series?match[]=smoke_pushed'
+expect "deleted" '"result":[]' query 'count_over_time(smoke_pushed[1h])'
+expect "clean" "204" admin clean_tombstones
+expect "still deleted" '"result":[]' query 'count_over_time(smoke_pushed[1h])'
+eventually "its name is gone" 0 bash -c \
+  "curl -sg '$url/api/v1/label/__name__/values' | grep -c smoke_pushed"
+expect "others are there" '"43"]' query smoke_killed
 
 step "stops gracefully"
 kill -TERM "$pid"

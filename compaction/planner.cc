@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "storage/block/ulid.h"
+
 namespace compaction {
 namespace {
 
@@ -41,6 +43,14 @@ bool Finished(const PlanOptions& options, model::TimeMs start, int64_t width_ms,
               model::TimeMs newest, model::TimeMs now) {
   const model::TimeMs settled = Add(Add(start, width_ms), options.settle_ms);
   return now >= settled || newest >= settled;
+}
+
+bool WaitedEnough(const PlanOptions& options, const std::vector<const BlockMeta*>& blocks,
+                  model::TimeMs now) {
+  if (blocks.size() >= options.max_waiting) return true;
+  return std::any_of(blocks.begin(), blocks.end(), [&](const BlockMeta* block) {
+    return storage::block::UlidTimeMs(block->ulid) <= now - options.late_wait_ms;
+  });
 }
 
 Plan Merge(std::initializer_list<const std::vector<const BlockMeta*>*> groups, int level,
@@ -90,6 +100,7 @@ std::optional<Plan> MakePlan(const PlanOptions& options, std::span<const BlockMe
     const auto& [fresh, merged, days] = day.levels;
     if (!fresh.empty() || merged.empty() || merged.size() + days.size() < 2) continue;
     if (!Finished(options, start, options.day_ms, newest, now)) continue;
+    if (!days.empty() && !WaitedEnough(options, merged, now)) continue;
     return Merge({&merged, &days}, 2, "a day is finished");
   }
   for (const BlockMeta& meta : metas) {

@@ -23,6 +23,9 @@ struct PlanOptions {
   // Blocks of one level in one unfinished window that are merged without waiting for its end; more
   // of them come only with heavy load. At least 2.
   size_t max_waiting = 12;
+  // Late data makes a day that was merged already be merged again; not for every handful of samples,
+  // but when its blocks have waited so long, or when max_waiting of them have come.
+  int64_t late_wait_ms = 6 * 3600 * 1000;
 };
 
 struct Plan {

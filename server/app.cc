@@ -285,6 +285,7 @@ absl::Status App::ApplyConfig(const Config& config) {
   discovery_->Apply(config.scrape_configs);
   engine_->set_default_subquery_step(absl::Milliseconds(config.global.evaluation_interval_ms));
   scheduler_->SetRetention(RetentionOf(config));
+  (*database_)->SetOutOfOrderWindow(config.out_of_order_window_ms);
   return absl::OkStatus();
 }
 

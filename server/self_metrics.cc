@@ -93,6 +93,8 @@ void WriteHead(const storage::Database& database, const storage::DatabaseStats& 
           "Samples refused for being older than their series' newest.", stats.out_of_order);
   refused("prometheus_tsdb_out_of_bound_samples_total",
           "Samples refused for being older than anything the head takes.", stats.out_of_bounds);
+  refused("prometheus_tsdb_head_out_of_order_samples_appended_total",
+          "Samples taken although their series had newer ones.", stats.late_appended);
   refused("prometheus_tsdb_too_old_samples_total",
           "Samples refused for being older than the out-of-order window.", stats.too_old);
   refused("tidemark_duplicate_samples_total",

@@ -36,6 +36,14 @@ uint64_t TreeBytes(const std::string& dir) {
   return bytes;
 }
 
+absl::Status WriteSeries(SeriesCursor* cursor, BlockWriter* writer) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool more, cursor->Next());
+    if (!more) return absl::OkStatus();
+    RETURN_IF_ERROR(writer->AddSeries(cursor->labels(), cursor->chunks()));
+  }
+}
+
 absl::Status Closed() { return base::FailedPrecondition("the database is closed"); }
 
 }  // namespace
@@ -44,7 +52,9 @@ class Database::Impl {
  public:
   explicit Impl(DatabaseOptions options)
       : options_(std::move(options)),
-        head_({.max_exemplars = options_.max_exemplars, .max_series = options_.max_series}) {}
+        head_({.max_exemplars = options_.max_exemplars, .max_series = options_.max_series, .clock = options_.clock}) {
+    head_.SetOutOfOrderWindow(options_.out_of_order_window_ms);
+  }
 
   absl::Status Open(const std::function<void(const ReplayProgress&)>& progress);
   absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range);
@@ -70,6 +80,7 @@ class Database::Impl {
   absl::StatusOr<BlockMeta> Flush(const DeletedFromHead* deleted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
   absl::StatusOr<bool> HeadHas(const DeletedFromHead& deleted);
+  absl::Status FlushLate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
   absl::Status WriteCheckpoint(uint32_t segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
   void RemoveLogBefore(uint32_t segment);
   model::TimeMs IdleBefore() const;
@@ -184,13 +195,10 @@ absl::StatusOr<BlockMeta> Database::Impl::Flush(const DeletedFromHead* deleted) 
   ASSIGN_OR_RETURN(const uint32_t segment, head_.CutForFlush());
   Step(FlushStep::kLogCut);
   ASSIGN_OR_RETURN(std::unique_ptr<BlockWriter> writer, blocks_->NewBlock({}));
-  const std::unique_ptr<SeriesCursor> cursor = head_.FlushCursor();
-  for (;;) {
-    ASSIGN_OR_RETURN(const bool more, cursor->Next());
-    if (!more) break;
-    RETURN_IF_ERROR(writer->AddSeries(cursor->labels(), cursor->chunks()));
-  }
+  RETURN_IF_ERROR(WriteSeries(head_.FlushCursor().get(), writer.get()));
   Step(FlushStep::kSeriesWritten);
+  RETURN_IF_ERROR(FlushLate());
+  Step(FlushStep::kLatePublished);
   RETURN_IF_ERROR(WriteCheckpoint(segment));
   Step(FlushStep::kCheckpointed);
   ASSIGN_OR_RETURN(const BlockMeta meta, writer->Publish(segment));
@@ -229,6 +237,17 @@ absl::Status Database::Impl::Delete(std::span<const std::vector<model::Matcher>>
             {{"matcher_sets", std::to_string(sets.size())},
              {"mint", std::to_string(range.min)},
              {"maxt", std::to_string(range.max)}});
+  return absl::OkStatus();
+}
+
+// Late samples go to blocks of their own, so that a straggler of last week does not make the fresh
+// block a week wide. Should the flush fail after this, they come again, and merge away.
+absl::Status Database::Impl::FlushLate() {
+  for (const model::TimeRange& range : head_.LateRanges()) {
+    ASSIGN_OR_RETURN(std::unique_ptr<BlockWriter> writer, blocks_->NewBlock({}));
+    RETURN_IF_ERROR(WriteSeries(head_.LateCursor(range).get(), writer.get()));
+    RETURN_IF_ERROR(writer->Publish().status());
+  }
   return absl::OkStatus();
 }
 
@@ -272,6 +291,7 @@ DatabaseStats Database::Impl::stats() const {
   stats.out_of_bounds = head.out_of_bounds;
   stats.duplicates = head.duplicates;
   stats.too_old = head.too_old;
+  stats.late_appended = head.late_appended;
   stats.series_created = head.series_created;
   stats.series_removed = head.series_removed;
   stats.exemplars_appended = head.exemplars_appended;
@@ -309,6 +329,9 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(
 }
 
 std::unique_ptr<Appender> Database::NewAppender() { return impl_->head().NewAppender(); }
+void Database::SetOutOfOrderWindow(int64_t window_ms) {
+  impl_->head().SetOutOfOrderWindow(window_ms);
+}
 
 absl::StatusOr<std::unique_ptr<Querier>> Database::NewQuerier(model::TimeRange range) {
   return impl_->NewQuerier(range);

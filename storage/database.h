@@ -31,7 +31,7 @@ class Head;
 
 // What FlushHead has done so far. A crash after any of them loses nothing and doubles nothing.
 enum class FlushStep {
-  kLogCut, kSeriesWritten, kCheckpointed, kPublished, kHeadDropped, kLogRemoved
+  kLogCut, kSeriesWritten, kLatePublished, kCheckpointed, kPublished, kHeadDropped, kLogRemoved
 };
 
 struct DatabaseOptions {
@@ -41,6 +41,7 @@ struct DatabaseOptions {
   int64_t block_cache_bytes = 32 << 20;
   int64_t max_exemplars = 100'000;   // 0: exemplars are refused.
   uint64_t max_series = 0;           // In the head; new ones beyond are kLimited. 0: no limit.
+  int64_t out_of_order_window_ms = 0;  // How late a sample may be; see SetOutOfOrderWindow.
   int64_t idle_ms = 60 * 60 * 1000;  // A series this long without news leaves the head.
   base::Clock* clock = base::SystemClock::Get();
   std::function<void(FlushStep)> after_flush_step;  // For tests; called without locks that matter.
@@ -50,6 +51,7 @@ struct DatabaseOptions {
 struct DatabaseStats {
   HeadInfo head;
   uint64_t samples_appended = 0, out_of_order = 0, out_of_bounds = 0, duplicates = 0, too_old = 0;
+  uint64_t late_appended = 0;  // Of samples_appended.
   uint64_t series_created = 0, series_removed = 0;
   uint64_t exemplars_appended = 0, exemplars_stored = 0;
   uint64_t wal_corruptions = 0, replayed_records = 0;
@@ -75,6 +77,8 @@ class Database final : public Appendable, public Queryable {
   ~Database() override;  // As Close, but silent.
 
   std::unique_ptr<Appender> NewAppender() override;
+  // Samples so far behind the newest are taken although their series has newer ones; 0: none are.
+  void SetOutOfOrderWindow(int64_t window_ms);
   absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range) override;
   // Exemplars of the series that satisfy any of the matcher sets, in label order.
   absl::StatusOr<std::vector<ExemplarSeries>> Exemplars(

@@ -93,6 +93,7 @@ struct GlobalConfig {
 struct Config {
   GlobalConfig global;
   std::vector<ScrapeConfig> scrape_configs;
+  int64_t out_of_order_window_ms = 0;
   // storage.tsdb.retention of the file; unset: the flags decide.
   std::optional<int64_t> retention_time_ms;
   std::optional<uint64_t> retention_size_bytes;

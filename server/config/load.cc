@@ -182,8 +182,9 @@ class Loader {
     }
     const Fields exemplars = storage.Section("exemplars");
     if (exemplars.Has("max_exemplars")) config_.max_exemplars = exemplars.Int("max_exemplars", 0);
+    config_.out_of_order_window_ms = tsdb.DurationMs("out_of_order_time_window", 0);
     for (const std::string_view key :
-         {"out_of_order_time_window", "stale_series_compaction_threshold", "chunk_encoding"}) {
+         {"stale_series_compaction_threshold", "chunk_encoding"}) {
       if (tsdb.Has(key)) config_.without_effect.push_back(fmt::format("storage.tsdb.{}", key));
     }
   }

@@ -41,4 +41,13 @@ bool IsUlid(std::string_view s) {
          });
 }
 
+int64_t UlidTimeMs(std::string_view ulid) {
+  if (!IsUlid(ulid)) return 0;
+  int64_t ms = 0;  // In the first ten characters.
+  for (const char c : ulid.substr(0, 10)) {
+    ms = ms << 5 | static_cast<int64_t>(kAlphabet.find(c));
+  }
+  return ms;
+}
+
 }  // namespace storage::block

@@ -10,5 +10,6 @@ namespace storage::block {
 // Thread-safe. Ascends from call to call, also within a millisecond or when the clock goes back.
 std::string NewUlid(int64_t now_ms);
 bool IsUlid(std::string_view s);
+int64_t UlidTimeMs(std::string_view ulid);  // When it was made; 0 when it is none.
 
 }  // namespace storage::block

@@ -119,6 +119,8 @@ absl::StatusOr<std::vector<ExemplarSeries>> Head::Exemplars(
   return out;
 }
 
+void Head::SetOutOfOrderWindow(int64_t window_ms) { parts_->out_of_order_window_ms = window_ms; }
+
 HeadInfo Head::info() const {
   HeadInfo info;
   info.num_series = parts_->map.size();
@@ -140,6 +142,7 @@ HeadStats Head::stats() const {
   stats.out_of_bounds = parts_->out_of_bounds.value();
   stats.duplicates = parts_->duplicates.value();
   stats.too_old = parts_->too_old.value();
+  stats.late_appended = parts_->late_appended.value();
   stats.series_created = parts_->series_created.value();
   stats.series_removed = parts_->series_removed.value();
   stats.exemplars_appended = parts_->exemplars_appended.value();

@@ -24,6 +24,7 @@
 #include <absl/status/statusor.h>
 
 #include "storage/appender.h"
+#include "storage/base/clock.h"
 #include "storage/head/head_info.h"
 #include "storage/querier.h"
 #include "wal/checkpoint.h"
@@ -35,10 +36,12 @@ struct HeadOptions {
   int64_t max_exemplars = 100'000;  // 0: exemplars are refused.
   uint64_t max_series = 0;          // New series beyond this many are kLimited; 0: no limit.
   uint64_t hash_seed = 0;           // Of the map from labels to series; 0: a random one.
+  base::Clock* clock = base::SystemClock::Get();
 };
 
 struct HeadStats {  // Counted since the head was made.
   uint64_t samples_appended = 0, out_of_order = 0, out_of_bounds = 0, duplicates = 0, too_old = 0;
+  uint64_t late_appended = 0;  // Of samples_appended.
   uint64_t series_created = 0, series_removed = 0;
   uint64_t exemplars_appended = 0, exemplars_stored = 0;  // Stored: held now.
 };
@@ -73,6 +76,8 @@ class Head final : public Appendable {  // Thread-safe.
   void AttachLog(wal::Writer* log);
 
   std::unique_ptr<Appender> NewAppender() override;
+  // How far behind the newest sample a late one may be; 0: none is taken. For batches begun later.
+  void SetOutOfOrderWindow(int64_t window_ms);
 
   // A view of the head alone. To see head and blocks without gap: list the blocks, make this, list
   // again, and start over when a block was published in between. What DropFlushed drops later stays
@@ -89,6 +94,11 @@ class Head final : public Appendable {  // Thread-safe.
   // cursor passes. Its end waits for the commits it may have seen half of, so that a block
   // published after Next() said false never shows half a batch.
   std::unique_ptr<SeriesCursor> FlushCursor();
+  // After the cursor reached its end. The late samples that go with it, as spans of time that each
+  // want a block of their own: days, and windows of 2 h in the last day. LateCursor gives those of
+  // one. Publish them before the block with the watermark; should only some be, they merge away.
+  std::vector<model::TimeRange> LateRanges() const;
+  std::unique_ptr<SeriesCursor> LateCursor(model::TimeRange range);
   // After the cursor reached its end. Every live series with its last flushed sample, and the
   // exemplars held; what later segments add is not in it.
   absl::Status WriteCheckpoint(wal::CheckpointWriter* out);

@@ -9,14 +9,6 @@
 namespace storage {
 namespace {
 
-// How far behind the head's newest sample a sample may lie: half of Prometheus' 2 h chunk range.
-constexpr int64_t kAppendableMs = 3'600'000;
-
-model::TimeMs MinValid(model::TimeMs newest) {
-  const model::TimeMs least = std::numeric_limits<int64_t>::min();
-  return newest < least + kAppendableMs ? least : newest - kAppendableMs;
-}
-
 // Fetches a series before it is needed.
 void Prefetch(const MemSeries* series) {
   const char* p = reinterpret_cast<const char*>(series);
@@ -32,7 +24,7 @@ constexpr size_t kKeptRecordBytes = 4 << 20;
 }  // namespace
 
 HeadAppender::HeadAppender(Head::Parts* parts)
-    : parts_(parts), pass_(&parts->gate), min_valid_(MinValid(parts->max_time.load())) {}
+    : parts_(parts), pass_(&parts->gate), rules_(parts->Rules()) {}
 
 HeadAppender::~HeadAppender() = default;
 
@@ -88,21 +80,23 @@ MemSeries* HeadAppender::Resolve(SeriesRef hint, model::LabelsView labels, Outco
   return Create(hash, labels, refused);
 }
 
-bool HeadAppender::InBounds(model::Sample sample) {
-  if (sample.t >= min_valid_ && sample.t != kNoTime) return true;
+// Whether any series may take it; spares the lookup.
+bool HeadAppender::MayBeTaken(model::Sample sample) {
+  if (sample.t != kNoTime && (sample.t >= rules_.min_in_order || rules_.window_ms > 0)) return true;
   rejected_.Add(Outcome::kOutOfBounds);
   return false;
 }
 
 Appended HeadAppender::AppendTo(MemSeries* series, model::Sample sample) {
-  if (min_valid_ == kNoTime) min_valid_ = MinValid(sample.t);  // The head was empty.
-
-  if (sample.t <= series->last_t.load(std::memory_order_relaxed)) {
+  rules_.Saw(sample.t);
+  if (sample.t <= series->last_t.load(std::memory_order_relaxed) ||
+      sample.t < rules_.min_in_order) {
     absl::MutexLock lock(parts_->StripeOf(series->ref));
-    const Outcome outcome = series->Judge(sample);
-    // A repeat, unless the series moved on right now.
-    if (outcome != Outcome::kAccepted) rejected_.Add(outcome);
-    return {series->ref, outcome};
+    const Verdict verdict = series->Judge(sample, rules_);
+    if (verdict.outcome != Outcome::kAccepted) rejected_.Add(verdict.outcome);
+    if (verdict.outcome != Outcome::kAccepted || verdict.repeat) {
+      return {series->ref, verdict.outcome};
+    }
   }
   Prefetch(series);
   samples_.push_back({series, sample});
@@ -110,7 +104,7 @@ Appended HeadAppender::AppendTo(MemSeries* series, model::Sample sample) {
 }
 
 Appended HeadAppender::Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) {
-  if (!InBounds(sample)) return {hint, Outcome::kOutOfBounds};
+  if (!MayBeTaken(sample)) return {hint, Outcome::kOutOfBounds};
   Outcome refused = Outcome::kAccepted;
   MemSeries* series = Resolve(hint, labels, &refused);
   if (series == nullptr) return {SeriesRef::kNone, refused};
@@ -129,7 +123,7 @@ SeriesKey HeadAppender::Key(std::string_view wire_labels) {
 Appended HeadAppender::AppendKnown(const SeriesKey& key, model::Sample sample) {
   MemSeries* series = parts_->map.Find(key.hash);
   if (series == nullptr || !Touch(series)) return {SeriesRef::kNone, Outcome::kInvalidLabels};
-  if (!InBounds(sample)) return {series->ref, Outcome::kOutOfBounds};
+  if (!MayBeTaken(sample)) return {series->ref, Outcome::kOutOfBounds};
   return AppendTo(series, sample);
 }
 
@@ -174,7 +168,11 @@ absl::Status HeadAppender::WriteLog(wal::Writer* log, std::span<MemSeries* const
     }
   }
   if (!samples_.empty()) {
-    record.BeginSamples(samples_.size());
+    if (rules_.window_ms > 0) {
+      record.BeginMaybeLate(samples_.size());
+    } else {
+      record.BeginSamples(samples_.size());
+    }
     for (const Pending& pending : samples_) record.AddSample(pending.series->ref, pending.sample);
   }
   if (!exemplars_.empty()) {
@@ -240,12 +238,20 @@ void HeadAppender::ApplySamples(CommitSeq seq) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       stripe->Lock();
       held = stripe;
     }
-    const int64_t before = delta.samples;
-    rejected_.Add(series->Append(sample, seq, settled, &delta));
-    if (delta.samples > before) times.Extend(sample.t);
+    if (sample.t >= rules_.min_in_order && series->Append(sample, seq, settled, &delta)) {
+      times.Extend(sample.t);
+      continue;
+    }
+    // Late, or overtaken since it was judged.
+    const Verdict verdict = series->Judge(sample, rules_);
+    rejected_.Add(verdict.outcome);
+    if (!verdict.late) continue;
+    series->AppendLate(sample, seq, &delta);
+    times.Extend(sample.t);
   }
   if (held != nullptr) held->Unlock();
   parts_->samples_appended.Add(static_cast<uint64_t>(delta.samples));
+  parts_->late_appended.Add(static_cast<uint64_t>(delta.late));
   // A chunk may also have been sealed; `samples` counts only what came in.
   parts_->Count(delta);
   parts_->SawTimes(times);

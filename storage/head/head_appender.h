@@ -40,7 +40,7 @@ class HeadAppender final : public Appender {
   MemSeries* Resolve(SeriesRef hint, model::LabelsView labels, Outcome* refused);
   MemSeries* Create(const base::Hash128& hash, model::LabelsView labels, Outcome* refused);
 
-  bool InBounds(model::Sample sample);
+  bool MayBeTaken(model::Sample sample);
   Appended AppendTo(MemSeries* series, model::Sample sample);
 
   // Series whose labels the log must be told, by ref, each once.
@@ -51,7 +51,7 @@ class HeadAppender final : public Appender {
 
   Head::Parts* const parts_;
   const GatePass pass_;  // Keeps alive what the batch points to.
-  model::TimeMs min_valid_;
+  TimeRules rules_;
   std::vector<Pending> samples_;
   std::vector<PendingExemplar> exemplars_;
   Rejected rejected_;

@@ -1,5 +1,6 @@
 // The head's side of a flush: cut, give out, checkpoint, drop. The order of steps is in head.h.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "storage/base/status.h"
@@ -38,6 +39,10 @@ class FlushCursorImpl final : public SeriesCursor {
     HeadDelta delta;
     {
       absl::MutexLock lock(parts_->StripeOf(series->ref));
+      if (series->late != nullptr) {
+        series->late->flushing = static_cast<uint32_t>(series->late->all.size());
+        parts_->flush_late.push_back(series);
+      }
       series->Seal(&delta);
       series->flushing = static_cast<uint32_t>(series->num_sealed());
       if (series->sealed != nullptr) held_ = *series->sealed;
@@ -57,6 +62,61 @@ class FlushCursorImpl final : public SeriesCursor {
   std::vector<chunk::ChunkView> views_;
 };
 
+// Late samples in `range` that were given to the flush, as chunks.
+class LateCursorImpl final : public SeriesCursor {
+ public:
+  LateCursorImpl(Head::Parts* parts, model::TimeRange range) : parts_(parts), range_(range) {}
+
+  absl::StatusOr<bool> Next() override {
+    while (next_ < parts_->flush_late.size()) {
+      const MemSeries* series = parts_->flush_late[next_++];
+      samples_.clear();
+      {
+        absl::MutexLock lock(parts_->StripeOf(series->ref));
+        for (uint32_t i = 0; i < series->late->flushing; ++i) {
+          const model::Sample& sample = series->late->all[i].sample;
+          if (range_.Contains(sample.t)) samples_.push_back(sample);
+        }
+      }
+      if (samples_.empty()) continue;
+      SortLate(samples_.begin(), &samples_);
+      Encode();
+      labels_.clear();
+      parts_->index.AppendLabels(series->pairs(), &labels_);
+      return true;
+    }
+    return false;
+  }
+  model::LabelsView labels() const override { return model::LabelsView(labels_); }
+  std::span<const chunk::ChunkView> chunks() const override { return views_; }
+
+ private:
+  void Encode() {
+    views_.clear();
+    bytes_.clear();
+    chunk::XorEncoder encoder;
+    for (const model::Sample& sample : samples_) {
+      if (encoder.Append(sample)) continue;
+      Seal(&encoder);
+      CHECK(encoder.Append(sample));
+    }
+    Seal(&encoder);
+    for (size_t i = 0; i < views_.size(); ++i) views_[i].bytes = bytes_[i];
+  }
+  void Seal(chunk::XorEncoder* encoder) {
+    views_.push_back(encoder->view());
+    bytes_.push_back(std::move(*encoder).Seal());
+  }
+
+  Head::Parts* const parts_;
+  const model::TimeRange range_;
+  size_t next_ = 0;
+  std::string labels_;
+  std::vector<model::Sample> samples_;
+  std::vector<std::string> bytes_;
+  std::vector<chunk::ChunkView> views_;
+};
+
 // The newest sample of `series` that every restart from the checkpoint can know: the last flushed
 // one. Samples after it are in the segments that follow. False when none is known.
 bool LastFlushed(Head::Parts* parts, const MemSeries& series, model::Sample* last) {
@@ -67,7 +127,7 @@ bool LastFlushed(Head::Parts* parts, const MemSeries& series, model::Sample* las
     return true;
   }
   // Chunks that came after the cursor passed: what was before them is not remembered.
-  if (series.HasChunks()) return false;
+  if (series.num_sealed() > 0 || !series.open.empty()) return false;
   *last = {series.last_t.load(std::memory_order_relaxed), series.last_v};
   return last->t != kNoTime;
 }
@@ -152,7 +212,9 @@ class Dropper {
     parts_->Count(delta);
     Remove();
     FreeLimbo();
-    if (flushed_) parts_->flush_order = {};
+    if (!flushed_) return;
+    parts_->flush_order = {};
+    parts_->flush_late = {};
   }
 
  private:
@@ -199,10 +261,18 @@ class Dropper {
         retired_->chunks[series->ref] = std::move(dropped);
       }
     }
+    if (flushed_ && series->late != nullptr && series->late->flushing > 0) {
+      std::vector<LateSample> dropped;
+      series->TakeLate(series->late->flushing, retired_ == nullptr ? nullptr : &dropped, delta);
+      if (retired_ != nullptr) {
+        absl::MutexLock view_lock(&retired_->mu);
+        retired_->late[series->ref] = std::move(dropped);
+      }
+    }
     const bool was_empty = series->emptied;
-    series->emptied = !series->HasChunks();
+    series->emptied = !series->HasSamples();
     if (!series->emptied) {
-      parts_->SawTimes({series->first_t(), series->last_t.load(std::memory_order_relaxed)});
+      parts_->SawTimes(series->times());
       return;
     }
     // Its name must be found as long as a querier may have to look for its chunks above.
@@ -285,7 +355,36 @@ absl::StatusOr<uint32_t> Head::CutForFlush() {
 
 std::unique_ptr<SeriesCursor> Head::FlushCursor() {
   parts_->flush_order = parts_->order.RankAll();
+  parts_->flush_late.clear();
   return std::make_unique<FlushCursorImpl>(parts_.get());
+}
+
+std::vector<model::TimeRange> Head::LateRanges() const {
+  constexpr int64_t kWindowMs = 2 * 3600 * 1000, kDayMs = 24 * 3600 * 1000;
+  const auto start_of = [](model::TimeMs t, int64_t width_ms) {
+    const int64_t into = t % width_ms;
+    return t - (into < 0 ? into + width_ms : into);
+  };
+  const model::TimeMs newest = std::max(max_time(), kNoTime + 2 * kDayMs);
+  const model::TimeMs days_before = start_of(newest - kDayMs, kDayMs);
+  std::map<model::TimeMs, model::TimeMs> ends;  // By start.
+  for (const MemSeries* series : parts_->flush_late) {
+    absl::MutexLock lock(parts_->StripeOf(series->ref));
+    for (uint32_t i = 0; i < series->late->flushing; ++i) {
+      const model::TimeMs t = std::max(series->late->all[i].sample.t, kNoTime + kDayMs);
+      const int64_t width_ms = t < days_before ? kDayMs : kWindowMs;
+      const model::TimeMs start = start_of(t, width_ms);
+      ends[start] = start + width_ms - 1;
+    }
+  }
+  std::vector<model::TimeRange> ranges;
+  for (const auto& [start, end] : ends) ranges.push_back({start, end});
+  if (!ranges.empty() && ranges.front().min <= kNoTime + kDayMs) ranges.front().min = kNoTime;
+  return ranges;
+}
+
+std::unique_ptr<SeriesCursor> Head::LateCursor(model::TimeRange range) {
+  return std::make_unique<LateCursorImpl>(parts_.get(), range);
 }
 
 absl::Status Head::WriteCheckpoint(wal::CheckpointWriter* out) {

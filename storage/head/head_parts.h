@@ -28,6 +28,7 @@ namespace storage {
 struct RetiredChunks {
   absl::Mutex mu;
   absl::flat_hash_map<SeriesRef, std::vector<ChunkPtr>> chunks ABSL_GUARDED_BY(mu);
+  absl::flat_hash_map<SeriesRef, std::vector<LateSample>> late ABSL_GUARDED_BY(mu);
   std::shared_ptr<RetiredChunks> next ABSL_GUARDED_BY(mu);
 };
 
@@ -60,6 +61,13 @@ struct Head::Parts {
     chunk_bytes.Add(delta.bytes);
   }
   void SawTimes(model::TimeRange range);  // Of samples that entered the head.
+  // For the next batch. A clock that runs ahead, of one target or for a while of this machine, must
+  // not make all others late: times of the future do not move the bounds.
+  TimeRules Rules() const {
+    const model::TimeMs newest = max_time.load();
+    return TimeRules::For(std::min(newest, options.clock->NowMs() + kMaxAheadMs),
+                          out_of_order_window_ms.load(std::memory_order_relaxed));
+  }
 
   // Constant.
   const HeadOptions options;
@@ -75,11 +83,12 @@ struct Head::Parts {
   std::atomic<uint64_t> next_ref{1};
   std::atomic<wal::Writer*> log{nullptr};
   std::atomic<uint32_t> cut_segment{0};  // Series logged before it need not be logged in it again.
+  std::atomic<int64_t> out_of_order_window_ms{0};
   std::atomic<model::TimeMs> max_time{kNoTime};  // Ever.
   std::atomic<model::TimeMs> min_time{std::numeric_limits<int64_t>::max()};  // In memory now.
   base::Gauge samples, chunks, chunk_bytes, pair_ids;
   base::Counter samples_appended, out_of_order, out_of_bounds, duplicates, too_old;
-  base::Counter series_created, series_removed, exemplars_appended;
+  base::Counter late_appended, series_created, series_removed, exemplars_appended;
 
   absl::Mutex commit_mu;   // Commits share it; the flush takes it alone to wait for them.
   absl::Mutex listing_mu;  // A series is listed once, and before its first commit is visible.
@@ -88,6 +97,7 @@ struct Head::Parts {
   std::shared_ptr<RetiredChunks> view ABSL_GUARDED_BY(views_mu);
   std::weak_ptr<RetiredChunks> previous_view ABSL_GUARDED_BY(views_mu);
 
+  static constexpr int64_t kMaxAheadMs = 10 * 60 * 1000;
   static constexpr size_t kStripes = 256;
   struct alignas(64) Stripe {
     absl::Mutex mu;  // Of every MemSeries whose ref falls on it.
@@ -96,6 +106,7 @@ struct Head::Parts {
 
   // Of the flush, which is one at a time.
   std::vector<MemSeries*> flush_order;  // All series when the cursor was made.
+  std::vector<MemSeries*> flush_late;   // Those that gave late samples, in the same order.
   struct Limbo {  // Unlinked in `generation`, and perhaps still looked at.
     Generation generation;
     std::vector<MemSeries*> series;

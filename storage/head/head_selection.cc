@@ -5,16 +5,20 @@
 #include <utility>
 
 #include "storage/base/status.h"
+#include "storage/merge.h"
 
 namespace storage {
 namespace {
 
 // Appends what flushes after `view` dropped of this series, oldest first.
-void CollectRetired(RetiredChunks* view, SeriesRef ref, std::vector<ChunkPtr>* out) {
+void CollectRetired(RetiredChunks* view, SeriesRef ref, std::vector<ChunkPtr>* out,
+                    std::vector<LateSample>* late) {
   for (RetiredChunks* v = view; v != nullptr;) {
     absl::MutexLock lock(&v->mu);
     const auto it = v->chunks.find(ref);
     if (it != v->chunks.end()) out->insert(out->end(), it->second.begin(), it->second.end());
+    const auto of = v->late.find(ref);
+    if (of != v->late.end()) late->insert(late->end(), of->second.begin(), of->second.end());
     v = v->next.get();  // Lives as long as `view` does.
   }
 }
@@ -50,8 +54,14 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
                         model::TimeRange range) {
   const size_t first = chunks_.size();
   thread_local std::vector<ChunkPtr> sealed;
+  thread_local std::vector<LateSample> retired_late;
   sealed.clear();
-  CollectRetired(view, series->ref, &sealed);
+  retired_late.clear();
+  CollectRetired(view, series->ref, &sealed, &retired_late);
+  const size_t first_late = late_.size();
+  AppendSeen(retired_late, snapshot, range, &late_);
+  if (series->late != nullptr) AppendSeen(series->late->all, snapshot, range, &late_);
+  SortLate(late_.begin() + static_cast<std::ptrdiff_t>(first_late), &late_);
   if (series->sealed != nullptr) {
     sealed.insert(sealed.end(), series->sealed->begin(), series->sealed->end());
   }
@@ -81,10 +91,12 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
       chunks_.back().view.bytes = arena_.Copy(chunks_.back().view.bytes);
     }
   }
-  if (chunks_.size() == first) return;
+  if (chunks_.size() == first && late_.size() == first_late) return;
   order_.push_back({series, static_cast<uint32_t>(series_.size())});
   series_.push_back({{}, static_cast<uint32_t>(first),
-                     static_cast<uint32_t>(chunks_.size() - first)});
+                     static_cast<uint32_t>(chunks_.size() - first),
+                     static_cast<uint32_t>(first_late),
+                     static_cast<uint32_t>(late_.size() - first_late)});
 }
 
 // The rare case: writes the visible samples anew.
@@ -143,7 +155,22 @@ absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleCol
       return base::Annotate(status, "head: series " + series.labels.ToString());
     }
   }
+  if (series.num_late > 0) MergeLate(series, range, out);
   return absl::OkStatus();
+}
+
+// Of two at the same time, the one that came in order stays.
+void HeadSelection::MergeLate(const Series& series, model::TimeRange range,
+                              chunk::SampleColumns* out) const {
+  chunk::SampleColumns merged;
+  for (uint32_t j = 0; j < series.num_late; ++j) {
+    const model::Sample& sample = late_[series.first_late + j];
+    if (!range.Contains(sample.t)) continue;
+    merged.times.push_back(sample.t);
+    merged.values.push_back(sample.v);
+  }
+  MergeColumns(*out, &merged);
+  std::swap(*out, merged);
 }
 
 }  // namespace storage

@@ -46,11 +46,15 @@ class HeadSelection final : public Selection {
   struct Series {
     model::LabelsView labels;
     uint32_t first_chunk = 0, num_chunks = 0;
+    uint32_t first_late = 0, num_late = 0;
   };
+  // Replaces *out by itself and the late samples of `series` in `range`.
+  void MergeLate(const Series& series, model::TimeRange range, chunk::SampleColumns* out) const;
   void AddScattered(const std::vector<bool>& visible, size_t first_chunk, model::TimeRange range);
 
   ByteArena arena_;
   std::vector<Chunk> chunks_;
+  std::vector<model::Sample> late_;  // Of each series ascending.
   std::vector<Series> series_;
   std::vector<OrderedSeries> order_;  // Until Finish.
 };

@@ -200,7 +200,9 @@ bool ReadSeries(std::string_view* in, RecordReader* reader) {
   return true;
 }
 
-bool ReadNumbers(std::string_view* in, bool flushed, RecordReader* reader) {
+using OnNumber = void (RecordReader::*)(SeriesRef, model::Sample);
+
+bool ReadNumbers(std::string_view* in, OnNumber tell, RecordReader* reader) {
   uint64_t count, ref = 0, bits = 0;
   int64_t t = 0;
   if (!base::GetVarint(in, &count)) return false;
@@ -215,12 +217,7 @@ bool ReadNumbers(std::string_view* in, bool flushed, RecordReader* reader) {
       t = Plus(t, delta);
     }
     if (!TakeValue(in, static_cast<uint8_t>(control & kValueMask), &bits)) return false;
-    const model::Sample sample{t, std::bit_cast<double>(bits)};
-    if (flushed) {
-      reader->OnFlushed(SeriesRef{ref}, sample);
-    } else {
-      reader->OnSample(SeriesRef{ref}, sample);
-    }
+    (reader->*tell)(SeriesRef{ref}, {t, std::bit_cast<double>(bits)});
   }
   return true;
 }
@@ -338,8 +335,13 @@ absl::Status ReadRecord(std::string_view record, RecordReader* reader) {
         good = ReadSeries(&in, reader);
         break;
       case RecordWriter::kSamples:
+        good = ReadNumbers(&in, &RecordReader::OnSample, reader);
+        break;
+      case RecordWriter::kMaybeLate:
+        good = ReadNumbers(&in, &RecordReader::OnMaybeLate, reader);
+        break;
       case RecordWriter::kFlushed:
-        good = ReadNumbers(&in, section == RecordWriter::kFlushed, reader);
+        good = ReadNumbers(&in, &RecordReader::OnFlushed, reader);
         break;
       case RecordWriter::kExemplars:
         good = ReadExemplars(&in, reader);

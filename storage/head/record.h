@@ -34,6 +34,8 @@ class RecordWriter {
   // `pairs`: each as in canonical labels, in name order.
   void AddSeries(SeriesRef ref, const std::vector<std::string_view>& pairs);
   void BeginSamples(size_t count) { BeginNumbers(kSamples, count); }
+  // Of batches that may bring late samples: what is not newer than its series' newest is one.
+  void BeginMaybeLate(size_t count) { BeginNumbers(kMaybeLate, count); }
   // For checkpoints: the newest sample that lies in a block.
   void BeginFlushed(size_t count) { BeginNumbers(kFlushed, count); }
   void AddSample(SeriesRef ref, model::Sample sample);
@@ -42,7 +44,9 @@ class RecordWriter {
 
  private:
   friend absl::Status ReadRecord(std::string_view record, class RecordReader* reader);
-  enum Section : uint8_t { kSeries = 1, kSamples = 2, kExemplars = 3, kFlushed = 4 };
+  enum Section : uint8_t {
+    kSeries = 1, kSamples = 2, kExemplars = 3, kFlushed = 4, kMaybeLate = 8
+  };
   void BeginNumbers(Section section, size_t count);
 
   std::string record_;
@@ -58,6 +62,7 @@ class RecordReader {
   // `labels` are canonical; until the call returns.
   virtual void OnSeries(SeriesRef ref, model::LabelsView labels) = 0;
   virtual void OnSample(SeriesRef ref, model::Sample sample) = 0;
+  virtual void OnMaybeLate(SeriesRef ref, model::Sample sample) = 0;
   virtual void OnFlushed(SeriesRef ref, model::Sample newest) = 0;
   virtual void OnExemplar(SeriesRef ref, model::Exemplar exemplar) = 0;
 };

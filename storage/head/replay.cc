@@ -81,6 +81,24 @@ class Replayer::Impl final : public RecordReader {
     }
   }
 
+  // What is in a block already, since the flush had passed, may come again as late; it merges away.
+  void OnMaybeLate(SeriesRef ref, model::Sample sample) override {
+    MemSeries* series = Find(ref);
+    if (series == nullptr) {
+      ++stats_->unknown_series;
+      return;
+    }
+    absl::MutexLock lock(parts_->StripeOf(series->ref));
+    TimeRules rules = TimeRules::For(std::max(times_.max, newest_flushed_), kAnyAge);
+    rules.min_late = kNoTime;
+    if (sample.t < rules.min_in_order || !series->Append(sample, 0, 0, &delta_)) {
+      if (!series->Judge(sample, rules).late) return;
+      series->AppendLate(sample, 0, &delta_);
+    }
+    times_.Extend(sample.t);
+    ++stats_->samples;
+  }
+
   void OnFlushed(SeriesRef ref, model::Sample newest) override {
     MemSeries* series = Find(ref);
     if (series == nullptr) {
@@ -99,6 +117,8 @@ class Replayer::Impl final : public RecordReader {
   }
 
  private:
+  static constexpr int64_t kAnyAge = 1;  // A window; how wide does not matter here.
+
   MemSeries* Find(SeriesRef ref) const {
     if (MemSeries* series = parts_->map.Find(ref)) return series;
     const auto it = aliases_.find(ref);

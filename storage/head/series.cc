@@ -8,19 +8,25 @@
 
 namespace storage {
 
-Outcome MemSeries::Judge(model::Sample sample) const {
+Verdict MemSeries::Judge(model::Sample sample, const TimeRules& rules) const {
+  if (sample.t == kNoTime) return {Outcome::kOutOfBounds};  // The one time no sample can have.
   const model::TimeMs last = last_t.load(std::memory_order_relaxed);
-  if (sample.t > last) return Outcome::kAccepted;
-  if (sample.t < last) return Outcome::kOutOfOrder;
-  if (sample.t == kNoTime) return Outcome::kOutOfBounds;  // The one time no sample can have.
-  return std::bit_cast<uint64_t>(sample.v) == std::bit_cast<uint64_t>(last_v)
-             ? Outcome::kAccepted
-             : Outcome::kDuplicate;
+  if (sample.t >= rules.min_in_order) {
+    if (sample.t > last) return {};
+    if (sample.t == last) {
+      const bool same = std::bit_cast<uint64_t>(sample.v) == std::bit_cast<uint64_t>(last_v);
+      return {same ? Outcome::kAccepted : Outcome::kDuplicate, false, same};
+    }
+  }
+  if (rules.window_ms > 0) {
+    if (sample.t >= rules.min_late) return {Outcome::kAccepted, true};
+    return {Outcome::kTooOld};
+  }
+  return {sample.t < rules.min_in_order ? Outcome::kOutOfBounds : Outcome::kOutOfOrder};
 }
 
-Outcome MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled,
-                          HeadDelta* delta) {
-  if (sample.t <= last_t.load(std::memory_order_relaxed)) return Judge(sample);
+bool MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta) {
+  if (sample.t <= last_t.load(std::memory_order_relaxed)) return false;
   if (open.empty()) ++delta->chunks;
   int64_t before = OpenBytes();
   if (!open.Append(sample)) {
@@ -35,7 +41,31 @@ Outcome MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled
   last_v = sample.v;
   last_t.store(sample.t, std::memory_order_relaxed);
   NoteCommit(seq, settled);
-  return Outcome::kAccepted;
+  return true;
+}
+
+void MemSeries::AppendLate(model::Sample sample, CommitSeq seq, HeadDelta* delta) {
+  if (late == nullptr) late = std::make_unique<LateSamples>();
+  const size_t before = late->all.capacity();
+  late->all.push_back({sample, seq});
+  delta->bytes += static_cast<int64_t>((late->all.capacity() - before) * sizeof(LateSample));
+  ++delta->samples;
+  ++delta->late;
+  emptied = false;
+}
+
+void MemSeries::TakeLate(size_t n, std::vector<LateSample>* out, HeadDelta* delta) {
+  if (n == 0) return;
+  CHECK(late != nullptr && n <= late->all.size());
+  const auto end = late->all.begin() + static_cast<std::ptrdiff_t>(n);
+  if (out != nullptr) out->insert(out->end(), late->all.begin(), end);
+  const size_t before = late->all.capacity();
+  late->all.erase(late->all.begin(), end);
+  late->all.shrink_to_fit();
+  delta->samples -= static_cast<int64_t>(n);
+  delta->bytes -= static_cast<int64_t>((before - late->all.capacity()) * sizeof(LateSample));
+  late->flushing = 0;
+  if (late->all.empty()) late.reset();
 }
 
 void MemSeries::NoteCommit(CommitSeq seq, CommitSeq settled) {
@@ -87,9 +117,14 @@ void MemSeries::TakeSealed(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delt
   }
 }
 
-model::TimeMs MemSeries::first_t() const {
-  if (num_sealed() > 0) return sealed->front()->range.min;
-  return open.empty() ? kNoTime : open.view().range.min;
+model::TimeRange MemSeries::times() const {
+  model::TimeRange range = model::TimeRange::None();
+  if (num_sealed() > 0) range.Extend(sealed->front()->range), range.Extend(sealed->back()->range);
+  if (!open.empty()) range.Extend(open.view().range);
+  if (late != nullptr) {
+    for (const LateSample& l : late->all) range.Extend(l.sample.t);
+  }
+  return range;
 }
 
 Hidden FindHidden(const MemSeries& series, const CommitSnapshot& snapshot) {

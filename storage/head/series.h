@@ -15,6 +15,8 @@
 #include "storage/chunk/xor_chunk.h"
 #include "storage/head/gate.h"
 #include "storage/head/isolation.h"
+#include "storage/head/late_samples.h"
+#include "storage/head/time_rules.h"
 #include "storage/index/head_index.h"
 
 namespace storage {
@@ -31,11 +33,17 @@ struct SealedChunk {  // Immutable, shared with readers.
 };
 using ChunkPtr = std::shared_ptr<const SealedChunk>;
 
-inline constexpr model::TimeMs kNoTime = std::numeric_limits<int64_t>::min();
-
 // What changed in the head by an append or a seal; summed per batch.
 struct HeadDelta {
   int64_t samples = 0, chunks = 0, bytes = 0;
+  int64_t late = 0;  // Of `samples`.
+};
+
+// What the rules say about a sample.
+struct Verdict {
+  Outcome outcome = Outcome::kAccepted;
+  bool late = false;    // Accepted, but not in order.
+  bool repeat = false;  // Accepted, and there is nothing to do.
 };
 
 // The last few commits of a series: `count` samples each, oldest first.
@@ -69,23 +77,27 @@ struct MemSeries {
   std::unique_ptr<std::vector<CommitRun>> older_commits;
   std::unique_ptr<std::vector<ChunkPtr>> sealed;
   chunk::XorEncoder open;
+  std::unique_ptr<LateSamples> late;  // Null for nearly all.
 
   std::span<const PairId> pairs() const { return {pair_ids.get(), num_pairs}; }
 
   // The rest needs the stripe's lock.
 
-  // What the rules (spec 8, no out-of-order window) say about `sample`.
-  Outcome Judge(model::Sample sample) const;
-  // Appends when it is newer than all; kAccepted also for an exact repeat, which changes nothing.
+  // What the rules (spec 8) say about `sample`.
+  Verdict Judge(model::Sample sample, const TimeRules& rules) const;
+  // Appends what is newer than all, and says whether it was.
   // `seq` 0: visible to everybody. `settled`: Isolation::settled().
-  Outcome Append(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta);
+  bool Append(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta);
+  void AppendLate(model::Sample sample, CommitSeq seq, HeadDelta* delta);
   // The open chunk becomes a sealed one; nothing happens when it is empty.
   void Seal(HeadDelta* delta);
   // Removes the first `n` sealed chunks and appends them to *out, which may be null.
   void TakeSealed(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delta);
   size_t num_sealed() const { return sealed == nullptr ? 0 : sealed->size(); }
-  bool HasChunks() const { return num_sealed() > 0 || !open.empty(); }
-  model::TimeMs first_t() const;  // Of what is in memory; kNoTime when nothing is.
+  // Removes the first `n` late samples and appends them to *out, which may be null.
+  void TakeLate(size_t n, std::vector<LateSample>* out, HeadDelta* delta);
+  bool HasSamples() const { return num_sealed() > 0 || !open.empty() || late != nullptr; }
+  model::TimeRange times() const;  // Of what is in memory; empty when nothing is.
 
  private:
   int64_t OpenBytes() const { return static_cast<int64_t>(open.heap_bytes()); }

@@ -118,6 +118,32 @@ TEST(Planner, WildTimesDoNotOverflow) {
   EXPECT_TRUE(MakePlan({}, std::vector{oldest, newest}, kMax).has_value());
 }
 
+// A name that was given at that time.
+std::string UlidAt(int64_t ms, int number) {
+  std::string ulid = fmt::format("{:026}", number);
+  for (int i = 9; i >= 0; --i, ms >>= 5) {
+    ulid[static_cast<size_t>(i)] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[ms & 31];
+  }
+  return ulid;
+}
+
+TEST(Planner, ADayIsMergedAgainForLateDataOnlyWhenItHasWaited) {
+  BlockMeta day = Block("day", 2, 0, 1440);
+  std::vector<BlockMeta> metas = {day};
+  const model::TimeMs now = kMidnight + 10 * 1440 * kMinute;
+  const auto late = [&](model::TimeMs created) {
+    metas.push_back(Block(UlidAt(created, static_cast<int>(metas.size())), 1, 100, 110));
+  };
+  late(now - 60 * kMinute);
+  EXPECT_FALSE(MakePlan({}, metas, now));
+  EXPECT_TRUE(MakePlan({}, metas, now + 5 * 60 * kMinute));
+  for (int i = 0; i < 11; ++i) late(now - 60 * kMinute);
+  const auto plan = MakePlan({}, metas, now);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->level, 2);
+  EXPECT_EQ(plan->blocks.size(), 13u);
+}
+
 // Flushes for five days, merging whatever is planned: the number of blocks stays small, and all
 // that is old lies in days.
 TEST(Planner, FiveDaysEndInFewBlocks) {

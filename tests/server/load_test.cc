@@ -301,7 +301,7 @@ scrape_configs:
 )");
   EXPECT_THAT(config.without_effect,
               ElementsAre("oauth2 of job \"k\"", "kubernetes_sd_configs of job \"k\"",
-                          "storage.tsdb.out_of_order_time_window", "alerting", "rule_files",
+                          "alerting", "rule_files",
                           "remote_write", "remote_read", "tracing", "otlp"));
   EXPECT_EQ(config.retention_time_ms, 90ll * 86400 * 1000);
   EXPECT_EQ(config.retention_size_bytes, 0u);

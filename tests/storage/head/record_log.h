@@ -20,6 +20,10 @@ class RecordLog : public RecordReader {
     lines.push_back(fmt::format("{} @{} {:016x}", static_cast<uint64_t>(ref), s.t,
                                 std::bit_cast<uint64_t>(s.v)));
   }
+  void OnMaybeLate(SeriesRef ref, model::Sample s) override {
+    lines.push_back(fmt::format("{} maybe late @{} {:016x}", static_cast<uint64_t>(ref), s.t,
+                                std::bit_cast<uint64_t>(s.v)));
+  }
   void OnFlushed(SeriesRef ref, model::Sample s) override {
     lines.push_back(fmt::format("{} flushed @{} {:016x}", static_cast<uint64_t>(ref), s.t,
                                 std::bit_cast<uint64_t>(s.v)));

@@ -73,9 +73,9 @@ TEST(MemSeries, CountsTheMemoryOfItsChunks) {
   EXPECT_EQ(delta.chunks, 0);
   EXPECT_EQ(delta.samples, 0);
   EXPECT_EQ(delta.bytes, 0);
-  EXPECT_FALSE(series.HasChunks());
-  EXPECT_EQ(series.Judge({999, 999 * 0.1}), Outcome::kAccepted);  // Still known.
-  EXPECT_EQ(series.Judge({999, 0}), Outcome::kDuplicate);
+  EXPECT_FALSE(series.HasSamples());
+  EXPECT_TRUE(series.Judge({999, 999 * 0.1}, {}).repeat);  // Still known.
+  EXPECT_EQ(series.Judge({999, 0}, {}).outcome, Outcome::kDuplicate);
 }
 
 TEST(HeadSelection, LeavesOutAnUnfinishedCommitBetweenFinishedOnes) {

@@ -13,6 +13,8 @@
 #include <absl/status/statusor.h>
 
 #include "storage/database.h"
+#include "storage/disk_space.h"
+#include "storage/memory_budget.h"
 #include "storage/model/labels.h"
 #include "storage/model/matcher.h"
 #include "storage/model/metadata.h"
@@ -54,6 +56,18 @@ struct Notification {                // /api/v1/notifications
   bool active = true;
 };
 
+struct ResourceState {               // As last looked at.
+  storage::MemorySplit split;
+  storage::MemoryUse use;
+  storage::Shed stage = storage::Shed::kNothing;
+  storage::DiskSpace disk;
+  storage::DiskState disk_state = storage::DiskState::kRoomy;
+  int64_t min_free_bytes = 0, reserve_bytes = 0;
+  bool growth_known = false;         // After ten minutes.
+  double growth_bytes_per_day = 0;   // Of log and blocks, over up to six hours.
+  int64_t retention_ms = 0, retention_bytes = 0;  // 0: no limit.
+};
+
 class StatusProvider {
  public:
   virtual ~StatusProvider() = default;
@@ -76,6 +90,7 @@ class StatusProvider {
   // (which covers api, promql, promql_functions, promql_operators).
   virtual std::map<std::string, std::map<std::string, bool>> Features() { return {}; }
   virtual std::vector<Notification> Notifications() { return {}; }
+  virtual ResourceState Resources() { return {}; }
 };
 
 // What api asks of the store besides Queryable and Appendable. StorageSlot (storage_slot.h)
@@ -93,6 +108,8 @@ class StorageProvider {
                               model::TimeRange range) = 0;
   // Rewrites the blocks of which something is deleted; blocks until that is done.
   virtual absl::Status CleanTombstones() = 0;
+  // The database itself, for what only reports; null while there is none.
+  virtual storage::Database* database() const { return nullptr; }
 };
 
 }  // namespace api

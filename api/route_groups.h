@@ -25,6 +25,7 @@ void AddSeriesRoutes(Router* router, const ApiDependencies& d);
 void AddTargetRoutes(Router* router, const ApiDependencies& d);
 void AddRuleRoutes(Router* router, const ApiDependencies& d);
 void AddStatusRoutes(Router* router, const ApiDependencies& d);
+void AddStorageRoutes(Router* router, const ApiDependencies& d);
 void AddAdminRoutes(Router* router, const ApiDependencies& d);
 void AddManagementRoutes(Router* router, const ApiDependencies& d);
 void AddWriteRoutes(Router* router, const ApiDependencies& d);

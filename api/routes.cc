@@ -80,6 +80,7 @@ void RegisterRoutes(Router* router, const ApiDependencies& d) {
   AddTargetRoutes(router, d);
   AddRuleRoutes(router, d);
   AddStatusRoutes(router, d);
+  AddStorageRoutes(router, d);
   AddAdminRoutes(router, d);
   AddManagementRoutes(router, d);
   AddWriteRoutes(router, d);

@@ -48,7 +48,7 @@ absl::StatusOr<std::vector<storage::ExemplarSeries>> StorageSlot::Exemplars(
 absl::StatusOr<storage::HeadInfo> StorageSlot::Head() {
   storage::Database* db = database();
   if (db == nullptr) return NotReady();
-  return db->stats().head;
+  return db->head_info();
 }
 
 absl::StatusOr<storage::Cardinality> StorageSlot::TopCardinality(size_t limit) {

@@ -26,7 +26,7 @@ class StorageSlot final : public storage::Queryable,
   // What CleanTombstones does, which is nothing of the Database.
   void SetCleaner(std::function<absl::Status()> clean);
   void SetReplay(const storage::ReplayProgress& progress);
-  storage::Database* database() const;  // Null while there is none.
+  storage::Database* database() const override;
 
   absl::StatusOr<std::unique_ptr<storage::Querier>> NewQuerier(model::TimeRange range) override;
   // Null while there is no database: callers that cannot be kept away by Ready() check for it.

@@ -4,6 +4,7 @@
 #include "api/remote_write.h"
 #include "api/route_groups.h"
 #include "storage/base/log.h"
+#include "storage/base/log_throttle.h"
 #include "storage/base/status.h"
 
 namespace api {
@@ -79,6 +80,22 @@ std::string Complaints(const WriteCounts& counts) {
   return text;
 }
 
+// A disk that is full, or away, may come back: the sender keeps what it has and tries again. It
+// will, every few seconds, so the log gets a line now and then.
+Response NotStored(const Request& request, const absl::Status& status) {
+  static base::LogThrottle throttle(absl::Seconds(10));
+  if (const auto unsaid = throttle.Ask()) {
+    base::Log(base::LogLevel::kError, "web", "Remote write request not stored",
+              {{"remote", request.remote},
+               {"err", std::string(base::message(status))},
+               {"not_logged", std::to_string(*unsaid)}});
+  }
+  if (!absl::IsUnavailable(status)) return TextResponse(500, base::message(status));
+  Response response = TextResponse(503, base::message(status));
+  response.headers.emplace_back("Retry-After", "5");
+  return response;
+}
+
 Response WriteV1(const ApiDependencies& d, const Request& request) {
   if (auto refusal = CheckContentType(request.Header("content-type"))) return *std::move(refusal);
   const std::string_view encoding = request.Header("content-encoding");
@@ -106,9 +123,7 @@ Response WriteV1(const ApiDependencies& d, const Request& request) {
     return TextResponse(400, base::message(status));
   }
   if (const auto status = appender->Commit(); !status.ok()) {
-    base::Log(base::LogLevel::kError, "web", "Remote write request not stored",
-              {{"remote", request.remote}, {"err", std::string(base::message(status))}});
-    return TextResponse(500, base::message(status));
+    return NotStored(request, status);
   }
   if (d.stats != nullptr) {
     d.stats->remote_write_samples.Add(counts.samples);

@@ -119,6 +119,7 @@ void Scheduler::Loop() {
 }
 
 void Scheduler::RunOnce() {
+  DropExpired();  // First, since it makes room.
   FlushIfDue();
   DropExpired();
   CleanIfAsked();
@@ -208,13 +209,32 @@ bool Scheduler::KeepGoing() {
   return true;
 }
 
+// The result is at most about as large as its inputs, which go only when it is there.
+bool Scheduler::HasRoomFor(const Plan& plan, const std::vector<storage::BlockMeta>& metas) {
+  if (!options_.spare_bytes) return true;
+  int64_t needed = 0;
+  for (const storage::BlockMeta& meta : metas) {
+    const bool in_plan = std::find(plan.blocks.begin(), plan.blocks.end(), meta.ulid) !=
+                         plan.blocks.end();
+    if (in_plan) needed += static_cast<int64_t>(meta.bytes);
+  }
+  const int64_t spare = options_.spare_bytes();
+  const bool missing = needed > spare;
+  if (missing && !room_was_missing_) {
+    base::Log(base::LogLevel::kWarn, kComponent, "Too little room on the disk to merge blocks",
+              {{"needed_bytes", std::to_string(needed)}, {"spare_bytes", std::to_string(spare)}});
+  }
+  room_was_missing_ = missing;
+  return !missing;
+}
+
 bool Scheduler::MergeNext() {
   const model::TimeMs now = options_.clock->NowMs();
   std::vector<storage::BlockMeta> metas = database_->blocks()->Metas();
   std::erase_if(set_aside_, [&](const auto& block) { return block.second <= now; });
   std::erase_if(metas, [&](const storage::BlockMeta& m) { return set_aside_.contains(m.ulid); });
   const std::optional<Plan> plan = MakePlan(options_.plan, metas, now);
-  return plan && CarryOut(*plan).ok();
+  return plan && HasRoomFor(*plan, metas) && CarryOut(*plan).ok();
 }
 
 absl::Status Scheduler::CarryOut(const Plan& plan) {

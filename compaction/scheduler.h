@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <thread>
@@ -27,6 +28,8 @@ struct SchedulerOptions {
   int64_t retry_merge_ms = 60 * 60 * 1000;
   PlanOptions plan;
   RetentionOptions retention;
+  // Room on the disk that merges may take; null: any. A merge of more has to wait.
+  std::function<int64_t()> spare_bytes;
   base::Clock* clock = base::SystemClock::Get();  // Outlives the scheduler.
 };
 
@@ -68,6 +71,7 @@ class Scheduler {
   void FlushIfDue();
   bool FlushIsDue(model::TimeMs now);
   void DropExpired();
+  bool HasRoomFor(const Plan& plan, const std::vector<storage::BlockMeta>& metas);
   bool MergeNext();  // False when there was nothing to do, or it could not be done.
   absl::Status CarryOut(const Plan& plan);
   void CleanIfAsked();
@@ -84,6 +88,7 @@ class Scheduler {
   model::TimeMs next_flush_attempt_ = 0;
   model::TimeMs next_check_in_merge_ = 0;
   int failed_flushes_ = 0;  // In a row.
+  bool room_was_missing_ = false;
   uint32_t asked_ = 0;
   std::map<std::string, model::TimeMs> set_aside_;  // Blocks of failed merges, until then.
 

@@ -40,6 +40,24 @@ promql::Engine::Options EngineOptions(const Flags& flags) {
   return options;
 }
 
+storage::MemorySplit MemorySplitOf(const Flags& flags) {
+  return storage::SplitMemory(flags.given("storage.memory-limit")
+                                  ? static_cast<int64_t>(flags.Bytes("storage.memory-limit"))
+                                  : storage::DefaultMemoryLimit());
+}
+
+int64_t MinFreeBytes(const Flags& flags, int64_t total_bytes) {
+  const auto given = static_cast<int64_t>(flags.Bytes("storage.min-free-bytes"));
+  return given > 0 ? given : storage::DefaultMinFreeBytes(total_bytes);
+}
+
+// For merges: what may be taken without coming near the minimum.
+int64_t SpareBytes(const std::string& dir, const Flags& flags) {
+  const auto space = storage::AskDiskSpace(dir);
+  if (!space.ok()) return 0;
+  return space->free_bytes - MinFreeBytes(flags, space->total_bytes);
+}
+
 storage::DatabaseOptions DatabaseOptionsOf(const Flags& flags, const Config& config) {
   storage::DatabaseOptions options;
   options.dir = flags.String("storage.tsdb.path");
@@ -50,6 +68,13 @@ storage::DatabaseOptions DatabaseOptionsOf(const Flags& flags, const Config& con
   options.wal.sync = sync == "always" ? wal::Sync::kAlways
                      : sync == "os"   ? wal::Sync::kOs
                                       : wal::Sync::kInterval;
+  options.block_cache_bytes = MemorySplitOf(flags).cache_bytes;
+  const auto limit = [&](std::string_view flag) {
+    return static_cast<uint64_t>(std::max<int64_t>(0, flags.Int(flag)));
+  };
+  options.limits = {.max_series = limit("storage.max-series"),
+                    .max_series_per_job = limit("storage.max-series-per-job"),
+                    .max_series_per_metric = limit("storage.max-series-per-metric")};
   const bool exemplars = flags.HasFeature("exemplar-storage");
   options.max_exemplars =
       exemplars ? std::max<int64_t>(0, config.max_exemplars.value_or(100'000)) : 0;
@@ -77,7 +102,8 @@ App::App(Flags flags)
                  const storage::Database* database = slot_.database();
                  return database == nullptr ? 0 : database->stats().wal_corruptions;
                },
-               .retention = [this] { return RetentionText(); }}),
+               .retention = [this] { return RetentionText(); },
+               .resources = [this] { return Resources(); }}),
       database_(base::Unavailable("not open")) {}
 
 App::~App() = default;
@@ -230,9 +256,17 @@ absl::Status App::StartAll() {
   slot_.Set(database);
   compaction::SchedulerOptions options;
   options.retention = RetentionOf(*reloader_.config());
+  options.spare_bytes = [this, database] { return SpareBytes(database->dir(), flags_); };
   scheduler_ = std::make_unique<compaction::Scheduler>(database, options);
   running_scheduler_ = scheduler_.get();
   slot_.SetCleaner([scheduler = scheduler_.get()] { return scheduler->CleanTombstones(); });
+  watch_ = std::make_unique<ResourceWatch>(
+      database, scheduler_.get(),
+      ResourceWatchOptions{.memory = MemorySplitOf(flags_),
+                           .min_free_bytes =
+                               static_cast<int64_t>(flags_.Bytes("storage.min-free-bytes"))});
+  running_watch_ = watch_.get();
+  watch_->Start();
   scheduler_->Start();
   RETURN_IF_ERROR(reloader_.ApplyFirst());
   discovery_->Start();
@@ -251,6 +285,7 @@ void App::Stop() {
   reloader_.StopWatching();
   if (discovery_ != nullptr) discovery_->Stop();
   if (scrapes_ != nullptr) scrapes_->Stop();
+  if (watch_ != nullptr) watch_->Stop();
   if (scheduler_ != nullptr) scheduler_->Stop();
   if (http_ != nullptr) http_->Stop(absl::Seconds(5));
   if (!was_open) {
@@ -322,6 +357,15 @@ std::string App::RetentionText() const {
   return out;
 }
 
+api::ResourceState App::Resources() const {
+  const ResourceWatch* watch = running_watch_;
+  api::ResourceState state = watch == nullptr ? api::ResourceState() : watch->state();
+  const compaction::RetentionOptions retention = RetentionOf(*reloader_.config());
+  state.retention_ms = retention.retention_ms;
+  state.retention_bytes = retention.retention_bytes;
+  return state;
+}
+
 std::string App::Metrics() {
   const ScrapeStats scrapes = scrapes_->Stats();
   const DiscoveryStats discovery = discovery_->Stats();
@@ -332,6 +376,7 @@ std::string App::Metrics() {
                            .api = &api_stats_,
                            .scrapes = &scrapes,
                            .discovery = &discovery,
+                           .resources = Resources(),
                            .reload = reloader_.status(),
                            .ready = status_.Ready()});
 }

@@ -23,6 +23,7 @@
 #include "server/http_client.h"
 #include "server/providers.h"
 #include "server/reload.h"
+#include "server/resource_watch.h"
 #include "server/scrape/scrape_manager.h"
 #include "storage/database.h"
 
@@ -49,6 +50,7 @@ class App {
   absl::Status ApplyConfig(const Config& config);
   compaction::RetentionOptions RetentionOf(const Config& config) const;
   std::string RetentionText() const;
+  api::ResourceState Resources() const;
   std::string Metrics();
 
   const Flags flags_;
@@ -70,6 +72,8 @@ class App {
   std::thread opening_;
   absl::StatusOr<std::unique_ptr<storage::Database>> database_;
   std::unique_ptr<compaction::Scheduler> scheduler_;
+  std::unique_ptr<ResourceWatch> watch_;
+  std::atomic<const ResourceWatch*> running_watch_{nullptr};
   std::atomic<const compaction::Scheduler*> running_scheduler_{nullptr};
 };
 

@@ -58,6 +58,14 @@ constexpr auto kTable = std::to_array<FlagSpec>({
      false},
     {"storage.tsdb.delay-compact-file.path", "", kS, "File of uploaded blocks.", "", false, false,
      false},
+    {"storage.memory-limit", "0", kZ,
+     "Memory the server lives within: 512MB, 4GB. Without this flag: what the cgroup allows, less a "
+     "twentieth, or three quarters of the RAM. 0: no limit."},
+    {"storage.min-free-bytes", "0", kZ,
+     "Below so much room on the disk nothing is ingested. 0: a hundredth of it, 16MB to 256MB."},
+    {"storage.max-series", "0", kI, "Most series in memory; only new ones are refused. 0: any."},
+    {"storage.max-series-per-job", "0", kI, "Of those, most with the same job. 0: any."},
+    {"storage.max-series-per-metric", "0", kI, "Of those, most with the same name. 0: any."},
     {"storage.wal-sync", "interval", kS,
      "When a write is acknowledged. always: once it is on the disk. interval: at once, and the "
      "disk has it within a second; kill -9 loses nothing. os: when the kernel likes.",

@@ -24,6 +24,7 @@ struct StatusSources {
   std::function<void()> quit;
   std::function<uint64_t()> wal_corruptions;
   std::function<std::string()> retention;  // "30d or 512MiB"
+  std::function<api::ResourceState()> resources;
 };
 
 class ServerStatus final : public api::StatusProvider {  // Thread-safe.
@@ -48,6 +49,7 @@ class ServerStatus final : public api::StatusProvider {  // Thread-safe.
   bool RemoteWriteEnabled() override;
   std::map<std::string, std::map<std::string, bool>> Features() override;
   std::vector<api::Notification> Notifications() override;
+  api::ResourceState Resources() override { return sources_.resources(); }
 
  private:
   const StatusSources sources_;

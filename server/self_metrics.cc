@@ -198,6 +198,39 @@ void WriteEngine(const promql::Engine& engine, MetricText* out) {
   out->Gauge("prometheus_engine_query_log_enabled", "1 when queries are logged, else 0.", 0);
 }
 
+void WriteResources(storage::Database* database, const storage::DatabaseStats& stats,
+                    const api::ResourceState& state, MetricText* out) {
+  out->Gauge("tidemark_memory_limit_bytes", "Memory the server lives within; 0 for no limit.",
+             static_cast<double>(state.split.limit_bytes));
+  out->Gauge("tidemark_memory_shedding_stage",
+             "What is given up for want of memory: 0 nothing, 1 caches, 2 and early flushes, 3 and "
+             "new queries, 4 and new series.",
+             static_cast<double>(state.stage));
+  out->Gauge("tidemark_block_cache_bytes", "Memory of the cache of blocks.",
+             static_cast<double>(state.use.cache_bytes));
+  out->Gauge("tidemark_disk_free_bytes", "Free on the disk of the data.",
+             static_cast<double>(state.disk.free_bytes));
+  out->Gauge("tidemark_disk_min_free_bytes", "Below so many free bytes nothing is ingested.",
+             static_cast<double>(state.min_free_bytes));
+  const storage::Admission& admission = *database->admission();
+  const bool refusing = admission.closed(storage::Admission::Gate::kDisk) ||
+                        admission.closed(storage::Admission::Gate::kLog);
+  out->Gauge("tidemark_ingest_refused", "1 while nothing is ingested for want of a disk, else 0.",
+             refusing);
+  out->Counter("tidemark_ingest_refused_batches_total",
+               "Scrapes and writes refused for want of a disk.", admission.refused_commits());
+  out->Counter("tidemark_ingest_refused_samples_total", "Samples of those.",
+               admission.refused_samples());
+  out->Counter("tidemark_queries_refused_total", "Queries refused for want of memory.",
+               admission.refused_queries());
+  out->Family("tidemark_series_refused_samples_total", "counter",
+              "Samples of new series refused, by the limit that refused them.");
+  constexpr std::string_view kLimits[] = {"total", "job", "metric", "memory"};
+  for (size_t i = 0; i < stats.refused_by_limit.size(); ++i) {
+    out->Sample(stats.refused_by_limit[i], {{"limit", kLimits[i]}});
+  }
+}
+
 template <size_t N>
 void WriteHistogram(const api::HistogramCounts<N>& counts, const std::array<double, N>& bounds,
                     std::string_view handler, MetricText* out) {
@@ -375,6 +408,7 @@ std::string WriteSelfMetrics(const MetricSources& sources) {
     WriteHead(*sources.database, stats, &out);
     WriteLog(stats, &out);
     WriteBlocks(sources.database, stats, &out);
+    WriteResources(sources.database, stats, sources.resources, &out);
   }
   if (sources.scheduler != nullptr) WriteCompaction(sources.scheduler->stats(), &out);
   if (sources.engine != nullptr) WriteEngine(*sources.engine, &out);

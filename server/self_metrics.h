@@ -28,6 +28,7 @@ struct MetricSources {
   const api::ApiStats* api = nullptr;
   const ScrapeStats* scrapes = nullptr;
   const DiscoveryStats* discovery = nullptr;
+  api::ResourceState resources;
   ReloadStatus reload;
   bool ready = false;
 };

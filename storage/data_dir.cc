@@ -69,11 +69,31 @@ absl::Status WriteFormat(const std::string& dir, const std::string& path) {
 
 }  // namespace
 
+absl::Status CheckPermission(const std::string& dir) {
+  if (::access(dir.c_str(), R_OK | W_OK | X_OK) == 0 || errno != EACCES) return absl::OkStatus();
+  return base::FailedPrecondition(
+      "the data directory {} may not be written to by user {}; run: chown -R {}:{} {}", dir,
+      ::geteuid(), ::geteuid(), ::getegid(), dir);
+}
+
+absl::StatusOr<std::unique_ptr<DirLock>> DirLock::TakeFolder(const std::string& dir) {
+  const int fd = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return base::Unavailable("{}: {}", dir, std::strerror(errno));
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    const int error = errno;
+    ::close(fd);
+    return base::FailedPrecondition("{}: the data directory cannot be locked: {}", dir,
+                                    std::strerror(error));
+  }
+  return std::unique_ptr<DirLock>(new DirLock("", fd, false));
+}
+
 absl::StatusOr<std::unique_ptr<DirLock>> DirLock::Take(const std::string& dir) {
   const std::string path = dir + "/lock";
   bool left_behind = ::access(path.c_str(), F_OK) == 0;
   for (;;) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 && (errno == ENOSPC || errno == EDQUOT)) return TakeFolder(dir);
     if (fd < 0) return base::Unavailable("{}: {}", path, std::strerror(errno));
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
       const int error = errno;

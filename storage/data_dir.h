@@ -12,19 +12,25 @@ namespace storage {
 // Prometheus does, so one that is there at the start was left by a crash.
 class DirLock {
  public:
-  // kFailedPrecondition when another process has it.
+  // kFailedPrecondition when another process has it. Where the file cannot be made for want of
+  // space, the directory itself is locked.
   static absl::StatusOr<std::unique_ptr<DirLock>> Take(const std::string& dir);
   ~DirLock();
   DirLock(const DirLock&) = delete;
   bool left_behind() const { return left_behind_; }
 
  private:
+  static absl::StatusOr<std::unique_ptr<DirLock>> TakeFolder(const std::string& dir);
   DirLock(std::string path, int fd, bool left_behind)
       : path_(std::move(path)), fd_(fd), left_behind_(left_behind) {}
   const std::string path_;
   const int fd_;
   const bool left_behind_;
 };
+
+// kFailedPrecondition, with what to do about it, when `dir` is there and may not be written to by
+// this user. A read-only file system is fine here.
+absl::Status CheckPermission(const std::string& dir);
 
 // Our own folder inside `dir`, made when it is new. kFailedPrecondition for a newer version.
 // Says once in the log when `dir` also holds data of Prometheus, which is left alone.

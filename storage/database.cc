@@ -10,6 +10,7 @@
 #include "storage/base/stats.h"
 #include "storage/base/status.h"
 #include "storage/data_dir.h"
+#include "storage/disk_space.h"
 #include "storage/head/head.h"
 #include "storage/merge.h"
 #include "wal/checkpoint.h"
@@ -52,7 +53,10 @@ class Database::Impl {
  public:
   explicit Impl(DatabaseOptions options)
       : options_(std::move(options)),
-        head_({.max_exemplars = options_.max_exemplars, .max_series = options_.max_series, .clock = options_.clock}) {
+        head_({.max_exemplars = options_.max_exemplars,
+               .limits = options_.limits,
+               .admission = &admission_,
+               .clock = options_.clock}) {
     head_.SetOutOfOrderWindow(options_.out_of_order_window_ms);
   }
 
@@ -68,7 +72,9 @@ class Database::Impl {
   uint64_t wal_bytes() const { return TreeBytes(wal_dir_); }
   model::TimeRange range() const;
 
+  absl::Status Recover() ABSL_LOCKS_EXCLUDED(recover_mu_);
   Head& head() { return head_; }
+  Admission* admission() { return &admission_; }
   BlockStore* blocks() { return blocks_.get(); }
   const std::string& dir() const { return options_.dir; }
 
@@ -93,12 +99,15 @@ class Database::Impl {
   std::unique_ptr<DirLock> lock_;
   std::string wal_dir_;
   std::unique_ptr<BlockStore> blocks_;
-  std::unique_ptr<wal::Writer> log_;
+  std::unique_ptr<wal::Writer> owned_log_;
+  std::atomic<wal::Writer*> log_{nullptr};  // Null while none could be opened.
+  Admission admission_;
   Head head_;
   ReplayStats replayed_;
   int clean_start_ = -1;
 
-  absl::Mutex flush_mu_;  // One flush at a time.
+  absl::Mutex flush_mu_;    // One flush at a time. Before recover_mu_.
+  absl::Mutex recover_mu_;  // Of opening the log.
   std::atomic<bool> closed_{true};
   base::Counter flushes_, flush_failures_, flush_ns_;
 };
@@ -107,7 +116,9 @@ absl::Status Database::Impl::Open(const std::function<void(const ReplayProgress&
   std::error_code error;
   std::filesystem::create_directories(options_.dir, error);
   if (error) return base::Unavailable("{}: {}", options_.dir, error.message());
-  if (options_.lock_dir) {
+  RETURN_IF_ERROR(CheckPermission(options_.dir));
+  ASSIGN_OR_RETURN(const DiskSpace space, AskDiskSpace(options_.dir));
+  if (options_.lock_dir && !space.read_only) {
     ASSIGN_OR_RETURN(lock_, DirLock::Take(options_.dir));
     clean_start_ = lock_->left_behind() ? 0 : 1;
     if (lock_->left_behind()) {
@@ -120,10 +131,40 @@ absl::Status Database::Impl::Open(const std::function<void(const ReplayProgress&
   wal_dir_ = own + "/wal";
   ASSIGN_OR_RETURN(blocks_, BlockStore::Open(own + "/blocks", options_.block_cache_bytes));
   RETURN_IF_ERROR(Replay(progress));
-  ASSIGN_OR_RETURN(log_, wal::Writer::Open(wal_dir_, options_.wal, blocks_->watermark()));
-  head_.AttachLog(log_.get());
-  RemoveLogBefore(blocks_->watermark());  // A crash may have come just before.
   closed_ = false;
+  if (const absl::Status status = Recover(); !status.ok()) {
+    if (!absl::IsUnavailable(status)) return status;
+    base::Log(base::LogLevel::kError, kComponent,
+              "Started for reading only: nothing can be ingested until the disk can be written to",
+              {{"dir", options_.dir}, {"err", std::string(base::message(status))}});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Database::Impl::Recover() {
+  absl::MutexLock lock(&recover_mu_);
+  if (log_ != nullptr) return absl::OkStatus();
+  const auto open = [this]() -> absl::Status {
+    ASSIGN_OR_RETURN(const DiskSpace space, AskDiskSpace(options_.dir));
+    if (space.read_only) {
+      return base::Unavailable("the file system of {} is read-only", options_.dir);
+    }
+    if (options_.lock_dir && lock_ == nullptr) {
+      ASSIGN_OR_RETURN(lock_, DirLock::Take(options_.dir));
+    }
+    ASSIGN_OR_RETURN(owned_log_,
+                     wal::Writer::Open(wal_dir_, options_.wal, blocks_->watermark()));
+    return absl::OkStatus();
+  };
+  if (const absl::Status status = open(); !status.ok()) {
+    admission_.Close(Admission::Gate::kLog,
+                     fmt::format("the log cannot be written: {}", base::message(status)));
+    return status;
+  }
+  head_.AttachLog(owned_log_.get());
+  log_ = owned_log_.get();
+  RemoveLogBefore(blocks_->watermark());  // A crash may have come just before.
+  admission_.Open(Admission::Gate::kLog);
   return absl::OkStatus();
 }
 
@@ -147,6 +188,7 @@ absl::Status Database::Impl::Replay(const std::function<void(const ReplayProgres
 }
 
 absl::StatusOr<std::unique_ptr<Querier>> Database::Impl::NewQuerier(model::TimeRange range) {
+  RETURN_IF_ERROR(admission_.CheckQuery());
   for (;;) {
     if (closed_) return Closed();
     // A block that appears between the two looks may hold half of a batch that this head's view
@@ -171,6 +213,7 @@ model::TimeMs Database::Impl::IdleBefore() const {
 }
 
 absl::Status Database::Impl::CountedFlush(const DeletedFromHead* deleted) {
+  RETURN_IF_ERROR(Recover());  // Without a log there would be no watermark.
   const auto start = std::chrono::steady_clock::now();
   const absl::StatusOr<BlockMeta> meta = Flush(deleted);
   const auto took = std::chrono::steady_clock::now() - start;
@@ -259,7 +302,7 @@ absl::Status Database::Impl::WriteCheckpoint(uint32_t segment) {
 
 // What cannot be removed now is in nobody's way, and is removed next time.
 void Database::Impl::RemoveLogBefore(uint32_t segment) {
-  absl::Status status = log_->RemoveBefore(segment);
+  absl::Status status = log_.load()->RemoveBefore(segment);
   if (status.ok()) status = wal::RemoveCheckpointsExcept(wal_dir_, segment);
   if (status.ok()) return;
   base::Log(base::LogLevel::kWarn, kComponent, "Removing old log failed; will try again",
@@ -276,7 +319,7 @@ absl::Status Database::Impl::Close() {
               "The last flush failed; the log has it all and is read at the next start",
               {{"err", std::string(base::message(status))}});
   }
-  status.Update(log_->Close());
+  if (wal::Writer* log = log_) status.Update(log->Close());
   status.Update(blocks_->Close());
   lock_.reset();
   return status;
@@ -300,7 +343,10 @@ DatabaseStats Database::Impl::stats() const {
   stats.replayed_records = replayed_.records;
   stats.replayed_unknown_series = replayed_.unknown_series;
   stats.replay_seconds = replayed_.seconds;
-  stats.wal = log_->stats();
+  if (const wal::Writer* log = log_) stats.wal = log->stats();
+  for (size_t i = 0; i < stats.refused_by_limit.size(); ++i) {
+    stats.refused_by_limit[i] = head_.refused(static_cast<SeriesLimit>(i));
+  }
   stats.wal_bytes = wal_bytes();
   stats.block_bytes = blocks_->bytes();
   stats.blocks = blocks_->stats();
@@ -348,6 +394,9 @@ absl::Status Database::Delete(std::span<const std::vector<model::Matcher>> sets,
   return impl_->Delete(sets, range);
 }
 absl::Status Database::Close() { return impl_->Close(); }
+Admission* Database::admission() { return impl_->admission(); }
+absl::Status Database::Recover() { return impl_->Recover(); }
+SeriesLimitReport Database::limits() const { return impl_->head().limits(); }
 BlockStore* Database::blocks() { return impl_->blocks(); }
 DatabaseStats Database::stats() const { return impl_->stats(); }
 HeadInfo Database::head_info() const { return impl_->head().info(); }

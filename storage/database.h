@@ -9,6 +9,7 @@
 // alone, and it can be started on them again.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -18,10 +19,12 @@
 
 #include <absl/status/statusor.h>
 
+#include "storage/admission.h"
 #include "storage/appender.h"
 #include "storage/base/clock.h"
 #include "storage/block/block_store.h"
 #include "storage/head/head_info.h"
+#include "storage/head/series_limits.h"
 #include "storage/querier.h"
 #include "wal/writer.h"
 
@@ -40,7 +43,7 @@ struct DatabaseOptions {
   bool lock_dir = true;              // False for --storage.tsdb.no-lockfile.
   int64_t block_cache_bytes = 32 << 20;
   int64_t max_exemplars = 100'000;   // 0: exemplars are refused.
-  uint64_t max_series = 0;           // In the head; new ones beyond are kLimited. 0: no limit.
+  SeriesLimitOptions limits;         // Of the head; new series beyond are kLimited.
   int64_t out_of_order_window_ms = 0;  // How late a sample may be; see SetOutOfOrderWindow.
   int64_t idle_ms = 60 * 60 * 1000;  // A series this long without news leaves the head.
   base::Clock* clock = base::SystemClock::Get();
@@ -60,6 +63,7 @@ struct DatabaseStats {
   uint64_t replayed_unknown_series = 0;           // Samples whose series was lost to damage.
   uint64_t wal_bytes = 0, block_bytes = 0;        // On disk now.
   BlockStoreStats blocks;
+  std::array<uint64_t, kSeriesLimits> refused_by_limit{};  // Samples of new series.
   int clean_start = -1;  // -1: no lock file; 0: one was left behind by a crash; 1: there was none.
   uint64_t flushes = 0, flush_failures = 0;
   double flush_seconds = 0;
@@ -70,7 +74,9 @@ struct DatabaseStats {
 class Database final : public Appendable, public Queryable {
  public:
   // Takes the lock, opens the blocks, and replays the log. kFailedPrecondition: the directory is
-  // in use, or its format is newer than this program knows (the message names both versions).
+  // in use or not ours to write, or its format is newer than this program knows (the message names
+  // both versions). A full or read-only disk is no error when there is something to read: queries
+  // are answered, commits refused (Admission::Gate::kLog), until Recover succeeds.
   // `progress`, when given, is called from time to time during replay.
   static absl::StatusOr<std::unique_ptr<Database>> Open(
       DatabaseOptions options, std::function<void(const ReplayProgress&)> progress = nullptr);
@@ -95,6 +101,12 @@ class Database final : public Appendable, public Queryable {
   // FlushHead, so that nothing is left to replay, then everything is closed. Appenders and Queriers
   // must be gone. Idempotent.
   absl::Status Close();
+
+  // What is refused for the time being; asked by NewQuerier and by Commit.
+  Admission* admission();
+  // Where Open, or a disk that went away, left no log to write to: tries again. OK when there is one.
+  absl::Status Recover();
+  SeriesLimitReport limits() const;
 
   BlockStore* blocks();
   DatabaseStats stats() const;

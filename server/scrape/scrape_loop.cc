@@ -6,6 +6,7 @@
 #include "api/compress.h"
 #include "server/scrape/page_appender.h"
 #include "storage/base/log.h"
+#include "storage/base/log_throttle.h"
 #include "storage/base/status.h"
 #include "storage/model/number_text.h"
 
@@ -319,10 +320,15 @@ void ScrapeLoop::Finish(Round* round, std::string_view page, std::string_view co
     if (!status.ok()) counters.commits_failed.Add();
   }
   if (!status.ok()) {
-    base::Log(base::LogLevel::kError, "scrape", what,
-              {{"scrape_pool", config.job_name},
-               {"target", target.url()},
-               {"err", std::string(base::message(status))}});
+    // With a full disk all targets fail, every time: a line now and then says it.
+    static base::LogThrottle throttle(absl::Seconds(10));
+    if (const auto unsaid = throttle.Ask()) {
+      base::Log(base::LogLevel::kError, "scrape", what,
+                {{"scrape_pool", config.job_name},
+                 {"target", target.url()},
+                 {"err", std::string(base::message(status))},
+                 {"not_logged", std::to_string(*unsaid)}});
+    }
     if (round->error.empty()) round->error = fmt::format("{}: {}", what, base::message(status));
   }
   target.Report(round->time_ns, seconds, std::move(round->error));

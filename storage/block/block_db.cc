@@ -156,6 +156,13 @@ Db::~Db() {
   delete rocks_;
 }
 
+void Db::SetCacheBytes(int64_t bytes) {
+  cache_bytes_ = bytes;
+  cache_->SetCapacity(static_cast<size_t>(std::max<int64_t>(bytes, 0)));
+}
+
+int64_t Db::cache_used_bytes() const { return static_cast<int64_t>(cache_->GetUsage()); }
+
 rocksdb::ColumnFamilyHandle* Db::default_family() const { return rocks_->DefaultColumnFamily(); }
 
 absl::Status Db::Written(const rocksdb::Status& status, std::string_view context) {

@@ -58,7 +58,9 @@ class Db {
 
   rocksdb::DB* rocks() const { return rocks_; }
   rocksdb::ColumnFamilyHandle* default_family() const;
-  int64_t cache_bytes() const { return cache_bytes_; }
+  int64_t cache_bytes() const { return cache_bytes_.load(std::memory_order_relaxed); }
+  void SetCacheBytes(int64_t bytes);
+  int64_t cache_used_bytes() const;
   bool failed() const { return failed_; }
   base::Counter& damaged_chunks() { return damaged_chunks_; }
 
@@ -81,7 +83,7 @@ class Db {
   std::atomic<bool> failed_{false};
   rocksdb::DB* rocks_ = nullptr;
   std::shared_ptr<rocksdb::Cache> cache_;
-  int64_t cache_bytes_ = 0;
+  std::atomic<int64_t> cache_bytes_{0};
   base::Counter damaged_chunks_;
 };
 

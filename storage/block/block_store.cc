@@ -109,6 +109,15 @@ class BlockStore::Impl final : public block::Publisher {
     return generation_;
   }
   BlockStoreStats stats() const;
+  void SetCacheBytes(int64_t bytes) {
+    cache_bytes_ = bytes;
+    absl::MutexLock lock(&mu_);
+    if (db_ != nullptr) db_->SetCacheBytes(bytes);
+  }
+  int64_t cache_used_bytes() const {
+    absl::MutexLock lock(&mu_);
+    return db_ == nullptr ? 0 : db_->cache_used_bytes();
+  }
 
  private:
   // Takes over what lies in the directory.
@@ -135,7 +144,7 @@ class BlockStore::Impl final : public block::Publisher {
   void DropDoomed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
 
   const std::string dir_;
-  const int64_t cache_bytes_;
+  std::atomic<int64_t> cache_bytes_;
   std::shared_ptr<Db> db_;  // Changed under both locks, so read under either.
 
   absl::Mutex commit_mu_;  // Taken before mu_; held over the disk's work.
@@ -157,16 +166,26 @@ class BlockStore::Impl final : public block::Publisher {
 
 absl::Status BlockStore::Impl::Open() {
   absl::MutexLock commit(&commit_mu_);
-  const std::string unfinished = dir_ + std::string(kUnfinishedDir);
   std::error_code error;
-  std::filesystem::remove_all(unfinished, error);
-  std::filesystem::create_directories(unfinished, error);
-  if (error) return base::Unavailable("{}: {}", unfinished, error.message());
+  std::filesystem::remove_all(dir_ + std::string(kUnfinishedDir), error);
   absl::MutexLock lock(&mu_);
-  return Load(Db::Mode::kReadWrite);
+  const absl::Status status = Load(Db::Mode::kReadWrite);
+  if (!absl::IsUnavailable(status) || !std::filesystem::exists(dir_ + "/CURRENT", error)) {
+    return status;
+  }
+  RETURN_IF_ERROR(Load(Db::Mode::kReadOnly));
+  base::Log(base::LogLevel::kWarn, "blocks", "Blocks can be read but not written for now",
+            {{"err", std::string(base::message(status))}});
+  return absl::OkStatus();
 }
 
 absl::Status BlockStore::Impl::Load(Db::Mode mode) {
+  if (mode == Db::Mode::kReadWrite) {
+    const std::string unfinished = dir_ + std::string(kUnfinishedDir);
+    std::error_code error;
+    std::filesystem::create_directories(unfinished, error);
+    if (error) return base::Unavailable("{}: {}", unfinished, error.message());
+  }
   std::vector<Db::Family> families;
   ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, mode, &families));
   if (const absl::Status status = CheckFormat(*db_, !families.empty()); !status.ok()) {
@@ -559,6 +578,8 @@ absl::StatusOr<std::unique_ptr<BlockCursor>> BlockStore::NewCursor(const std::st
   return std::unique_ptr<BlockCursor>(std::make_unique<block::Cursor>(std::move(block)));
 }
 
+void BlockStore::SetCacheBytes(int64_t bytes) { impl_->SetCacheBytes(bytes); }
+int64_t BlockStore::cache_used_bytes() const { return impl_->cache_used_bytes(); }
 uint64_t BlockStore::generation() const { return impl_->generation(); }
 
 absl::Status BlockStore::Delete(std::span<const std::vector<model::Matcher>> sets,

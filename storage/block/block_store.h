@@ -65,7 +65,9 @@ struct BlockStoreStats {  // Totals since Open.
 // its readers are done and holds up new ones, and fails with kUnavailable when they are not.
 class BlockStore {
  public:
-  // Opens, and tidies what a crash left. kFailedPrecondition for a newer format.
+  // Opens, and tidies what a crash left. kFailedPrecondition for a newer format. What cannot be
+  // opened for writing (a full disk, a read-only one) but for reading is, and is tried again by the
+  // next write.
   static absl::StatusOr<std::unique_ptr<BlockStore>> Open(std::string dir, int64_t cache_bytes);
   ~BlockStore();
 
@@ -93,6 +95,8 @@ class BlockStore {
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
   uint64_t bytes() const;                      // On disk now.
   BlockStoreStats stats() const;
+  void SetCacheBytes(int64_t bytes);  // What is too much leaves at once.
+  int64_t cache_used_bytes() const;
   // The files are closed when the last Querier, Selection and cursor is gone as well.
   absl::Status Close();
 

@@ -150,6 +150,8 @@ HeadStats Head::stats() const {
   return stats;
 }
 
+SeriesLimitReport Head::limits() const { return parts_->limits.Report(parts_->map.size()); }
+uint64_t Head::refused(SeriesLimit limit) const { return parts_->limits.refused(limit); }
 Cardinality Head::TopCardinality(size_t limit) const { return parts_->index.TopCardinality(limit); }
 model::TimeMs Head::max_time() const { return parts_->max_time.load(); }
 

@@ -23,9 +23,11 @@
 
 #include <absl/status/statusor.h>
 
+#include "storage/admission.h"
 #include "storage/appender.h"
 #include "storage/base/clock.h"
 #include "storage/head/head_info.h"
+#include "storage/head/series_limits.h"
 #include "storage/querier.h"
 #include "wal/checkpoint.h"
 #include "wal/writer.h"
@@ -34,7 +36,8 @@ namespace storage {
 
 struct HeadOptions {
   int64_t max_exemplars = 100'000;  // 0: exemplars are refused.
-  uint64_t max_series = 0;          // New series beyond this many are kLimited; 0: no limit.
+  SeriesLimitOptions limits;        // New series beyond them are kLimited.
+  Admission* admission = nullptr;   // Asked before each commit. Outlives the head. Null: all goes.
   uint64_t hash_seed = 0;           // Of the map from labels to series; 0: a random one.
   base::Clock* clock = base::SystemClock::Get();
 };
@@ -112,6 +115,8 @@ class Head final : public Appendable {  // Thread-safe.
   HeadInfo info() const;
   HeadStats stats() const;
   Cardinality TopCardinality(size_t limit) const;
+  SeriesLimitReport limits() const;
+  uint64_t refused(SeriesLimit limit) const;  // Samples of new series.
   // The newest sample ever taken, flushed or not; minimum int64 when there was none.
   model::TimeMs max_time() const;
 

@@ -51,8 +51,8 @@ MemSeries* HeadAppender::Create(const base::Hash128& hash, model::LabelsView lab
     return nullptr;
   }
   const auto make = [&]() -> MemSeries* {
-    const uint64_t limit = parts_->options.max_series;
-    if (limit > 0 && parts_->map.size() >= limit) {
+    absl::MutexLockMaybe one_by_one(parts_->limits.serial());
+    if (parts_->limits.Refuse(labels, parts_->map.size())) {
       *refused = Outcome::kLimited;
       return nullptr;
     }
@@ -190,6 +190,9 @@ absl::Status HeadAppender::WriteLog(wal::Writer* log, std::span<MemSeries* const
 absl::Status HeadAppender::Commit() {
   if (done_) return base::FailedPrecondition("Commit was called already");
   done_ = true;
+  if (Admission* admission = parts_->options.admission) {
+    RETURN_IF_ERROR(admission->CheckCommit(samples_.size()));
+  }
   absl::ReaderMutexLock lock(&parts_->commit_mu);
   if (!samples_.empty() || !exemplars_.empty()) {
     wal::Writer* log = parts_->log.load(std::memory_order_acquire);

@@ -18,6 +18,7 @@
 #include "storage/head/head.h"
 #include "storage/head/isolation.h"
 #include "storage/head/label_order.h"
+#include "storage/head/series_limits.h"
 #include "storage/head/series_map.h"
 #include "storage/index/head_index.h"
 
@@ -79,6 +80,7 @@ struct Head::Parts {
   Gate gate;
   Isolation isolation;
   LabelOrder order{&map, &index};
+  SeriesLimits limits{options.limits, &index, options.admission};
   ExemplarRing exemplars;
   std::atomic<uint64_t> next_ref{1};
   std::atomic<wal::Writer*> log{nullptr};

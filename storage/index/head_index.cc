@@ -4,8 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "storage/base/coding.h"
 
 namespace storage {
@@ -18,37 +16,6 @@ std::string_view TakePair(std::string_view* rest) {
   if (!base::GetString(rest, &text) || !base::GetString(rest, &text)) *rest = {};
   return {begin, static_cast<size_t>((rest->data() == nullptr ? begin : rest->data()) - begin)};
 }
-
-// Takes the largest `limit` of `entries`, equal ones by name.
-std::vector<CardinalityEntry> Largest(std::vector<CardinalityEntry> entries, size_t limit) {
-  const auto before = [](const CardinalityEntry& a, const CardinalityEntry& b) {
-    return a.value != b.value ? a.value > b.value : a.name < b.name;
-  };
-  const size_t n = std::min(limit, entries.size());
-  std::partial_sort(entries.begin(), entries.begin() + n, entries.end(), before);
-  entries.resize(n);
-  return entries;
-}
-
-// Keeps the largest as they come, without a string for each of a million pairs.
-class TopPairs {
- public:
-  explicit TopPairs(size_t limit) : limit_(limit) {}
-  void Offer(uint64_t count, PairId id) {
-    if (limit_ == 0 || (heap_.size() == limit_ && count <= heap_.front().first)) return;
-    if (heap_.size() == limit_) {
-      std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
-      heap_.pop_back();
-    }
-    heap_.emplace_back(count, id);
-    std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
-  }
-  const std::vector<std::pair<uint64_t, PairId>>& found() const { return heap_; }
-
- private:
-  const size_t limit_;
-  std::vector<std::pair<uint64_t, PairId>> heap_;
-};
 
 }  // namespace
 
@@ -278,38 +245,6 @@ uint64_t HeadIndex::heap_bytes() const {
   // estimated, for a walk over a million pairs would cost more than the figure is worth.
   constexpr uint64_t kPerPair = sizeof(Pair) + 8 /* hash table */ + 6 /* tree */ + 16 /* bytes */;
   return by_bytes_.size() * kPerPair + pair_bytes_ + names_.size() * 128 + all_.heap_bytes() * 9;
-}
-
-Cardinality HeadIndex::TopCardinality(size_t limit) const {
-  std::vector<CardinalityEntry> values, bytes;
-  TopPairs metrics(limit), pairs(limit);
-  Cardinality out;
-  absl::ReaderMutexLock lock(&mu_);
-  for (const auto& [text, name] : names_) {
-    if (name->listed == 0) continue;
-    uint64_t size = 0;
-    for (const PairId id : name->pairs) {
-      const uint64_t count = at(id).postings.size();
-      if (count == 0) continue;
-      size += label(id).value.size();
-      pairs.Offer(count, id);
-      if (text == model::kMetricName) metrics.Offer(count, id);
-    }
-    values.push_back({text, name->listed});
-    bytes.push_back({text, size});
-  }
-  for (const auto& [count, id] : metrics.found()) {
-    out.series_by_metric.push_back({std::string(label(id).value), count});
-  }
-  for (const auto& [count, id] : pairs.found()) {
-    const model::Label l = label(id);
-    out.series_by_pair.push_back({fmt::format("{}={}", l.name, l.value), count});
-  }
-  out.series_by_metric = Largest(std::move(out.series_by_metric), limit);
-  out.series_by_pair = Largest(std::move(out.series_by_pair), limit);
-  out.values_by_label = Largest(std::move(values), limit);
-  out.bytes_by_label = Largest(std::move(bytes), limit);
-  return out;
 }
 
 }  // namespace storage

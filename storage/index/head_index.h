@@ -16,6 +16,7 @@
 #include <absl/container/btree_set.h>
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+#include <absl/functional/function_ref.h>
 #include <absl/synchronization/mutex.h>
 
 #include "storage/base/hash.h"
@@ -65,6 +66,12 @@ class HeadIndex final : public Index {  // Thread-safe.
 
   uint64_t num_pairs() const;  // Listed ones.
   uint64_t heap_bytes() const;
+  // References on that pair: the series that carry it, listed or not.
+  uint64_t NumHolders(std::string_view name, std::string_view value) const;
+
+  // These two walk all pairs of a name or of all, letting go of the lock every few thousand, so
+  // that new series need not wait: with series coming and going meanwhile they are not of one moment.
+  CardinalityEntry FullestValue(std::string_view name) const;  // By NumHolders.
   Cardinality TopCardinality(size_t limit) const;
 
  private:
@@ -108,6 +115,9 @@ class HeadIndex final : public Index {  // Thread-safe.
   void FreePair(PairId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddTo(PairId id, std::span<const SeriesRef> refs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   const Name* FindName(std::string_view name) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  // Calls visit(pair, value) in value order under the lock, which is let go from time to time.
+  void WalkValues(std::string_view name,
+                  absl::FunctionRef<void(const Pair&, std::string_view)> visit) const;
 
   mutable absl::Mutex mu_;
   StableArray<Pair> pairs_;

@@ -300,14 +300,16 @@ TEST_F(WriteRouteTest, BadBytesAre400) {
   EXPECT_EQ(Post(std::string(33 << 20, 'x')).status, 413);
 }
 
-TEST_F(WriteRouteTest, OutOfOrderIs400AndAFailedLogIs500) {
+TEST_F(WriteRouteTest, OutOfOrderIs400AndAFailedLogIs503) {
   const std::string bad =
       SnappyCompress(Message().Series({{"__name__", "up"}}, {{2, 1}, {1, 1}}).bytes());
   const Response response = Post(bad);
   EXPECT_EQ(response.status, 400);
   EXPECT_THAT(response.body, HasSubstr("out of order sample"));
   server_.written.FailCommits(true);
-  EXPECT_EQ(Post(Good()).status, 500);
+  const Response later = Post(Good());
+  EXPECT_EQ(later.status, 503);
+  EXPECT_THAT(later.headers, testing::Contains(testing::Pair("Retry-After", "5")));
 }
 
 TEST_F(WriteRouteTest, MoreThanTenMinutesAheadIs400) {

@@ -173,7 +173,7 @@ TEST_F(HeadTest, AFailedLogLeavesTheHeadAsItWas) {
 }
 
 TEST_F(HeadTest, RefusesNewSeriesAboveTheLimit) {
-  options_.max_series = 1;
+  options_.limits.max_series = 1;
   Start();
   EXPECT_EQ(AppendOne(up_, 1000, 1), Outcome::kAccepted);
   EXPECT_EQ(AppendOne(down_, 1000, 1), Outcome::kLimited);

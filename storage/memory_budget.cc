@@ -1,0 +1,138 @@
+#include "storage/memory_budget.h"
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+
+namespace storage {
+namespace {
+
+constexpr int64_t kMiB = 1 << 20;
+constexpr int64_t kDefaultCache = 32 * kMiB;
+// v1 says "no limit" by a number near 2^63.
+constexpr int64_t kUnlimited = int64_t{1} << 60;
+
+struct Threshold {
+  int percent_of_limit;
+  int percent_of_head_share;  // 0: does not matter.
+};
+constexpr std::array<Threshold, 5> kThresholds = {
+    {{0, 0}, {75, 0}, {80, 80}, {88, 0}, {93, 100}}};
+constexpr int kHysteresis = 4;
+
+std::optional<int64_t> ReadLimit(const std::string& path) {
+  std::ifstream file(path);
+  std::string text;
+  if (!(file >> text)) return std::nullopt;
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || value <= 0 || value >= kUnlimited) return std::nullopt;  // "max"
+  return value;
+}
+
+// The least limit of `group` and the groups above it, as far as they are mounted at `mount`. In a
+// container the group is often seen as "/" of the mount itself.
+std::optional<int64_t> LeastLimit(const std::string& mount, std::string group,
+                                  const std::string& file) {
+  std::optional<int64_t> least;
+  for (;;) {
+    const std::optional<int64_t> limit = ReadLimit(mount + group + "/" + file);
+    if (limit && (!least || *limit < *least)) least = limit;
+    if (group.empty()) return least;
+    const size_t slash = group.rfind('/');
+    group.resize(slash == std::string::npos ? 0 : slash);
+  }
+}
+
+}  // namespace
+
+MemorySplit SplitMemory(int64_t limit_bytes) {
+  MemorySplit split;
+  split.cache_bytes = kDefaultCache;
+  if (limit_bytes <= 0) return split;
+  split.limit_bytes = limit_bytes;
+  split.head_bytes = limit_bytes / 2;
+  split.query_bytes = limit_bytes / 4;
+  split.cache_bytes = std::clamp(limit_bytes / 10, 4 * kMiB, 1024 * kMiB);
+  return split;
+}
+
+std::string_view ToString(Shed stage) {
+  switch (stage) {
+    case Shed::kNothing: return "nothing";
+    case Shed::kCaches: return "caches";
+    case Shed::kFlush: return "early flushes";
+    case Shed::kQueries: return "new queries";
+    case Shed::kNewSeries: return "new series";
+  }
+  return "";
+}
+
+Shed NextStage(Shed now, const MemoryUse& use, const MemorySplit& split) {
+  if (split.limit_bytes <= 0) return Shed::kNothing;
+  const auto reached = [&](size_t stage) {
+    const Threshold& t = kThresholds[stage];
+    const int less = static_cast<size_t>(now) >= stage ? kHysteresis : 0;
+    const auto over = [&](int64_t bytes, int64_t of, int percent) {
+      return static_cast<double>(bytes) >= static_cast<double>(of) / 100 * (percent - less);
+    };
+    return over(use.resident_bytes, split.limit_bytes, t.percent_of_limit) ||
+           (t.percent_of_head_share > 0 &&
+            over(use.head_bytes, split.head_bytes, t.percent_of_head_share));
+  };
+  for (size_t stage = kThresholds.size() - 1; stage > 0; --stage) {
+    if (reached(stage)) return static_cast<Shed>(stage);
+  }
+  return Shed::kNothing;
+}
+
+std::optional<int64_t> CgroupMemoryLimit(const std::string& root) {
+  std::ifstream groups(root + "/proc/self/cgroup");
+  std::optional<int64_t> least;
+  std::string line;
+  // Lines: hierarchy:controllers:path; v2 is "0::path".
+  while (std::getline(groups, line)) {
+    const size_t first = line.find(':');
+    const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    std::string group = line.substr(second + 1);
+    if (group == "/") group.clear();
+    std::optional<int64_t> limit;
+    if (controllers.empty()) {
+      limit = LeastLimit(root + "/sys/fs/cgroup", group, "memory.max");
+    } else if ((',' + controllers + ',').find(",memory,") != std::string::npos) {
+      limit = LeastLimit(root + "/sys/fs/cgroup/memory", group, "memory.limit_in_bytes");
+    }
+    if (limit && (!least || *limit < *least)) least = limit;
+  }
+  return least;
+}
+
+int64_t PhysicalMemory() {
+  return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+}
+
+int64_t DefaultMemoryLimit() {
+  const std::optional<int64_t> cgroup = CgroupMemoryLimit();
+  const int64_t physical = PhysicalMemory();
+  if (cgroup && *cgroup < physical) return *cgroup - *cgroup / 20;
+  return physical / 4 * 3;
+}
+
+int64_t ResidentBytes() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t total = 0, resident = 0, shared = 0;
+  if (!(statm >> total >> resident >> shared)) return 0;
+  return (resident - shared) * sysconf(_SC_PAGESIZE);
+}
+
+void ReleaseFreeMemory() { malloc_trim(0); }
+
+}  // namespace storage

@@ -1,0 +1,51 @@
+// One figure of memory, how it is split, and what is given up as it runs out. Plain rules; whoever
+// watches (server/resource_watch) applies them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace storage {
+
+// Shares of the limit. What is left is for buffers, stacks and what the allocator holds back.
+struct MemorySplit {
+  int64_t limit_bytes = 0;  // 0: none; the shares are 0 as well, but the cache has its default.
+  int64_t head_bytes = 0;   // Series, index and chunks of the head: half.
+  int64_t cache_bytes = 0;  // Of blocks: a tenth, 4 MiB to 1 GiB.
+  int64_t query_bytes = 0;  // All queries together: a quarter.
+};
+MemorySplit SplitMemory(int64_t limit_bytes);
+
+// In the order in which things are given up; each stage includes those before.
+enum class Shed : uint8_t {
+  kNothing,
+  kCaches,     // The block cache shrinks to a quarter.
+  kFlush,      // The head is flushed ahead of time.
+  kQueries,    // New queries are refused.
+  kNewSeries,  // New series are refused; known ones keep flowing.
+};
+std::string_view ToString(Shed stage);
+
+struct MemoryUse {
+  int64_t resident_bytes = 0;  // Of the process, without what files share.
+  int64_t head_bytes = 0, cache_bytes = 0;
+};
+
+// The stage that `use` asks for: at 75, 80, 88 and 93 % of the limit, or when the head alone comes
+// to 80 % (flush) or 100 % (new series) of its share. A stage is left 4 points below where it began.
+Shed NextStage(Shed now, const MemoryUse& use, const MemorySplit& split);
+
+// What the kernel allows this process: the least of memory.max (cgroup v2) or
+// memory.limit_in_bytes (v1) from its group upwards. Nothing without a limit. `root` stands for
+// "/" in tests.
+std::optional<int64_t> CgroupMemoryLimit(const std::string& root = "");
+int64_t PhysicalMemory();
+// The cgroup's limit, less a twentieth for the kernel's part; else three quarters of the RAM.
+int64_t DefaultMemoryLimit();
+
+int64_t ResidentBytes();  // Of this process, from /proc/self/statm, without shared pages.
+// Gives freed memory back to the kernel; takes milliseconds.
+void ReleaseFreeMemory();
+
+}  // namespace storage

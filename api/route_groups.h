@@ -25,6 +25,8 @@ void AddSeriesRoutes(Router* router, const ApiDependencies& d);
 void AddTargetRoutes(Router* router, const ApiDependencies& d);
 void AddRuleRoutes(Router* router, const ApiDependencies& d);
 void AddStatusRoutes(Router* router, const ApiDependencies& d);
+// Of /api/v1/status/storage.
+absl::Status WriteStorageStatus(const ApiDependencies& d, Reply* reply);
 void AddStorageRoutes(Router* router, const ApiDependencies& d);
 void AddAdminRoutes(Router* router, const ApiDependencies& d);
 void AddManagementRoutes(Router* router, const ApiDependencies& d);

@@ -102,6 +102,8 @@ absl::Status Limits(const ApiDependencies& d, Reply* reply) {
 void AddStorageRoutes(Router* router, const ApiDependencies& d) {
   AddRead(router, d, "/api/v1/status/limits",
           [d](const Request&, Reply* reply) { return Limits(d, reply); });
+  AddRead(router, d, "/api/v1/status/storage",
+          [d](const Request&, Reply* reply) { return WriteStorageStatus(d, reply); });
 }
 
 }  // namespace api

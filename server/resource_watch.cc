@@ -104,23 +104,29 @@ void ResourceWatch::Apply(Shed before, Shed now, const storage::MemoryUse& use) 
     database_->blocks()->SetCacheBytes(now >= Shed::kCaches ? split.cache_bytes / 4
                                                             : split.cache_bytes);
   }
-  if (now >= Shed::kFlush && now_ms >= next_flush_ms_) {
+  if ((now >= Shed::kFlush || storage::HeadIsLarge(use, split)) && now_ms >= next_flush_ms_) {
     next_flush_ms_ = now_ms + kBetweenFlushesMs;
     scheduler_->RequestFlush();
   }
-  const auto gate = [&](Shed stage, Admission::Gate which, std::string_view what) {
-    if (now < stage) {
-      if (before >= stage) database_->admission()->Open(which);
+  const auto gate = [&](bool refuse, Admission::Gate which, std::string_view what) {
+    if (!refuse) {
+      if (database_->admission()->closed(which)) database_->admission()->Open(which);
       return;
     }
     database_->admission()->Close(
         which, fmt::format("{} are refused for want of memory: {} of {} are in use, {} of them by "
-                           "series in memory (--storage.memory-limit)",
+                           "series in memory, whose share is {} (--storage.memory-limit)",
                            what, Bytes(use.resident_bytes), Bytes(split.limit_bytes),
-                           Bytes(use.head_bytes)));
+                           Bytes(use.head_bytes), Bytes(split.head_bytes)));
   };
-  gate(Shed::kQueries, Admission::Gate::kQueries, "new queries");
-  gate(Shed::kNewSeries, Admission::Gate::kNewSeries, "new series");
+  const bool full = storage::HeadIsFull(head_full_, use, split);
+  if (full && !head_full_) {
+    base::Log(base::LogLevel::kWarn, kComponent, "Series have filled their share of memory",
+              {{"head", Bytes(use.head_bytes)}, {"share", Bytes(split.head_bytes)}});
+  }
+  head_full_ = full;
+  gate(now >= Shed::kQueries, Admission::Gate::kQueries, "new queries");
+  gate(full || now >= Shed::kNewSeries, Admission::Gate::kNewSeries, "new series");
 
   // A flush has freed memory that the allocator still holds.
   const uint64_t flushes = scheduler_->stats().flushes;
@@ -138,17 +144,15 @@ void ResourceWatch::LookAtDisk() {
   const int64_t least = options_.min_free_bytes > 0
                             ? options_.min_free_bytes
                             : storage::DefaultMinFreeBytes(space->total_bytes);
-  // The reserve counts as free: it is ours to give up.
-  const int64_t held = reserve_.exists() ? storage::DiskReserve::kBytes : 0;
   storage::DiskState before, now;
   {
     absl::MutexLock lock(&mu_);
     before = state_.disk_state;
-    now = storage::NextState(before, space->free_bytes + held, least);
+    now = storage::NextState(before, space->free_bytes, least);
     state_.disk = *space;
     state_.disk_state = now;
     state_.min_free_bytes = least;
-    state_.reserve_bytes = held;
+    state_.reserve_bytes = reserve_.exists() ? storage::DiskReserve::Bytes(least) : 0;
   }
   Admission* const admission = database_->admission();
   if (now == storage::DiskState::kLow) {

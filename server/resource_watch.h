@@ -51,6 +51,7 @@ class ResourceWatch {  // Thread-safe.
   // Of the thread that looks.
   int64_t next_flush_ms_ = 0, next_release_ms_ = 0, next_note_ms_ = 0;  // Steady.
   uint64_t flushes_seen_ = 0;
+  bool head_full_ = false;
   struct Note {
     int64_t at_ms = 0, used_bytes = 0;
   };

@@ -35,14 +35,17 @@ DiskState NextState(DiskState now, int64_t free_bytes, int64_t min_free_bytes) {
 }
 
 bool DiskReserve::exists() const { return access(path_.c_str(), F_OK) == 0; }
+int64_t DiskReserve::Bytes(int64_t min_free_bytes) {
+  return std::clamp<int64_t>(min_free_bytes / 2, 4096, 8 << 20);
+}
 bool DiskReserve::GiveUp() { return unlink(path_.c_str()) == 0; }
 
 bool DiskReserve::Keep(int64_t free_bytes, int64_t min_free_bytes) {
   if (free_bytes < min_free_bytes / 4) return GiveUp();
-  if (free_bytes < 2 * min_free_bytes + kBytes || exists()) return false;
+  if (free_bytes < 2 * min_free_bytes + Bytes(min_free_bytes) || exists()) return false;
   const int fd = open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return false;
-  const bool made = posix_fallocate(fd, 0, kBytes) == 0;
+  const bool made = posix_fallocate(fd, 0, Bytes(min_free_bytes)) == 0;
   close(fd);
   if (!made) GiveUp();
   return made;

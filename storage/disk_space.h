@@ -25,7 +25,8 @@ DiskState NextState(DiskState now, int64_t free_bytes, int64_t min_free_bytes);
 // <own>/reserve: blocks of the disk that belong to nobody's data.
 class DiskReserve {
  public:
-  static constexpr int64_t kBytes = 8 << 20;
+  // Half the minimum, up to 8 MiB, so that giving it up does not look like room for ingest.
+  static int64_t Bytes(int64_t min_free_bytes);
   explicit DiskReserve(const std::string& own_dir) : path_(own_dir + "/reserve") {}
 
   // Made when there is plenty of room (twice the minimum and itself), given up below a quarter of

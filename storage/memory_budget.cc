@@ -18,13 +18,12 @@ constexpr int64_t kDefaultCache = 32 * kMiB;
 // v1 says "no limit" by a number near 2^63.
 constexpr int64_t kUnlimited = int64_t{1} << 60;
 
-struct Threshold {
-  int percent_of_limit;
-  int percent_of_head_share;  // 0: does not matter.
-};
-constexpr std::array<Threshold, 5> kThresholds = {
-    {{0, 0}, {75, 0}, {80, 80}, {88, 0}, {93, 100}}};
+constexpr std::array<int, 5> kPercent = {0, 75, 80, 88, 93};  // Where stages begin.
 constexpr int kHysteresis = 4;
+
+bool Reaches(int64_t bytes, int64_t of, int percent) {
+  return of > 0 && static_cast<double>(bytes) >= static_cast<double>(of) / 100 * percent;
+}
 
 std::optional<int64_t> ReadLimit(const std::string& path) {
   std::ifstream file(path);
@@ -75,21 +74,21 @@ std::string_view ToString(Shed stage) {
 }
 
 Shed NextStage(Shed now, const MemoryUse& use, const MemorySplit& split) {
-  if (split.limit_bytes <= 0) return Shed::kNothing;
-  const auto reached = [&](size_t stage) {
-    const Threshold& t = kThresholds[stage];
+  for (size_t stage = kPercent.size() - 1; stage > 0; --stage) {
     const int less = static_cast<size_t>(now) >= stage ? kHysteresis : 0;
-    const auto over = [&](int64_t bytes, int64_t of, int percent) {
-      return static_cast<double>(bytes) >= static_cast<double>(of) / 100 * (percent - less);
-    };
-    return over(use.resident_bytes, split.limit_bytes, t.percent_of_limit) ||
-           (t.percent_of_head_share > 0 &&
-            over(use.head_bytes, split.head_bytes, t.percent_of_head_share));
-  };
-  for (size_t stage = kThresholds.size() - 1; stage > 0; --stage) {
-    if (reached(stage)) return static_cast<Shed>(stage);
+    if (Reaches(use.resident_bytes, split.limit_bytes, kPercent[stage] - less)) {
+      return static_cast<Shed>(stage);
+    }
   }
   return Shed::kNothing;
+}
+
+bool HeadIsLarge(const MemoryUse& use, const MemorySplit& split) {
+  return Reaches(use.head_bytes, split.head_bytes, 80);
+}
+
+bool HeadIsFull(bool full, const MemoryUse& use, const MemorySplit& split) {
+  return Reaches(use.head_bytes, split.head_bytes, full ? 100 - kHysteresis : 100);
 }
 
 std::optional<int64_t> CgroupMemoryLimit(const std::string& root) {

@@ -32,9 +32,13 @@ struct MemoryUse {
   int64_t head_bytes = 0, cache_bytes = 0;
 };
 
-// The stage that `use` asks for: at 75, 80, 88 and 93 % of the limit, or when the head alone comes
-// to 80 % (flush) or 100 % (new series) of its share. A stage is left 4 points below where it began.
+// The stage that `use` asks for: at 75, 80, 88 and 93 % of the limit. A stage is left 4 points below
+// where it began.
 Shed NextStage(Shed now, const MemoryUse& use, const MemorySplit& split);
+// The head alone: at 80 % of its share it is flushed early, at 100 % it takes no new series; queries
+// need not suffer for it. `full` is whether it was full before; it is so until 4 points below.
+bool HeadIsLarge(const MemoryUse& use, const MemorySplit& split);
+bool HeadIsFull(bool full, const MemoryUse& use, const MemorySplit& split);
 
 // What the kernel allows this process: the least of memory.max (cgroup v2) or
 // memory.limit_in_bytes (v1) from its group upwards. Nothing without a limit. `root` stands for

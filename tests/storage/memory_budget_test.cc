@@ -75,10 +75,21 @@ TEST(MemoryBudgetTest, ShedsInOrderAndComesBackWithSlack) {
   EXPECT_EQ(next(Shed::kNewSeries, 900), Shed::kNewSeries);
   EXPECT_EQ(next(Shed::kNewSeries, 885), Shed::kQueries);
   EXPECT_EQ(next(Shed::kNewSeries, 100), Shed::kNothing);
-  EXPECT_EQ(next(Shed::kNothing, 100, 401), Shed::kFlush);      // The head's share is 500.
-  EXPECT_EQ(next(Shed::kNothing, 100, 501), Shed::kNewSeries);
+  EXPECT_EQ(next(Shed::kNothing, 100, 501), Shed::kNothing);
   EXPECT_EQ(NextStage(Shed::kNewSeries, {.resident_bytes = 1 << 30}, SplitMemory(0)),
             Shed::kNothing);
+}
+
+TEST(MemoryBudgetTest, TheHeadHasAShareOfItsOwn) {
+  const MemorySplit split = SplitMemory(1000 * kMiB);  // Of which 500 are the head's.
+  const auto use = [](int64_t head) { return MemoryUse{.head_bytes = head * kMiB}; };
+  EXPECT_FALSE(HeadIsLarge(use(399), split));
+  EXPECT_TRUE(HeadIsLarge(use(401), split));
+  EXPECT_FALSE(HeadIsFull(false, use(499), split));
+  EXPECT_TRUE(HeadIsFull(false, use(501), split));
+  EXPECT_TRUE(HeadIsFull(true, use(485), split));
+  EXPECT_FALSE(HeadIsFull(true, use(479), split));
+  EXPECT_FALSE(HeadIsFull(true, use(479), SplitMemory(0)));
 }
 
 TEST(MemoryBudgetTest, ThisProcessHasMemory) {
@@ -101,9 +112,9 @@ TEST(DiskSpaceTest, StatesHaveSlackAndTheReserveComesAndGoes) {
   EXPECT_FALSE(AskDiskSpace(root.dir + "/none").ok());
 
   DiskReserve reserve(root.dir);
-  EXPECT_FALSE(reserve.Keep(DiskReserve::kBytes, 16 * kMiB));  // No plenty.
+  EXPECT_FALSE(reserve.Keep(8 * kMiB, 16 * kMiB));  // No plenty.
   EXPECT_TRUE(reserve.Keep(100 * kMiB, 16 * kMiB));
-  EXPECT_EQ(std::filesystem::file_size(root.dir + "/reserve"), DiskReserve::kBytes);
+  EXPECT_EQ(std::filesystem::file_size(root.dir + "/reserve"), 8u << 20);
   EXPECT_FALSE(reserve.Keep(100 * kMiB, 16 * kMiB));
   EXPECT_FALSE(reserve.Keep(8 * kMiB, 16 * kMiB));
   EXPECT_TRUE(reserve.exists());

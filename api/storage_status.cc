@@ -1,0 +1,154 @@
+// /api/v1/status/storage: what lies on the disk and in memory, by component and by day. Ours.
+#include <map>
+
+#include "api/route_groups.h"
+#include "api/time_text.h"
+#include "storage/base/status.h"
+
+namespace api {
+namespace {
+
+constexpr int64_t kDayMs = 86'400'000;
+
+void Number(JsonWriter* json, std::string_view key, uint64_t value) {
+  json->Key(key);
+  json->Uint(value);
+}
+void Float(JsonWriter* json, std::string_view key, double value) {
+  json->Key(key);
+  json->Raw(fmt::format("{:.4g}", value));
+}
+void Signed(JsonWriter* json, std::string_view key, int64_t value) {
+  json->Key(key);
+  json->Int(value);
+}
+
+int64_t DayOf(model::TimeMs t) { return (t >= 0 ? t : t - kDayMs + 1) / kDayMs; }
+
+struct Partition {
+  uint64_t blocks = 0, largest_series = 0, samples = 0, chunks = 0, bytes = 0, damaged = 0;
+  model::TimeRange range = model::TimeRange::None();
+};
+
+// Blocks are put to the day they begin on; a merged one lies within its day.
+void WritePartitions(JsonWriter* json, const std::vector<storage::BlockMeta>& metas,
+                     const ResourceState& resources) {
+  std::map<int64_t, Partition> days;
+  model::TimeMs newest = INT64_MIN;
+  for (const storage::BlockMeta& meta : metas) {
+    Partition& day = days[DayOf(meta.range.min)];
+    ++day.blocks;
+    day.largest_series = std::max(day.largest_series, meta.num_series);
+    day.samples += meta.num_samples;
+    day.chunks += meta.num_chunks;
+    day.bytes += meta.bytes;
+    day.damaged += meta.damaged_chunks;
+    day.range.Extend(meta.range);
+    newest = std::max(newest, meta.range.max);
+  }
+  json->Key("partitions");
+  json->BeginArray();
+  for (const auto& [number, day] : days) {
+    json->BeginObject();
+    json->Key("day");
+    json->String(FormatRfc3339Ns(number * kDayMs * 1'000'000).substr(0, 10));
+    Signed(json, "minTime", day.range.min);
+    Signed(json, "maxTime", day.range.max);
+    Number(json, "blocks", day.blocks);
+    Number(json, "series", day.largest_series);
+    Number(json, "samples", day.samples);
+    Number(json, "chunks", day.chunks);
+    Number(json, "bytes", day.bytes);
+    if (day.samples > 0) {
+      Float(json, "bytesPerSample", static_cast<double>(day.bytes) / static_cast<double>(day.samples));
+    }
+    Number(json, "damagedChunks", day.damaged);
+    // By age: once the newest sample lies that far behind the day's end.
+    if (resources.retention_ms > 0) {
+      Signed(json, "deletedAt", day.range.max + resources.retention_ms);
+    }
+    json->EndObject();
+  }
+  json->EndArray();
+}
+
+void WriteDisk(JsonWriter* json, const ResourceState& r) {
+  json->Key("disk");
+  json->BeginObject();
+  Signed(json, "totalBytes", r.disk.total_bytes);
+  Signed(json, "freeBytes", r.disk.free_bytes);
+  Signed(json, "minFreeBytes", r.min_free_bytes);
+  Signed(json, "reserveBytes", r.reserve_bytes);
+  json->Key("readOnly");
+  json->Bool(r.disk.read_only);
+  json->Key("low");
+  json->Bool(r.disk_state == storage::DiskState::kLow);
+  if (r.growth_known) {
+    Float(json, "growthBytesPerDay", r.growth_bytes_per_day);
+    if (r.growth_bytes_per_day > 0) {
+      const int64_t room = std::max<int64_t>(0, r.disk.free_bytes - r.min_free_bytes);
+      Float(json, "daysUntilFull", static_cast<double>(room) / r.growth_bytes_per_day);
+    }
+  }
+  json->EndObject();
+}
+
+void WriteMemory(JsonWriter* json, const ResourceState& r) {
+  json->Key("memory");
+  json->BeginObject();
+  Signed(json, "limitBytes", r.split.limit_bytes);
+  Signed(json, "residentBytes", r.use.resident_bytes);
+  Signed(json, "headBytes", r.use.head_bytes);
+  Signed(json, "headShareBytes", r.split.head_bytes);
+  Signed(json, "cacheBytes", r.use.cache_bytes);
+  Signed(json, "cacheShareBytes", r.split.cache_bytes);
+  Signed(json, "queryShareBytes", r.split.query_bytes);
+  json->Key("shedding");
+  json->String(storage::ToString(r.stage));
+  json->EndObject();
+}
+
+void WriteParts(JsonWriter* json, const storage::DatabaseStats& stats) {
+  json->Key("head");
+  json->BeginObject();
+  Number(json, "series", stats.head.num_series);
+  Number(json, "chunks", stats.head.num_chunks);
+  Number(json, "samples", stats.head.num_samples);
+  Number(json, "bytes", stats.head.bytes);
+  Number(json, "flushes", stats.flushes);
+  Number(json, "flushFailures", stats.flush_failures);
+  json->EndObject();
+  json->Key("log");
+  json->BeginObject();
+  Number(json, "bytes", stats.wal_bytes);
+  Number(json, "segment", stats.wal.segment);
+  Number(json, "writesFailed", stats.wal.append_failures);
+  Number(json, "corruptions", stats.wal_corruptions);
+  json->EndObject();
+  json->Key("blocks");
+  json->BeginObject();
+  Number(json, "bytes", stats.block_bytes);
+  Number(json, "damagedChunksMet", stats.blocks.damaged_chunks);
+  Number(json, "unreadable", stats.blocks.unreadable_blocks);
+  json->EndObject();
+}
+
+}  // namespace
+
+absl::Status WriteStorageStatus(const ApiDependencies& d, Reply* reply) {
+  storage::Database* const database = d.storage->database();
+  if (database == nullptr) return base::Unavailable("TSDB not ready");
+  const ResourceState resources = d.status->Resources();
+  JsonWriter* json = reply->json();
+  json->BeginObject();
+  WriteDisk(json, resources);
+  WriteMemory(json, resources);
+  WriteParts(json, database->stats());
+  Signed(json, "retentionMs", resources.retention_ms);
+  Signed(json, "retentionBytes", resources.retention_bytes);
+  WritePartitions(json, database->blocks()->Metas(), resources);
+  json->EndObject();
+  return absl::OkStatus();
+}
+
+}  // namespace api

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""More series than fit into a real memory limit: nobody is killed, series that were there first have
+no gap, new ones are refused and counted, and the label that grew is named.
+
+The limit is a cgroup (v2 or v1) of its own, so it needs root; without it is skipped (exit code 77).
+
+    memory_limit.py --tidemark build/release/tidemark --megabytes 160
+"""
+import argparse
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import lab as labs
+import remote_write
+
+SKIPPED = 77
+
+
+def skip(why):
+    print("skipped:", why)
+    sys.exit(SKIPPED)
+
+
+def make_group(megabytes):
+    """The folder of a new cgroup with that limit and no swap; its kind."""
+    name = f"tidemark-test-{os.getpid()}"
+    for root, limit, kind in (("/sys/fs/cgroup", "memory.max", "v2"),
+                              ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "v1")):
+        path = os.path.join(root, name)
+        try:
+            os.mkdir(path)
+            if not os.path.exists(os.path.join(path, limit)):  # A plain folder.
+                raise OSError
+            with open(os.path.join(path, limit), "w") as f:
+                f.write(str(megabytes << 20))
+            return path, kind
+        except OSError:
+            if os.path.isdir(path):
+                os.rmdir(path)
+    skip("no cgroup with a memory limit can be made here")
+
+
+def push(server, series):
+    body = remote_write.request(series)
+    request = urllib.request.Request(server.url + "/api/v1/write", body, remote_write.HEADERS)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, ""
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+class Steady(threading.Thread):
+    """A hundred series, a sample each every 200 ms; every one has to be taken."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.sent, self.refused, self.ending = server, 0, [], False
+
+    def run(self):
+        while not self.ending:
+            t = int(time.time() * 1000)
+            series = [({"__name__": "steady", "job": "calm", "n": str(n)}, [(t, 1.0)]) for n in range(100)]
+            status, text = push(self.server, series)
+            self.sent += 1
+            if status != 204:
+                self.refused.append((status, text))
+            time.sleep(0.2)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tidemark", required=True)
+    parser.add_argument("--megabytes", type=int, default=160)
+    parser.add_argument("--seconds", type=float, default=60, help="give up when nothing was refused by then")
+    parser.add_argument("--keep", action="store_true")
+    args = parser.parse_args()
+    if os.geteuid() != 0:
+        skip("only root can make a cgroup")
+    group, kind = make_group(args.megabytes)
+    try:
+        with labs.Lab(args.keep) as lab:
+            run(lab, args, group, kind)
+    finally:
+        time.sleep(0.2)
+        os.rmdir(group)
+
+
+def run(lab, args, group, kind):
+    port = labs.free_port()
+    config = lab.write("tidemark.yml", "global: {scrape_interval: 1s}\n")
+    enter = f"echo $$ > {group}/cgroup.procs && exec \"$0\" \"$@\""
+    server = lab.run("tidemark", ["/bin/sh", "-c", enter, args.tidemark, f"--config.file={config}",
+                                  f"--web.listen-address=127.0.0.1:{port}",
+                                  f"--storage.tsdb.path={lab.path('data')}",
+                                  "--web.enable-remote-write-receiver"], port, ready="/-/ready")
+    limits = {limit["name"]: limit for limit in server.api("status/limits")["limits"]}
+    budget = limits["memory"]["limit"]
+    assert budget <= args.megabytes << 20, f"the limit of the group was not found: {budget}"
+    steady = Steady(server)
+    steady.start()
+    time.sleep(1)
+
+    pushed, refused_text, peak, started = 0, None, 0, time.time()
+    refused_at = None
+    while time.time() < started + args.seconds:
+        t = int(time.time() * 1000)
+        batch = [({"__name__": "wild", "job": "growing", "request_id": f"r{pushed + n:09d}"}, [(t, 1.0)])
+                 for n in range(2000)]
+        status, text = push(server, batch)
+        pushed += len(batch)
+        peak = max(peak, server.rss_bytes())
+        if status == 400 and refused_at is None:
+            refused_at, refused_text = time.time(), text
+        if refused_at is not None and time.time() > refused_at + 10:
+            break
+    assert server.process.poll() is None, f"it was killed:\n{server.tail()}"
+    assert refused_at is not None, f"nothing was refused after {pushed} series, {peak >> 20} MiB"
+    answer = server.api("status/limits")
+    memory = next(limit for limit in answer["limits"] if limit["name"] == "memory")
+    assert memory["refused"] > 0, answer
+    culprit = answer["culprits"][0]
+    assert (culprit["metric"], culprit["label"]) == ("wild", "request_id"), culprit
+
+    steady.ending = True
+    steady.join()
+    assert not steady.refused, f"existing series were refused: {steady.refused[0]}"
+    end = time.time() + 30
+    while True:  # Queries may be refused for a while.
+        try:
+            counts = server.query("count_over_time(steady[10m])")["result"]
+            break
+        except RuntimeError as error:
+            assert "memory" in str(error), error
+            refused_query = str(error)
+            assert time.time() < end, refused_query
+            time.sleep(0.5)
+    assert len(counts) == 100, len(counts)
+    gaps = [c for c in counts if int(c["value"][1]) != steady.sent]
+    assert not gaps, f"{len(gaps)} series have gaps: {steady.sent} sent, {gaps[0]}"
+    print(f"cgroup {kind} of {args.megabytes} MiB: {pushed} series pushed, {memory['refused']} samples of new ones "
+          f"refused, peak resident {peak >> 20} MiB, {steady.sent} samples of each of 100 steady series found; "
+          f"culprit {culprit['metric']}/{culprit['label']}")
+    print("told the writer:", refused_text[:200])
+
+
+if __name__ == "__main__":
+    main()

@@ -69,7 +69,8 @@ std::string Complaints(const WriteCounts& counts) {
   std::string text;
   if (counts.limited > 0) {
     text += fmt::format("{} samples of new series were refused because the server is at its limit "
-                        "of series, first {}; existing series were written",
+                        "of series, first {}; existing series were written; "
+                        "/api/v1/status/limits names the limit and the cause",
                         counts.limited, counts.first_limited);
   }
   if (counts.histograms > 0) {

@@ -1,0 +1,88 @@
+// The status of a real Database under the routes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "api/storage_slot.h"
+#include "tests/api/fake_server.h"
+
+namespace api {
+namespace {
+
+using testing::HasSubstr;
+
+class StorageRoutesTest : public testing::Test {
+ protected:
+  StorageRoutesTest() {
+    std::string name = std::filesystem::temp_directory_path() / "storage-routes-XXXXXX";
+    dir_ = mkdtemp(name.data());
+    storage::DatabaseOptions options;
+    options.dir = dir_;
+    options.limits.max_series_per_metric = 3;
+    database_ = *storage::Database::Open(options);
+    slot_.Set(database_.get());
+    ApiDependencies dependencies = fakes_.dependencies;
+    dependencies.storage = &slot_;
+    RegisterRoutes(&router_, dependencies);
+  }
+  ~StorageRoutesTest() override {
+    database_.reset();
+    std::filesystem::remove_all(dir_);
+  }
+  void Append(std::string metric, int pod, model::TimeMs t) {
+    const auto appender = database_->NewAppender();
+    appender->Append(storage::SeriesRef::kNone,
+                     model::Labels::FromPairs({{"__name__", std::move(metric)},
+                                               {"pod", std::to_string(pod)}}),
+                     {t, 1});
+    ASSERT_TRUE(appender->Commit().ok());
+  }
+  std::string Get(std::string_view path) {
+    Request request;
+    EXPECT_TRUE(SetTarget(path, &request).ok());
+    std::string pattern;
+    return router_.Route(std::move(request), &pattern).body;
+  }
+
+  FakeServer fakes_;
+  std::string dir_;
+  std::unique_ptr<storage::Database> database_;
+  StorageSlot slot_;
+  Router router_;
+};
+
+TEST_F(StorageRoutesTest, LimitsNameTheFullestAndTheCulprit) {
+  for (int pod = 0; pod < 10; ++pod) Append("wild", pod, 1'000);
+  const std::string body = Get("/api/v1/status/limits");
+  EXPECT_THAT(body, HasSubstr(R"({"name":"max_series_per_metric",)"
+                              R"("flag":"--storage.max-series-per-metric","unit":"series",)"
+                              R"("limit":3,"current":3,"fullest":"wild","refused":7})"));
+  EXPECT_THAT(body, HasSubstr(R"("culprits":[{"metric":"wild","label":"pod","distinctValues":7,)"));
+  EXPECT_THAT(body, HasSubstr(R"("refusing":[])"));
+  database_->admission()->Close(storage::Admission::Gate::kDisk, "the disk is full");
+  EXPECT_THAT(Get("/api/v1/status/limits"),
+              HasSubstr(R"("refusing":[{"what":"ingest","reason":"the disk is full"}])"));
+}
+
+TEST_F(StorageRoutesTest, StorageTellsDaysOfBlocks) {
+  constexpr model::TimeMs kNoon = 1'700'049'600'000;  // 2023-11-15T12:00Z
+  Append("m", 1, kNoon);
+  Append("m", 2, kNoon + 1);
+  ASSERT_TRUE(database_->FlushHead().ok());
+  const std::string body = Get("/api/v1/status/storage");
+  EXPECT_THAT(body, HasSubstr(R"("partitions":[{"day":"2023-11-15","minTime":1700049600000,)"
+                              R"("maxTime":1700049600001,"blocks":1,"series":2,"samples":2,)"));
+  EXPECT_THAT(body, HasSubstr(R"("disk":{"totalBytes":)"));
+  EXPECT_THAT(body, HasSubstr(R"("flushes":1,)"));
+}
+
+TEST_F(StorageRoutesTest, WithoutADatabaseTheyAreUnavailable) {
+  slot_.Set(nullptr);
+  EXPECT_THAT(Get("/api/v1/status/limits"), HasSubstr(R"("errorType":"unavailable")"));
+  EXPECT_THAT(Get("/api/v1/status/storage"), HasSubstr(R"("errorType":"unavailable")"));
+}
+
+}  // namespace
+}  // namespace api

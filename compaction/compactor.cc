@@ -67,7 +67,8 @@ class Inputs {
 }  // namespace
 
 absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* blocks,
-                                         const std::function<bool()>& keep_going) {
+                                         const std::function<bool()>& keep_going,
+                                         const std::function<bool(model::LabelsView)>& keep) {
   uint64_t damaged = 0;
   for (const storage::BlockMeta& meta : blocks->Metas()) {
     const bool input = std::find(plan.blocks.begin(), plan.blocks.end(), meta.ulid) !=
@@ -95,9 +96,11 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
     } while (!inputs.empty() && inputs.labels() == same.front().cursor->labels());
 
     const model::LabelsView labels = same.front().cursor->labels();
-    const absl::Status status = merger.Merge(sources, &merged);
-    if (!status.ok()) return base::Annotate(status, labels.ToString());
-    RETURN_IF_ERROR(writer->AddSamples(labels, merged));
+    if (keep == nullptr || keep(labels)) {
+      const absl::Status status = merger.Merge(sources, &merged);
+      if (!status.ok()) return base::Annotate(status, labels.ToString());
+      RETURN_IF_ERROR(writer->AddSamples(labels, merged));
+    }
     for (Inputs::Input& input : same) RETURN_IF_ERROR(inputs.Advance(std::move(input)));
   }
   writer->SetDamagedChunks(damaged + inputs.damaged_chunks());
@@ -106,7 +109,7 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
   if (inputs.damaged_chunks() > 0) {
     return base::DataLoss("no chunk of {} blocks is readable", plan.blocks.size());
   }
-  // All is deleted, so it makes no difference if a crash leaves some of them.
+  // Nothing of it is wanted, so it makes no difference if a crash leaves some of them.
   for (const std::string& ulid : plan.blocks) RETURN_IF_ERROR(blocks->Drop(ulid));
   return meta;
 }

@@ -15,7 +15,9 @@ namespace compaction {
 // `keep_going` is asked with every series and should be quick; when it says false the answer is
 // kCancelled and nothing is left behind. Once all is written it is asked no more. What is deleted of
 // the inputs is left out; when nothing is left they go, and the ulid of the answer is empty.
-absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* blocks,
-                                         const std::function<bool()>& keep_going);
+// `keep`, when given, says which series stay; the others are left out as well.
+absl::StatusOr<storage::BlockMeta> Merge(
+    const Plan& plan, storage::BlockStore* blocks, const std::function<bool()>& keep_going,
+    const std::function<bool(model::LabelsView)>& keep = nullptr);
 
 }  // namespace compaction

@@ -1,7 +1,10 @@
 #include "compaction/scheduler.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <absl/time/time.h>
 
@@ -18,6 +21,13 @@ constexpr uint32_t kSeriesBetweenLooks = 4096;
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Of the file system that holds `dir`; 0 when it cannot be asked.
+uint64_t DiskBytes(const std::string& dir) {
+  struct statvfs info {};
+  if (statvfs(dir.c_str(), &info) != 0) return 0;
+  return static_cast<uint64_t>(info.f_blocks) * info.f_frsize;
 }
 
 }  // namespace
@@ -58,7 +68,8 @@ void Scheduler::RequestFlush() {
 
 void Scheduler::SetRetention(RetentionOptions retention) {
   absl::MutexLock lock(&mu_);
-  retention_ = retention;
+  retention_ = std::move(retention);
+  ++retention_round_;
 }
 
 SchedulerStats Scheduler::stats() const {
@@ -168,34 +179,80 @@ void Scheduler::FlushIfDue() {
   Failed("Flushing the head failed", status, &SchedulerStats::flush_failures);
 }
 
+void Scheduler::DropBlock(const std::string& ulid, std::string_view reason,
+                          uint64_t SchedulerStats::*counter) {
+  const absl::Status status = database_->blocks()->Drop(ulid);
+  if (!status.ok()) {
+    Failed("Dropping an old block failed", status, &SchedulerStats::drop_failures);
+    return;
+  }
+  base::Log(base::LogLevel::kInfo, kComponent, "Dropped an old block",
+            {{"block", ulid}, {"retention", std::string(reason)}});
+  absl::MutexLock lock(&mu_);
+  ++(stats_.*counter);
+}
+
 void Scheduler::DropExpired() {
   RetentionOptions retention;
   {
     absl::MutexLock lock(&mu_);
     retention = retention_;
+    if (std::exchange(thin_round_, retention_round_) != retention_round_) thin_.clear();
   }
-  if (retention.retention_ms <= 0 && retention.retention_bytes <= 0) return;
-  storage::BlockStore* const blocks = database_->blocks();
   const Expired expired =
-      FindExpired(retention, blocks->Metas(), database_->wal_bytes());
-  const auto drop = [&](const std::string& ulid, std::string_view reason,
-                        uint64_t SchedulerStats::*counter) {
-    const absl::Status status = blocks->Drop(ulid);
-    if (!status.ok()) {
-      Failed("Dropping an old block failed", status, &SchedulerStats::drop_failures);
-      return;
-    }
-    base::Log(base::LogLevel::kInfo, kComponent, "Dropped an old block",
-              {{"block", ulid}, {"retention", std::string(reason)}});
-    absl::MutexLock lock(&mu_);
-    ++(stats_.*counter);
-  };
+      FindExpired(retention, database_->blocks()->Metas(), database_->wal_bytes(),
+                  retention.percentage > 0 ? DiskBytes(database_->dir()) : 0);
   for (const std::string& ulid : expired.by_time) {
-    drop(ulid, "time", &SchedulerStats::dropped_by_time);
+    DropBlock(ulid, "time", &SchedulerStats::dropped_by_time);
   }
   for (const std::string& ulid : expired.by_size) {
-    drop(ulid, "size", &SchedulerStats::dropped_by_size);
+    DropBlock(ulid, "size", &SchedulerStats::dropped_by_size);
   }
+  std::map<std::string, std::vector<bool>> thin;  // Without blocks that are gone.
+  for (const Thinning& thinning : expired.thinned) {
+    const auto it = thin_.find(thinning.ulid);
+    if (it != thin_.end()) thin.insert(*it);
+  }
+  thin_ = std::move(thin);
+  for (const Thinning& thinning : expired.thinned) {
+    if (stop_) return;
+    const auto it = thin_.find(thinning.ulid);
+    const bool done = it != thin_.end() && it->second == thinning.expired;
+    if (!done && !set_aside_.contains(thinning.ulid)) Thin(thinning, retention);
+  }
+}
+
+void Scheduler::Thin(const Thinning& thinning, const RetentionOptions& retention) {
+  const absl::Status status = TryThin(thinning, retention);
+  if (status.ok()) {
+    thin_[thinning.ulid] = thinning.expired;
+  } else if (!absl::IsCancelled(status)) {
+    Failed("Retention by policy failed for a block", status, &SchedulerStats::drop_failures);
+  }
+}
+
+absl::Status Scheduler::TryThin(const Thinning& thinning, const RetentionOptions& retention) {
+  std::vector<std::vector<std::vector<model::Matcher>>> classes;
+  for (const RetentionPolicy& policy : retention.policies) classes.push_back(policy.match);
+  ASSIGN_OR_RETURN(const std::vector<uint64_t> series,
+                   database_->blocks()->CountByClass(thinning.ulid, classes));
+  uint64_t going = 0, staying = 0;
+  for (size_t i = 0; i < series.size(); ++i) (thinning.expired[i] ? going : staying) += series[i];
+  if (going == 0) return absl::OkStatus();
+  if (staying == 0) {
+    DropBlock(thinning.ulid, "policy", &SchedulerStats::dropped_by_time);
+    return absl::OkStatus();
+  }
+  for (const storage::BlockMeta& meta : database_->blocks()->Metas()) {
+    if (meta.ulid != thinning.ulid) continue;
+    const Plan plan{{meta.ulid}, meta.level, "the time of some series is over"};
+    RETURN_IF_ERROR(CarryOut(plan, [&](model::LabelsView labels) {
+      return !thinning.expired[PolicyOf(retention, labels)];
+    }));
+    absl::MutexLock lock(&mu_);
+    ++stats_.thinned;
+  }
+  return absl::OkStatus();
 }
 
 bool Scheduler::KeepGoing() {
@@ -237,12 +294,13 @@ bool Scheduler::MergeNext() {
   return plan && HasRoomFor(*plan, metas) && CarryOut(*plan).ok();
 }
 
-absl::Status Scheduler::CarryOut(const Plan& plan) {
+absl::Status Scheduler::CarryOut(const Plan& plan,
+                                 const std::function<bool(model::LabelsView)>& keep) {
   const model::TimeMs now = options_.clock->NowMs();
   next_check_in_merge_ = now + options_.check_interval_ms;
   const auto start = std::chrono::steady_clock::now();
   const absl::StatusOr<storage::BlockMeta> merged =
-      Merge(plan, database_->blocks(), [this] { return KeepGoing(); });
+      Merge(plan, database_->blocks(), [this] { return KeepGoing(); }, keep);
   if (absl::IsCancelled(merged.status())) return merged.status();
   if (!merged.ok()) {
     for (const std::string& ulid : plan.blocks) set_aside_[ulid] = now + options_.retry_merge_ms;

@@ -41,6 +41,7 @@ struct SchedulerStats {  // Totals.
   double cleaning_seconds = 0;
   uint64_t merged_samples = 0, merged_chunks = 0, merged_bytes = 0;  // Of the results.
   uint64_t dropped_by_time = 0, dropped_by_size = 0, drop_failures = 0;
+  uint64_t thinned = 0;        // Blocks rewritten since the time of some of their series was over.
   RetentionOptions retention;  // As it is now.
   std::string last_error;      // Of the last step that failed; stays when later ones go well.
 };
@@ -73,7 +74,13 @@ class Scheduler {
   void DropExpired();
   bool HasRoomFor(const Plan& plan, const std::vector<storage::BlockMeta>& metas);
   bool MergeNext();  // False when there was nothing to do, or it could not be done.
-  absl::Status CarryOut(const Plan& plan);
+  absl::Status CarryOut(const Plan& plan,
+                        const std::function<bool(model::LabelsView)>& keep = nullptr);
+  void DropBlock(const std::string& ulid, std::string_view reason,
+                 uint64_t SchedulerStats::*counter);
+  // Takes the expired series out of a block, unless it has none of them.
+  void Thin(const Thinning& thinning, const RetentionOptions& retention);
+  absl::Status TryThin(const Thinning& thinning, const RetentionOptions& retention);
   void CleanIfAsked();
   absl::Status Clean();
   bool KeepGoing();  // Between the series of a merge.
@@ -92,12 +99,17 @@ class Scheduler {
   uint32_t asked_ = 0;
   std::map<std::string, model::TimeMs> set_aside_;  // Blocks of failed merges, until then.
 
+  // What was taken out of blocks, or found not to be in them; for retention_round_.
+  std::map<std::string, std::vector<bool>> thin_;
+  uint64_t thin_round_ = 0;
+
   mutable absl::Mutex mu_;
   absl::CondVar wake_;
   bool running_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t cleanings_asked_ ABSL_GUARDED_BY(mu_) = 0, cleanings_done_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status cleaned_ ABSL_GUARDED_BY(mu_);  // How the last one went.
   RetentionOptions retention_ ABSL_GUARDED_BY(mu_);
+  uint64_t retention_round_ ABSL_GUARDED_BY(mu_) = 0;  // Counts what was set.
   SchedulerStats stats_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;
 };

@@ -1,6 +1,5 @@
 #include "server/app.h"
 
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -79,14 +78,6 @@ storage::DatabaseOptions DatabaseOptionsOf(const Flags& flags, const Config& con
   options.max_exemplars =
       exemplars ? std::max<int64_t>(0, config.max_exemplars.value_or(100'000)) : 0;
   return options;
-}
-
-// A share of the file system that holds `path`; 0 when it cannot be asked.
-int64_t PercentOfDisk(const std::string& path, double percentage) {
-  struct statvfs info {};
-  if (statvfs(path.c_str(), &info) != 0) return 0;
-  const double bytes = static_cast<double>(info.f_blocks) * static_cast<double>(info.f_frsize);
-  return static_cast<int64_t>(bytes / 100 * percentage);
 }
 
 }  // namespace
@@ -326,6 +317,7 @@ absl::Status App::ApplyConfig(const Config& config) {
 
 compaction::RetentionOptions App::RetentionOf(const Config& config) const {
   compaction::RetentionOptions out;
+  out.policies = config.retention_policies;
   const bool in_file =
       config.retention_time_ms || config.retention_size_bytes || config.retention_percentage;
   if (!in_file) {
@@ -336,9 +328,7 @@ compaction::RetentionOptions App::RetentionOf(const Config& config) const {
   }
   out.retention_ms = config.retention_time_ms.value_or(0);
   out.retention_bytes = static_cast<int64_t>(config.retention_size_bytes.value_or(0));
-  if (const double percentage = config.retention_percentage.value_or(0); percentage > 0) {
-    out.retention_bytes = PercentOfDisk(flags_.String("storage.tsdb.path"), percentage);
-  }
+  out.percentage = config.retention_percentage.value_or(0);
   return out;
 }
 

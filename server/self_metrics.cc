@@ -168,6 +168,12 @@ void WriteCompaction(const compaction::SchedulerStats& stats, MetricText* out) {
                stats.dropped_by_time);
   out->Counter("prometheus_tsdb_size_retentions_total", "Blocks removed to keep within the size.",
                stats.dropped_by_size);
+  out->Gauge("prometheus_tsdb_retention_limit_percentage",
+             "Share of the file system that may be used; 0 for no limit.",
+             stats.retention.percentage);
+  out->Counter("tidemark_retention_policy_rewrites_total",
+               "Blocks rewritten without series whose retention policy had run out.",
+               stats.thinned);
   out->Counter("tidemark_retention_failures_total", "Blocks that could not be removed.",
                stats.drop_failures);
   out->Gauge("prometheus_tsdb_retention_limit_bytes", "Bytes that may be kept; 0 for no limit.",

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "compaction/retention.h"
 #include "server/relabel.h"
 #include "storage/model/labels.h"
 
@@ -98,6 +99,7 @@ struct Config {
   std::optional<int64_t> retention_time_ms;
   std::optional<uint64_t> retention_size_bytes;
   std::optional<double> retention_percentage;                // Of the file system's size.
+  std::vector<compaction::RetentionPolicy> retention_policies;  // storage.retention_policies
   std::optional<int64_t> max_exemplars;                      // storage.exemplars.max_exemplars
   std::vector<std::string> rule_files, scrape_config_files;  // Patterns, resolved.
   std::vector<std::string> files;  // All files it was read from; the first is the main one.

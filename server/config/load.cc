@@ -10,12 +10,14 @@
 #include <cstring>
 #include <filesystem>
 
+#include "promql/parser.h"
 #include "server/config/emit.h"
 #include "server/config/load_scrape.h"
 #include "server/config/schema.h"
 #include "server/config/validate.h"
 #include "storage/base/hash.h"
 #include "storage/base/log.h"
+#include "storage/base/status.h"
 
 namespace server {
 namespace {
@@ -172,6 +174,27 @@ class Loader {
     }
   }
 
+  compaction::RetentionPolicy LoadPolicy(const Fields& fields) {
+    compaction::RetentionPolicy policy;
+    policy.retention_ms = fields.DurationMs("retention", 0);
+    if (policy.retention_ms <= 0) {
+      problems_.Add(fields.At("retention"), "the retention of a policy must be above 0");
+    }
+    for (const YamlNode& item : fields.List("match")) {
+      auto set = promql::ParseMetricSelector(item.text);
+      if (set.ok()) {
+        policy.match.push_back(*std::move(set));
+      } else {
+        problems_.Add(item, "invalid selector {}: {}", Quote(item.text),
+                      base::message(set.status()));
+      }
+    }
+    if (fields.List("match").empty()) {
+      problems_.Add(fields.At("match"), "a retention policy needs a selector");
+    }
+    return policy;
+  }
+
   void LoadStorage(const Fields& storage) {
     const Fields tsdb = storage.Section("tsdb");
     if (tsdb.Has("retention")) {  // Stands in for the flags as a whole.
@@ -179,6 +202,9 @@ class Loader {
       config_.retention_time_ms = retention.DurationMs("time", 0);
       config_.retention_size_bytes = retention.Bytes("size", 0);
       config_.retention_percentage = retention.Float("percentage", 0);
+    }
+    for (const YamlNode& item : storage.List("retention_policies")) {
+      config_.retention_policies.push_back(LoadPolicy(Fields(item)));
     }
     const Fields exemplars = storage.Section("exemplars");
     if (exemplars.Has("max_exemplars")) config_.max_exemplars = exemplars.Int("max_exemplars", 0);

@@ -94,7 +94,8 @@ constexpr SectionText kSections[] = {
     {"remote_read",
      "url!:url remote_timeout:duration chunked_read_limit:uint headers:map read_recent:bool name "
      "required_matchers:labels filter_external_labels:bool +http"},
-    {"storage", "tsdb:{tsdb} exemplars:{exemplars}"},
+    {"storage", "tsdb:{tsdb} exemplars:{exemplars} retention_policies:[retention_policy]"},
+    {"retention_policy", "match!:strings retention!:duration"},  // Ours.
     {"tsdb",
      "out_of_order_time_window:duration stale_series_compaction_threshold:float "
      "chunk_encoding:{chunk_encoding} retention:{retention}"},

@@ -19,6 +19,7 @@
 #include "storage/block/block_keys.h"
 #include "storage/block/block_querier.h"
 #include "storage/block/block_writer.h"
+#include "storage/block/series_classes.h"
 #include "storage/block/tombstones.h"
 #include "storage/block/ulid.h"
 
@@ -580,6 +581,14 @@ absl::StatusOr<std::unique_ptr<BlockCursor>> BlockStore::NewCursor(const std::st
 
 void BlockStore::SetCacheBytes(int64_t bytes) { impl_->SetCacheBytes(bytes); }
 int64_t BlockStore::cache_used_bytes() const { return impl_->cache_used_bytes(); }
+
+absl::StatusOr<std::vector<uint64_t>> BlockStore::CountByClass(
+    const std::string& ulid,
+    std::span<const std::vector<std::vector<model::Matcher>>> classes) const {
+  ASSIGN_OR_RETURN(std::shared_ptr<const Block> block, impl_->Find(ulid));
+  return block::CountByClass(std::move(block), classes);
+}
+
 uint64_t BlockStore::generation() const { return impl_->generation(); }
 
 absl::Status BlockStore::Delete(std::span<const std::vector<model::Matcher>> sets,

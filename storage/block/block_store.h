@@ -87,6 +87,11 @@ class BlockStore {
   // either the inputs or the result.
   absl::StatusOr<std::vector<std::unique_ptr<Querier>>> NewQueriers(model::TimeRange range) const;
   absl::StatusOr<std::unique_ptr<BlockCursor>> NewCursor(const std::string& ulid) const;
+  // How many series of a block satisfy any matcher set of each class, the first such class taking
+  // them; the last number is of the others. Series of which all is deleted do not count.
+  absl::StatusOr<std::vector<uint64_t>> CountByClass(
+      const std::string& ulid,
+      std::span<const std::vector<std::vector<model::Matcher>>> classes) const;
   absl::Status Drop(const std::string& ulid);  // kNotFound when there is none.
   // Deletes the samples in `range` of the series that satisfy any of the matcher sets: at once for
   // whoever asks later, in all blocks or, after an error or a crash, in none. What is merged from

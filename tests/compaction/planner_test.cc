@@ -108,6 +108,15 @@ TEST(Planner, DaysBeforeTheEpochAreDaysToo) {
   EXPECT_EQ(WindowStart(99, 100), 0);
 }
 
+TEST(Planner, WhatLostATwentiethOfItsSeriesIsRewrittenAlone) {
+  BlockMeta block = Block("a", 2, 0, 1440);
+  block.num_series = 100;
+  block.deleted_series = 5;
+  EXPECT_EQ(PlanAt(3000, {block}), "nothing");
+  block.deleted_series = 6;
+  EXPECT_EQ(PlanAt(3000, {block}), "a -> level 2: samples were deleted");
+}
+
 TEST(Planner, WildTimesDoNotOverflow) {
   constexpr auto kMin = std::numeric_limits<model::TimeMs>::min();
   constexpr auto kMax = std::numeric_limits<model::TimeMs>::max();

@@ -10,6 +10,7 @@ namespace {
 
 using storage::BlockMeta;
 using ::testing::ElementsAre;
+using ::testing::FieldsAre;
 using ::testing::IsEmpty;
 
 BlockMeta Block(std::string ulid, model::TimeMs min, model::TimeMs max, uint64_t bytes = 100) {
@@ -57,6 +58,44 @@ TEST(Retention, WhatTimeTakesDoesNotCountForSize) {
   const Expired expired = FindExpired({.retention_ms = 1500, .retention_bytes = 150}, kFour, 0);
   EXPECT_THAT(expired.by_time, ElementsAre("b", "a"));
   EXPECT_THAT(expired.by_size, ElementsAre("c"));
+}
+
+TEST(Retention, AShareOfTheFileSystemStandsInForASize) {
+  const RetentionOptions options = {.retention_bytes = 400, .percentage = 25};
+  EXPECT_EQ(LimitBytes(options, 1000), 250);
+  EXPECT_EQ(LimitBytes(options, 0), 400);  // Its size is not known.
+  EXPECT_THAT(FindExpired(options, kFour, 0, 1000).by_size, ElementsAre("b", "a"));
+  EXPECT_THAT(FindExpired(options, kFour, 0, 1'000'000).by_size, IsEmpty());
+}
+
+TEST(Retention, ABlockGoesWithTheLastOfItsPolicies) {
+  RetentionOptions options = {.retention_ms = 2000, .policies = {{{}, 1000}, {{}, 3000}}};
+  Expired expired = FindExpired(options, kFour, 0);
+  EXPECT_THAT(expired.by_time, ElementsAre("a"));
+  EXPECT_THAT(expired.thinned,
+              ElementsAre(FieldsAre("c", std::vector<bool>{true, false, false}),
+                          FieldsAre("b", std::vector<bool>{true, false, true})));
+  options.retention_ms = 0;  // Without a limit for the others no block goes.
+  expired = FindExpired(options, kFour, 0);
+  EXPECT_THAT(expired.by_time, IsEmpty());
+  EXPECT_EQ(expired.thinned.size(), 3u);
+  options.retention_bytes = 250;  // What goes for its size is not rewritten before.
+  expired = FindExpired(options, kFour, 0);
+  EXPECT_THAT(expired.by_size, ElementsAre("b", "a"));
+  EXPECT_THAT(expired.thinned, ElementsAre(FieldsAre("c", std::vector<bool>{true, false, false})));
+}
+
+TEST(Retention, TheFirstPolicyThatMatchesDecides) {
+  const RetentionOptions options = {
+      .policies = {{{{model::Matcher::Equal("__name__", "a"), model::Matcher::Equal("job", "x")}}, 1},
+                   {{{model::Matcher::Equal("job", "y")}, {model::Matcher::Equal("__name__", "a")}}, 1}}};
+  const auto policy = [&](std::string name, std::string job) {
+    return PolicyOf(options, model::Labels{{"__name__", name}, {"job", job}});
+  };
+  EXPECT_EQ(policy("a", "x"), 0u);
+  EXPECT_EQ(policy("a", "z"), 1u);
+  EXPECT_EQ(policy("b", "y"), 1u);
+  EXPECT_EQ(policy("b", "x"), 2u);
 }
 
 TEST(Retention, WildTimesDoNotOverflow) {

@@ -119,6 +119,66 @@ TEST_F(SchedulerTest, FlushesEarlyWhenTheHeadIsFullOrItIsAsked) {
   EXPECT_EQ(db_->stats().head.num_samples, 0u);
 }
 
+// What each block holds, without what its age and the policy of each series take.
+TEST_F(SchedulerTest, PoliciesShortenAndLengthenRetentionOncePerBlock) {
+  options_.flush_interval_ms = kHour;
+  Restart();
+  Live(14 * 60, 14);
+  const RetentionOptions retention = {
+      .retention_ms = 6 * kHour,
+      .policies = {{{{model::Matcher::Equal("__name__", "metric_1"),
+                      model::Matcher::Equal("job", "odd")}},
+                    20 * kHour},
+                   {{{model::Matcher::Equal("__name__", "metric_1")},
+                     {model::Matcher::Equal("__name__", "metric_2")}},
+                    2 * kHour}}};
+  const auto metas = db_->blocks()->Metas();
+  model::TimeMs newest = 0;
+  for (const auto& meta : metas) newest = std::max(newest, meta.range.max);
+  SampleModel want = testing_support::ReadAll(**db_->NewQuerier({}), {});
+  uint64_t thinned = 0;
+  for (const auto& meta : metas) {
+    SampleModel block = testing_support::ReadAll(**db_->blocks()->NewQuerier(meta.ulid, {}), {});
+    const int64_t age = newest - meta.range.max;
+    thinned += age >= 2 * kHour;
+    for (const auto& [labels, samples] : block) {
+      const bool short_lived = labels.Get("__name__") == "metric_1" ||
+                               labels.Get("__name__") == "metric_2";
+      const bool long_lived = labels.Get("__name__") == "metric_1" && labels.Get("job") == "odd";
+      if (age < (long_lived ? 20 : short_lived ? 2 : 6) * kHour) continue;
+      for (const auto& [t, bits] : samples) want[labels].erase(t);
+      if (want[labels].empty()) want.erase(labels);
+    }
+  }
+  ASSERT_GT(thinned, 3u);
+  scheduler_->SetRetention(retention);
+  scheduler_->RunOnce();
+  EXPECT_EQ(Difference(Stored(), want), "");
+  EXPECT_EQ(scheduler_->stats().thinned, thinned);
+  EXPECT_EQ(db_->blocks()->Metas().size(), metas.size());  // The long-lived ones keep all.
+
+  std::vector<std::string> after;
+  for (const auto& meta : db_->blocks()->Metas()) after.push_back(meta.ulid);
+  const auto rewritten = [&] {
+    std::vector<std::string> now;
+    for (const auto& meta : db_->blocks()->Metas()) now.push_back(meta.ulid);
+    return now != after;
+  };
+  scheduler_->RunOnce();
+  EXPECT_FALSE(rewritten());
+  Restart();
+  scheduler_->SetRetention(retention);
+  scheduler_->RunOnce();
+  EXPECT_FALSE(rewritten());
+  EXPECT_EQ(scheduler_->stats().thinned, 0u);
+
+  RetentionOptions shorter = retention;  // All policies below the global time: blocks go whole.
+  shorter.policies.erase(shorter.policies.begin());
+  scheduler_->SetRetention(shorter);
+  scheduler_->RunOnce();
+  for (const auto& meta : db_->blocks()->Metas()) EXPECT_GT(meta.range.max, newest - 6 * kHour);
+}
+
 TEST_F(SchedulerTest, RetentionByTimeAndSizeCanBeSetWhileRunning) {
   options_.flush_interval_ms = kHour;
   Restart();

@@ -135,6 +135,8 @@ void WriteReplay(JsonWriter* json, const storage::ReplayProgress& replay) {
   json->Uint(replay.max);
   json->Key("current");
   json->Uint(replay.current);
+  json->Key("done");  // Ours.
+  json->Bool(replay.done);
   json->EndObject();
 }
 

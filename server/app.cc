@@ -201,16 +201,36 @@ absl::Status App::Listen() {
 }
 
 void App::OpenDatabase() {
-  const storage::DatabaseOptions options = DatabaseOptionsOf(flags_, *reloader_.config());
+  storage::DatabaseOptions options = DatabaseOptionsOf(flags_, *reloader_.config());
   std::error_code error;
   std::filesystem::create_directories(options.dir, error);
   if (error) {
     database_ = base::Unavailable("create data directory {}: {}", options.dir, error.message());
   } else {
-    database_ = storage::Database::Open(
-        options, [this](const storage::ReplayProgress& progress) { slot_.SetReplay(progress); });
+    options.replay_on_open = false;
+    database_ = storage::Database::Open(options);
   }
   events_.Post(Event::kOpened);
+}
+
+void App::ReplayLog() {
+  constexpr absl::Duration kBetweenLines = absl::Seconds(5);
+  absl::Time next_line = absl::Now() + kBetweenLines;
+  const absl::Status status =
+      (*database_)->Replay([&](const storage::ReplayProgress& progress) {
+        slot_.SetReplay(progress);
+        if (absl::Now() >= next_line) {
+          next_line += kBetweenLines;
+          Info("Reading the log", {{"segment", std::to_string(progress.current)},
+                                   {"first", std::to_string(progress.min)},
+                                   {"last", std::to_string(progress.max)}});
+        }
+        return !stop_replay_;
+      });
+  if (status.ok() || absl::IsCancelled(status)) return;
+  Failed("Reading the log failed", status);
+  replay_failed_ = true;
+  events_.Post(Event::kStop);
 }
 
 int App::Loop() {
@@ -218,7 +238,7 @@ int App::Loop() {
   while (true) {
     switch (events_.Wait()) {
       case Event::kStop:
-        return 0;
+        return replay_failed_ ? 1 : 0;
       case Event::kReload:
         reload_asked = true;
         break;
@@ -240,11 +260,8 @@ absl::Status App::StartAll() {
   opening_.join();
   if (!database_.ok()) return base::Annotate(database_.status(), "opening storage failed");
   storage::Database* const database = database_->get();
-  const storage::DatabaseStats stats = database->stats();
-  Info("TSDB started", {{"replayed_records", std::to_string(stats.replayed_records)},
-                        {"replay_seconds", model::FormatFloat(stats.replay_seconds, 'g')},
-                        {"wal_corruptions", std::to_string(stats.wal_corruptions)}});
   slot_.Set(database);
+  replaying_ = std::thread([this] { ReplayLog(); });
   compaction::SchedulerOptions options;
   options.retention = RetentionOf(*reloader_.config());
   options.spare_bytes = [this, database] { return SpareBytes(database->dir(), flags_); };
@@ -279,8 +296,9 @@ void App::Stop() {
   if (watch_ != nullptr) watch_->Stop();
   if (scheduler_ != nullptr) scheduler_->Stop();
   if (http_ != nullptr) http_->Stop(absl::Seconds(5));
+  stop_replay_ = true;
+  if (replaying_.joinable()) replaying_.join();
   if (!was_open) {
-    // Replay cannot be told to stop; the log it reads is as good as before.
     Info("Stopped while starting");
     std::fflush(nullptr);
     _exit(0);

@@ -43,6 +43,7 @@ class App {
   int CheckFlags();  // 0, or the exit code.
   absl::Status Listen();
   void OpenDatabase();      // On its own thread; posts kOpened.
+  void ReplayLog();         // Likewise; posts kStop when it fails.
   absl::Status StartAll();  // Once the database is there.
   int Loop();
   void Stop();
@@ -74,6 +75,8 @@ class App {
   std::unique_ptr<compaction::Scheduler> scheduler_;
   std::unique_ptr<ResourceWatch> watch_;
   std::atomic<const ResourceWatch*> running_watch_{nullptr};
+  std::thread replaying_;
+  std::atomic<bool> stop_replay_{false}, replay_failed_{false};
   std::atomic<const compaction::Scheduler*> running_scheduler_{nullptr};
 };
 

@@ -60,7 +60,8 @@ class Database::Impl {
     head_.SetOutOfOrderWindow(options_.out_of_order_window_ms);
   }
 
-  absl::Status Open(const std::function<void(const ReplayProgress&)>& progress);
+  absl::Status Open();
+  absl::Status Replay(const std::function<bool(const ReplayProgress&)>& progress);
   absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range);
   absl::Status FlushHead() {
     absl::MutexLock lock(&flush_mu_);
@@ -79,7 +80,6 @@ class Database::Impl {
   const std::string& dir() const { return options_.dir; }
 
  private:
-  absl::Status Replay(const std::function<void(const ReplayProgress&)>& progress);
   // `deleted`: about to be deleted from the block.
   absl::Status CountedFlush(const DeletedFromHead* deleted = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
@@ -103,8 +103,12 @@ class Database::Impl {
   std::atomic<wal::Writer*> log_{nullptr};  // Null while none could be opened.
   Admission admission_;
   Head head_;
-  ReplayStats replayed_;
   int clean_start_ = -1;
+  // The first segment of the old log that is not in the head as a whole; kReplayed: all of it is.
+  std::atomic<uint32_t> replay_segment_{0};
+  static constexpr uint32_t kReplayed = UINT32_MAX;
+  mutable absl::Mutex replay_mu_;
+  ReplayStats replayed_ ABSL_GUARDED_BY(replay_mu_);
 
   absl::Mutex flush_mu_;    // One flush at a time. Before recover_mu_.
   absl::Mutex recover_mu_;  // Of opening the log.
@@ -112,7 +116,7 @@ class Database::Impl {
   base::Counter flushes_, flush_failures_, flush_ns_;
 };
 
-absl::Status Database::Impl::Open(const std::function<void(const ReplayProgress&)>& progress) {
+absl::Status Database::Impl::Open() {
   std::error_code error;
   std::filesystem::create_directories(options_.dir, error);
   if (error) return base::Unavailable("{}: {}", options_.dir, error.message());
@@ -130,7 +134,8 @@ absl::Status Database::Impl::Open(const std::function<void(const ReplayProgress&
   ASSIGN_OR_RETURN(const std::string own, OpenDataDir(options_.dir));
   wal_dir_ = own + "/wal";
   ASSIGN_OR_RETURN(blocks_, BlockStore::Open(own + "/blocks", options_.block_cache_bytes));
-  RETURN_IF_ERROR(Replay(progress));
+  head_.SetReplaying(true);
+  replay_segment_ = blocks_->watermark();
   closed_ = false;
   if (const absl::Status status = Recover(); !status.ok()) {
     if (!absl::IsUnavailable(status)) return status;
@@ -138,7 +143,7 @@ absl::Status Database::Impl::Open(const std::function<void(const ReplayProgress&
               "Started for reading only: nothing can be ingested until the disk can be written to",
               {{"dir", options_.dir}, {"err", std::string(base::message(status))}});
   }
-  return absl::OkStatus();
+  return options_.replay_on_open ? Replay(nullptr) : absl::OkStatus();
 }
 
 absl::Status Database::Impl::Recover() {
@@ -168,22 +173,31 @@ absl::Status Database::Impl::Recover() {
   return absl::OkStatus();
 }
 
-absl::Status Database::Impl::Replay(const std::function<void(const ReplayProgress&)>& progress) {
-  ASSIGN_OR_RETURN(replayed_, head_.Replay(wal_dir_, blocks_->watermark(), progress));
-  if (replayed_.damaged > 0) {
+absl::Status Database::Impl::Replay(const std::function<bool(const ReplayProgress&)>& progress) {
+  const uint32_t first = blocks_->watermark();
+  const auto moved_on = [&](const ReplayProgress& now) {
+    if (!now.done) replay_segment_ = now.current;
+    return !progress || progress(now);
+  };
+  ASSIGN_OR_RETURN(const ReplayStats replayed, head_.Replay(wal_dir_, first, moved_on));
+  replay_segment_ = kReplayed;
+  head_.SetReplaying(false);
+  if (replayed.damaged > 0) {
     base::Log(base::LogLevel::kError, kComponent,
               "Parts of the log are damaged and were left out; all else was read",
-              {{"damaged", std::to_string(replayed_.damaged)},
-               {"first", replayed_.first_damage},
-               {"samples_of_unknown_series", std::to_string(replayed_.unknown_series)}});
+              {{"damaged", std::to_string(replayed.damaged)},
+               {"first", replayed.first_damage},
+               {"samples_of_unknown_series", std::to_string(replayed.unknown_series)}});
   }
   base::Log(base::LogLevel::kInfo, kComponent, "Read the log",
-            {{"from_segment", std::to_string(blocks_->watermark())},
-             {"records", std::to_string(replayed_.records)},
-             {"series", std::to_string(replayed_.series)},
-             {"samples", std::to_string(replayed_.samples)},
+            {{"from_segment", std::to_string(first)},
+             {"records", std::to_string(replayed.records)},
+             {"series", std::to_string(replayed.series)},
+             {"samples", std::to_string(replayed.samples)},
              {"blocks", std::to_string(blocks_->Metas().size())},
-             {"duration", fmt::format("{:.3f}s", replayed_.seconds)}});
+             {"duration", fmt::format("{:.3f}s", replayed.seconds)}});
+  absl::MutexLock lock(&replay_mu_);
+  replayed_ = replayed;
   return absl::OkStatus();
 }
 
@@ -235,7 +249,11 @@ absl::Status Database::Impl::CountedFlush(const DeletedFromHead* deleted) {
 // The order makes a crash at any point harmless: up to the publish the old watermark, checkpoint
 // and segments stand; from then on the new ones do. See storage/head/head.h.
 absl::StatusOr<BlockMeta> Database::Impl::Flush(const DeletedFromHead* deleted) {
-  ASSIGN_OR_RETURN(const uint32_t segment, head_.CutForFlush());
+  // Before the cut: what replay has applied until now goes to the block with all else.
+  const uint32_t replayed_before = replay_segment_;
+  if (replayed_before <= blocks_->watermark() && replayed_before != kReplayed) return BlockMeta();
+  ASSIGN_OR_RETURN(const uint32_t cut, head_.CutForFlush());
+  const uint32_t segment = std::min(cut, replayed_before);
   Step(FlushStep::kLogCut);
   ASSIGN_OR_RETURN(std::unique_ptr<BlockWriter> writer, blocks_->NewBlock({}));
   RETURN_IF_ERROR(WriteSeries(head_.FlushCursor().get(), writer.get()));
@@ -268,6 +286,9 @@ absl::Status Database::Impl::Delete(std::span<const std::vector<model::Matcher>>
                                     model::TimeRange range) {
   absl::MutexLock lock(&flush_mu_);
   if (closed_) return Closed();
+  if (replay_segment_ != kReplayed) {
+    return base::Unavailable("the log is still being read; try again when it is done");
+  }
   const DeletedFromHead deleted{sets, range};
   ASSIGN_OR_RETURN(const bool in_head, HeadHas(deleted));
   if (in_head) {
@@ -312,7 +333,7 @@ void Database::Impl::RemoveLogBefore(uint32_t segment) {
 absl::Status Database::Impl::Close() {
   absl::MutexLock lock(&flush_mu_);
   if (closed_) return absl::OkStatus();
-  absl::Status status = CountedFlush();
+  absl::Status status = replay_segment_ == kReplayed ? CountedFlush() : absl::OkStatus();
   closed_ = true;
   if (!status.ok()) {
     base::Log(base::LogLevel::kError, kComponent,
@@ -339,10 +360,13 @@ DatabaseStats Database::Impl::stats() const {
   stats.series_removed = head.series_removed;
   stats.exemplars_appended = head.exemplars_appended;
   stats.exemplars_stored = head.exemplars_stored;
-  stats.wal_corruptions = replayed_.damaged;
-  stats.replayed_records = replayed_.records;
-  stats.replayed_unknown_series = replayed_.unknown_series;
-  stats.replay_seconds = replayed_.seconds;
+  {
+    absl::MutexLock lock(&replay_mu_);
+    stats.wal_corruptions = replayed_.damaged;
+    stats.replayed_records = replayed_.records;
+    stats.replayed_unknown_series = replayed_.unknown_series;
+    stats.replay_seconds = replayed_.seconds;
+  }
   if (const wal::Writer* log = log_) stats.wal = log->stats();
   for (size_t i = 0; i < stats.refused_by_limit.size(); ++i) {
     stats.refused_by_limit[i] = head_.refused(static_cast<SeriesLimit>(i));
@@ -367,13 +391,15 @@ Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Database::~Database() { static_cast<void>(impl_->Close()); }
 
-absl::StatusOr<std::unique_ptr<Database>> Database::Open(
-    DatabaseOptions options, std::function<void(const ReplayProgress&)> progress) {
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(DatabaseOptions options) {
   auto impl = std::make_unique<Impl>(std::move(options));
-  RETURN_IF_ERROR(impl->Open(progress));
+  RETURN_IF_ERROR(impl->Open());
   return std::unique_ptr<Database>(new Database(std::move(impl)));
 }
 
+absl::Status Database::Replay(const std::function<bool(const ReplayProgress&)>& progress) {
+  return impl_->Replay(progress);
+}
 std::unique_ptr<Appender> Database::NewAppender() { return impl_->head().NewAppender(); }
 void Database::SetOutOfOrderWindow(int64_t window_ms) {
   impl_->head().SetOutOfOrderWindow(window_ms);

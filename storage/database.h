@@ -45,6 +45,7 @@ struct DatabaseOptions {
   int64_t max_exemplars = 100'000;   // 0: exemplars are refused.
   SeriesLimitOptions limits;         // Of the head; new series beyond are kLimited.
   int64_t out_of_order_window_ms = 0;  // How late a sample may be; see SetOutOfOrderWindow.
+  bool replay_on_open = true;        // Else the owner calls Replay.
   int64_t idle_ms = 60 * 60 * 1000;  // A series this long without news leaves the head.
   base::Clock* clock = base::SystemClock::Get();
   std::function<void(FlushStep)> after_flush_step;  // For tests; called without locks that matter.
@@ -73,15 +74,19 @@ struct DatabaseStats {
 // BlockStore's merges and drops (compaction does).
 class Database final : public Appendable, public Queryable {
  public:
-  // Takes the lock, opens the blocks, and replays the log. kFailedPrecondition: the directory is
-  // in use or not ours to write, or its format is newer than this program knows (the message names
-  // both versions). A full or read-only disk is no error when there is something to read: queries
-  // are answered, commits refused (Admission::Gate::kLog), until Recover succeeds.
-  // `progress`, when given, is called from time to time during replay.
-  static absl::StatusOr<std::unique_ptr<Database>> Open(
-      DatabaseOptions options, std::function<void(const ReplayProgress&)> progress = nullptr);
+  // Takes the lock, opens the blocks, begins a new log and, unless told otherwise, replays the old
+  // one. kFailedPrecondition: the directory is in use or not ours to write, or its format is newer
+  // than this program knows (the message names both versions). A full or read-only disk is no error
+  // when there is something to read: queries are answered, commits refused (Admission::Gate::kLog),
+  // until Recover succeeds.
+  static absl::StatusOr<std::unique_ptr<Database>> Open(DatabaseOptions options);
   ~Database() override;  // As Close, but silent.
 
+  // Reads the log of the time before Open; for one thread, once. New samples are taken and queries
+  // answered meanwhile, with a warning. `progress`, which may be null, is asked from time to time
+  // whether to go on; kCancelled when not, and the next start reads it all. Until it is done the
+  // head is flushed only up to the last segment read in full, and Delete is kUnavailable.
+  absl::Status Replay(const std::function<bool(const ReplayProgress&)>& progress);
   std::unique_ptr<Appender> NewAppender() override;
   // Samples so far behind the newest are taken although their series has newer ones; 0: none are.
   void SetOutOfOrderWindow(int64_t window_ms);
@@ -99,7 +104,7 @@ class Database final : public Appendable, public Queryable {
   // is new data. The head is flushed first when it holds any of it.
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
   // FlushHead, so that nothing is left to replay, then everything is closed. Appenders and Queriers
-  // must be gone. Idempotent.
+  // must be gone, and Replay ended; when it was not done, the log stays as it is. Idempotent.
   absl::Status Close();
 
   // What is refused for the time being; asked by NewQuerier and by Commit.

@@ -109,12 +109,12 @@ bool ParseFragment(std::string_view page, Fragment* out) {
 
 class Reader::Impl {
  public:
-  absl::Status Open(std::string dir, uint32_t first) {
+  absl::Status Open(std::string dir, uint32_t first, uint32_t end) {
     dir_ = std::move(dir);
     auto segments = ListSegments(dir_);
     if (!segments.ok()) return segments.status();
     for (const Segment& s : *segments) {
-      if (s.number >= first) segments_.push_back(s.number);
+      if (s.number >= first && s.number < end) segments_.push_back(s.number);
     }
     return absl::OkStatus();
   }
@@ -259,9 +259,10 @@ class Reader::Impl {
 Reader::Reader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Reader::~Reader() = default;
 
-absl::StatusOr<std::unique_ptr<Reader>> Reader::Open(std::string dir, uint32_t first_segment) {
+absl::StatusOr<std::unique_ptr<Reader>> Reader::Open(std::string dir, uint32_t first_segment,
+                                                     uint32_t end_segment) {
   auto impl = std::make_unique<Impl>();
-  WAL_RETURN_IF_ERROR(impl->Open(std::move(dir), first_segment));
+  WAL_RETURN_IF_ERROR(impl->Open(std::move(dir), first_segment, end_segment));
   return std::unique_ptr<Reader>(new Reader(std::move(impl)));
 }
 

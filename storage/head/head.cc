@@ -71,11 +71,28 @@ Head::~Head() = default;
 
 absl::StatusOr<ReplayStats> Head::Replay(
     const std::string& log_dir, uint32_t watermark,
-    const std::function<void(const ReplayProgress&)>& progress) {
-  return ReplayLog(log_dir, watermark, progress, parts_.get());
+    const std::function<bool(const ReplayProgress&)>& progress) {
+  const wal::Writer* log = parts_->log.load();
+  const uint32_t end = log == nullptr ? UINT32_MAX : parts_->first_segment.load();
+  return ReplayLog(log_dir, watermark, end, progress, parts_.get());
+}
+
+void Head::SetReplaying(bool replaying) {
+  parts_->replaying = replaying;
+  if (replaying) return;
+  absl::MutexLock lock(&parts_->aliases_mu);
+  parts_->aliases.clear();
 }
 
 void Head::AttachLog(wal::Writer* log) {
+  // Each start has refs of its own: those of the log before it need not be known to give them out.
+  constexpr uint64_t kFirstOfAll = uint64_t{1} << 40;
+  constexpr int kSegmentShift = 24;  // No segment names that many series.
+  if (log != nullptr) {
+    const uint64_t first = kFirstOfAll + (uint64_t{log->stats().segment} << kSegmentShift);
+    if (parts_->next_ref < first) parts_->next_ref = first;
+    parts_->first_segment = log->stats().segment;
+  }
   parts_->cut_segment = log == nullptr ? 0 : log->stats().segment;
   parts_->log = log;
 }

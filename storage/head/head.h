@@ -12,7 +12,7 @@
 //   log->RemoveBefore(n); wal::RemoveCheckpointsExcept(n);                           // F3
 //
 // One flush at a time. A flush that is given up half way changes nothing: the next one takes it all.
-// Start: head->Replay(dir, blocks->watermark()) then head->AttachLog(writer).
+// Start: head->AttachLog(writer), then head->Replay(dir, blocks->watermark()), perhaps on another thread.
 #pragma once
 
 #include <cstdint>
@@ -70,12 +70,16 @@ class Head final : public Appendable {  // Thread-safe.
   ~Head() override;
 
   // Reads checkpoint `watermark` of the log in `log_dir` when there is one, then the segments from
-  // `watermark` on. For an empty head. Damage is stepped over, counted and reported, never an
-  // error; errors are those of reading files. `progress` may be null.
+  // `watermark` on, up to that of the log attached. Once, at the start; commits, queries and flushes
+  // may go on meanwhile, and see what was read bit by bit. Damage is stepped over, counted and
+  // reported, never an error; errors are those of reading files, and kCancelled when `progress`,
+  // which may be null, says false.
   absl::StatusOr<ReplayStats> Replay(const std::string& log_dir, uint32_t watermark,
-                                     const std::function<void(const ReplayProgress&)>& progress);
+                                     const std::function<bool(const ReplayProgress&)>& progress);
+  // While there is something to replay: queriers warn, and no series is forgotten.
+  void SetReplaying(bool replaying);
   // Commits go to `log` from now on. It outlives the head's last commit. Before any AttachLog
-  // commits are kept in memory only.
+  // commits are kept in memory only. Refs given out from now on are above all of earlier logs.
   void AttachLog(wal::Writer* log);
 
   std::unique_ptr<Appender> NewAppender() override;

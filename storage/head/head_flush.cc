@@ -121,6 +121,8 @@ class LateCursorImpl final : public SeriesCursor {
 // one. Samples after it are in the segments that follow. False when none is known.
 bool LastFlushed(Head::Parts* parts, const MemSeries& series, model::Sample* last) {
   absl::MutexLock lock(parts->StripeOf(series.ref));
+  // What replay has yet to bring may be older than what came since.
+  if (parts->replaying && series.last_seq != 0) return false;
   if (series.flushing > 0) {
     const SealedChunk& chunk = *(*series.sealed)[series.flushing - 1];
     *last = {chunk.range.max, chunk.last_v};
@@ -139,6 +141,27 @@ class CheckpointSession {
   absl::Status WriteSeries(std::span<MemSeries* const> all) {
     for (size_t i = 0; i < all.size(); i += kSeriesPerRecord) {
       RETURN_IF_ERROR(WriteBatch(all.subspan(i, std::min(kSeriesPerRecord, all.size() - i))));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status WriteAliases() {
+    std::vector<std::pair<SeriesRef, MemSeries*>> all;
+    {
+      absl::ReaderMutexLock lock(&parts_->aliases_mu);
+      all.assign(parts_->aliases.begin(), parts_->aliases.end());
+    }
+    std::vector<std::string_view> pairs;
+    for (size_t i = 0; i < all.size(); i += kSeriesPerRecord) {
+      const size_t end = std::min(all.size(), i + kSeriesPerRecord);
+      record_.Clear();
+      record_.BeginSeries(end - i);
+      for (size_t k = i; k < end; ++k) {
+        pairs.clear();
+        for (const PairId id : all[k].second->pairs()) pairs.push_back(parts_->index.bytes(id));
+        record_.AddSeries(all[k].first, pairs);
+      }
+      RETURN_IF_ERROR(Write());
     }
     return absl::OkStatus();
   }
@@ -277,7 +300,7 @@ class Dropper {
     }
     // Its name must be found as long as a querier may have to look for its chunks above.
     const bool unseen = retired_ == nullptr ? !older_queriers_ : was_empty && !older_queriers_;
-    if (unseen && MayGo(*series) &&
+    if (unseen && !parts_->replaying && MayGo(*series) &&
         series->touched.load(std::memory_order_relaxed) < oldest_inside_) {
       idle_.push_back(series);
     }
@@ -391,6 +414,7 @@ absl::Status Head::WriteCheckpoint(wal::CheckpointWriter* out) {
   if (parts_->flush_order.empty()) parts_->flush_order = parts_->order.RankAll();
   CheckpointSession session(parts_.get(), out);
   RETURN_IF_ERROR(session.WriteSeries(parts_->flush_order));
+  RETURN_IF_ERROR(session.WriteAliases());
   return session.WriteExemplars();
 }
 

@@ -16,13 +16,19 @@ void Limit(size_t limit, std::vector<std::string>* list) {
 }  // namespace
 
 HeadQuerier::HeadQuerier(Head::Parts* parts, model::TimeRange range)
-    : parts_(parts), range_(range), pass_(&parts->gate) {
+    : parts_(parts), range_(range), pass_(&parts->gate), replaying_(parts->replaying) {
   // The view first: what is dropped between the two is retired into it, never missed.
   {
     absl::MutexLock lock(&parts_->views_mu);
     view_ = parts_->view;
   }
   snapshot_ = parts_->isolation.Open();
+}
+
+std::vector<std::string> HeadQuerier::Warnings() const {
+  if (!replaying_) return {};
+  return {"the log of the time before the last start is still being read: samples of the hours before "
+          "it may be missing"};
 }
 
 HeadQuerier::~HeadQuerier() { parts_->isolation.Close(snapshot_); }

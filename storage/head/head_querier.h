@@ -15,6 +15,7 @@ class HeadQuerier final : public Querier {
   ~HeadQuerier() override;
 
   absl::StatusOr<std::unique_ptr<Selection>> Select(const SelectRequest& request) override;
+  std::vector<std::string> Warnings() const override;
   absl::StatusOr<std::vector<std::string>> LabelNames(Matchers matchers, size_t limit) override;
   absl::StatusOr<std::vector<std::string>> LabelValues(std::string_view name, Matchers matchers,
                                                        size_t limit) override;
@@ -25,6 +26,7 @@ class HeadQuerier final : public Querier {
   Head::Parts* const parts_;
   const model::TimeRange range_;
   const GatePass pass_;
+  const bool replaying_;
   std::shared_ptr<RetiredChunks> view_;
   CommitSnapshot snapshot_;
 };

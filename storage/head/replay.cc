@@ -13,7 +13,8 @@ namespace storage {
 
 class Replayer::Impl final : public RecordReader {
  public:
-  Impl(Head::Parts* parts, ReplayStats* stats) : parts_(parts), stats_(stats) {}
+  Impl(Head::Parts* parts, ReplayStats* stats)
+      : parts_(parts), pass_(&parts->gate), stats_(stats) {}
 
   void Apply(std::string_view record, uint32_t segment) {
     segment_ = segment;
@@ -28,7 +29,7 @@ class Replayer::Impl final : public RecordReader {
     if (stats_->first_damage.empty()) stats_->first_damage = std::move(reason);
   }
 
-  void Finish() {
+  void ListNew() {
     // The log holds them as connections wrote them; postings want them in order of ref.
     std::sort(created_.begin(), created_.end(),
               [](const MemSeries* a, const MemSeries* b) { return a->ref < b->ref; });
@@ -37,9 +38,11 @@ class Replayer::Impl final : public RecordReader {
     parts_->Count(delta_);
     parts_->SawTimes(times_);
     delta_ = {};
-    if (newest_flushed_ != kNoTime) {  // Not in memory, but the head has been that far.
-      model::TimeMs seen = parts_->max_time.load();
-      parts_->max_time.store(std::max(seen, newest_flushed_));
+    if (newest_flushed_ == kNoTime) return;
+    // Not in memory, but the head has been that far.
+    model::TimeMs seen = parts_->max_time.load();
+    while (seen < newest_flushed_ &&
+           !parts_->max_time.compare_exchange_weak(seen, newest_flushed_)) {
     }
   }
 
@@ -54,13 +57,17 @@ class Replayer::Impl final : public RecordReader {
       series->logged_in.store(segment_ + 1, std::memory_order_relaxed);
       return;
     }
-    if (parts_->next_ref.load() <= n) parts_->next_ref.store(n + 1);
-    if (MemSeries* other = parts_->map.Find(hash)) {  // Forgotten and come again under a new ref.
-      aliases_[ref] = other;
-      return;
+    uint64_t next = parts_->next_ref.load();
+    while (next <= n && !parts_->next_ref.compare_exchange_weak(next, n + 1)) {
     }
-    series = parts_->map.FindOrCreate(
-        hash, [&] { return parts_->NewSeries(ref, hash, labels); }, [](MemSeries*) {});
+    if (MemSeries* other = parts_->map.Find(hash)) return Alias(ref, other);
+    bool made = false;
+    const auto make = [&] {
+      made = true;
+      return parts_->NewSeries(ref, hash, labels);
+    };
+    series = parts_->map.FindOrCreate(hash, make, [](MemSeries*) {});
+    if (!made) return Alias(ref, series);  // By a commit, this very moment.
     series->logged_in.store(segment_ + 1, std::memory_order_relaxed);
     created_.push_back(series);
     ++stats_->series;
@@ -72,13 +79,14 @@ class Replayer::Impl final : public RecordReader {
       ++stats_->unknown_series;
       return;
     }
-    const int64_t before = delta_.samples;
     absl::MutexLock lock(parts_->StripeOf(series->ref));
-    series->Append(sample, 0, 0, &delta_);  // What is not newer is in a block, or was refused then.
-    if (delta_.samples > before) {
-      times_.Extend(sample.t);
-      ++stats_->samples;
+    if (!series->Append(sample, 0, 0, &delta_)) {
+      // It is in a block, or was refused then; unless what is newer came just now.
+      if (series->last_seq == 0 || series->Judge(sample, {}).repeat) return;
+      series->AppendLate(sample, 0, &delta_);
     }
+    times_.Extend(sample.t);
+    ++stats_->samples;
   }
 
   // What is in a block already, since the flush had passed, may come again as late; it merges away.
@@ -119,16 +127,22 @@ class Replayer::Impl final : public RecordReader {
  private:
   static constexpr int64_t kAnyAge = 1;  // A window; how wide does not matter here.
 
+  // The series was forgotten and came again, or came since the start: it has another ref.
+  void Alias(SeriesRef ref, MemSeries* series) {
+    absl::MutexLock lock(&parts_->aliases_mu);
+    parts_->aliases[ref] = series;
+  }
   MemSeries* Find(SeriesRef ref) const {
     if (MemSeries* series = parts_->map.Find(ref)) return series;
-    const auto it = aliases_.find(ref);
-    return it == aliases_.end() ? nullptr : it->second;
+    absl::ReaderMutexLock lock(&parts_->aliases_mu);
+    const auto it = parts_->aliases.find(ref);
+    return it == parts_->aliases.end() ? nullptr : it->second;
   }
 
   Head::Parts* const parts_;
+  const GatePass pass_;  // Keeps alive what aliases point to.
   ReplayStats* const stats_;
   uint32_t segment_ = 0;
-  absl::flat_hash_map<SeriesRef, MemSeries*> aliases_;
   std::vector<MemSeries*> created_;  // Listed at the end, all at once.
   HeadDelta delta_;
   model::TimeRange times_ = model::TimeRange::None();
@@ -140,59 +154,65 @@ Replayer::Replayer(Head::Parts* parts, ReplayStats* stats)
 Replayer::~Replayer() = default;
 void Replayer::Apply(std::string_view record, uint32_t segment) { impl_->Apply(record, segment); }
 void Replayer::Damaged(std::string reason) { impl_->Damaged(std::move(reason)); }
-void Replayer::Finish() { impl_->Finish(); }
+void Replayer::ListNew() { impl_->ListNew(); }
 
 namespace {
 
+// Tells how far it is, in bytes of the log, and whether to go on.
+using Watch = std::function<bool(const wal::Reader&)>;
+
 // `checkpoint`: its records count as logged in the segment it stands before.
-absl::Status ReadAll(const std::string& dir, uint32_t first, std::optional<uint32_t> checkpoint,
-                     const std::function<void(const ReplayProgress&)>& progress,
-                     Replayer* replayer) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<wal::Reader> reader, wal::Reader::Open(dir, first));
+absl::Status ReadAll(const std::string& dir, uint32_t first, uint32_t end,
+                     std::optional<uint32_t> checkpoint, const Watch& watch, Replayer* replayer) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<wal::Reader> reader, wal::Reader::Open(dir, first, end));
   reader->OnDamage([&](const wal::Damage& damage) {
     replayer->Damaged(fmt::format("{}{} at {}: {}", checkpoint ? "checkpoint " : "segment ",
                                   checkpoint.value_or(damage.from.segment), damage.from.offset,
                                   damage.reason));
   });
-  ReplayProgress now{reader->first_segment(), reader->last_segment(), reader->first_segment(),
-                     false};
-  if (!checkpoint && progress) progress(now);
   std::string_view record;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, reader->Next(&record));
     if (!more) return absl::OkStatus();
-    const uint32_t segment = reader->position().segment;
-    if (!checkpoint && segment != now.current) {
-      now.current = segment;
-      if (progress) progress(now);
-    }
-    replayer->Apply(record, checkpoint.value_or(segment));
+    if (!watch(*reader)) return base::Cancelled("reading the log was stopped");
+    replayer->Apply(record, checkpoint.value_or(reader->position().segment));
   }
 }
 
 }  // namespace
 
 absl::StatusOr<ReplayStats> ReplayLog(const std::string& log_dir, uint32_t watermark,
-                                      const std::function<void(const ReplayProgress&)>& progress,
+                                      uint32_t end_segment,
+                                      const std::function<bool(const ReplayProgress&)>& progress,
                                       Head::Parts* parts) {
+  constexpr uint64_t kRecordsBetweenLooks = 256;
   const auto start = std::chrono::steady_clock::now();
   ReplayStats stats;
   Replayer replayer(parts, &stats);
+  ReplayProgress now{watermark, watermark, watermark, false};
+  const auto look = [&] { return !progress || progress(now); };
+  const auto sometimes = [&] { return stats.records % kRecordsBetweenLooks != 0 || look(); };
+
   ASSIGN_OR_RETURN(const auto checkpoint, wal::FindCheckpoint(log_dir, watermark));
   if (checkpoint) {
-    RETURN_IF_ERROR(ReadAll(checkpoint->dir, 0, watermark, nullptr, &replayer));
+    RETURN_IF_ERROR(ReadAll(checkpoint->dir, 0, UINT32_MAX, watermark,
+                            [&](const wal::Reader&) { return sometimes(); }, &replayer));
+    replayer.ListNew();
   }
-  ReplayProgress last;
-  RETURN_IF_ERROR(ReadAll(log_dir, watermark, std::nullopt,
-                          [&](const ReplayProgress& now) {
-                            last = now;
-                            if (progress) progress(now);
-                          },
-                          &replayer));
-  replayer.Finish();
-  last.current = last.max;
-  last.done = true;
-  if (progress) progress(last);
+  bool begun = false;
+  const auto watch = [&](const wal::Reader& reader) {
+    const uint32_t segment = reader.position().segment;
+    if (begun && segment == now.current) return sometimes();
+    if (begun) replayer.ListNew();
+    now = {reader.first_segment(), reader.last_segment(), segment, false};
+    begun = true;
+    return look();
+  };
+  RETURN_IF_ERROR(ReadAll(log_dir, watermark, end_segment, std::nullopt, watch, &replayer));
+  replayer.ListNew();
+  now.current = now.max;
+  now.done = true;
+  look();
   stats.seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return stats;

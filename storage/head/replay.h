@@ -10,17 +10,18 @@ namespace storage {
 
 // The contract of Head::Replay.
 absl::StatusOr<ReplayStats> ReplayLog(const std::string& log_dir, uint32_t watermark,
-                                      const std::function<void(const ReplayProgress&)>& progress,
+                                      uint32_t end_segment,
+                                      const std::function<bool(const ReplayProgress&)>& progress,
                                       Head::Parts* parts);
 
-// Applies one record to a head that nobody else uses. What it cannot use is counted in *stats.
+// Applies records to a head that others may use. What it cannot use is counted in *stats.
 class Replayer {
  public:
   Replayer(Head::Parts* parts, ReplayStats* stats);
   ~Replayer();
   void Apply(std::string_view record, uint32_t segment);
   void Damaged(std::string reason);
-  void Finish();  // After the last record.
+  void ListNew();  // Queries find what was applied so far. After the last record at the latest.
 
  private:
   class Impl;

@@ -35,8 +35,8 @@ RefTable::RefTable()
   CHECK(top_ != nullptr);
 }
 
-RefTable::~RefTable() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  for (size_t i = 0; i < top_used_; ++i) {
+RefTable::~RefTable() {
+  for (size_t i = 0; i <= kTopMask; ++i) {
     Middle* middle = top_[i].load(std::memory_order_relaxed);
     if (middle == nullptr) continue;
     for (auto& leaf : middle->leaves) delete leaf.load(std::memory_order_relaxed);
@@ -45,10 +45,17 @@ RefTable::~RefTable() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   std::free(top_);
 }
 
+const RefTable::Middle* RefTable::FindMiddle(uint64_t page) const {
+  for (uint64_t i = page;; ++i) {
+    const Middle* middle = top_[i & kTopMask].load(std::memory_order_acquire);
+    if (middle == nullptr || middle->page == page) return middle;
+  }
+}
+
 MemSeries* RefTable::Find(SeriesRef ref) const {
   const uint64_t n = static_cast<uint64_t>(ref);
   if (n > kMaxRef) return nullptr;
-  const Middle* middle = top_[n >> (kLeafBits + kMiddleBits)].load(std::memory_order_acquire);
+  const Middle* middle = FindMiddle(n >> (kLeafBits + kMiddleBits));
   if (middle == nullptr) return nullptr;
   const Leaf* leaf =
       middle->leaves[(n >> kLeafBits) % (1 << kMiddleBits)].load(std::memory_order_acquire);
@@ -57,10 +64,18 @@ MemSeries* RefTable::Find(SeriesRef ref) const {
 }
 
 std::atomic<RefTable::Leaf*>* RefTable::LeafPlace(uint64_t n) {
-  auto& top = top_[n >> (kLeafBits + kMiddleBits)];
-  top_used_ = std::max(top_used_, (n >> (kLeafBits + kMiddleBits)) + 1);
-  Middle* middle = top.load(std::memory_order_relaxed);
-  if (middle == nullptr) top.store(middle = new Middle, std::memory_order_release);
+  const uint64_t page = n >> (kLeafBits + kMiddleBits);
+  uint64_t i = page;
+  Middle* middle;
+  while ((middle = top_[i & kTopMask].load(std::memory_order_relaxed)) != nullptr &&
+         middle->page != page) {
+    ++i;
+  }
+  if (middle == nullptr) {
+    CHECK(++pages_ < kTopMask / 2);  // 2^35 refs that lie together.
+    middle = new Middle(page);
+    top_[i & kTopMask].store(middle, std::memory_order_release);
+  }
   return &middle->leaves[(n >> kLeafBits) % (1 << kMiddleBits)];
 }
 

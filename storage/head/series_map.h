@@ -36,10 +36,11 @@ class SeriesPool {
 // Memory that readers inside the gate may still look at; freed by letting go of it.
 using Garbage = std::vector<std::shared_ptr<void>>;
 
-// ref -> series: a tree of three fixed levels, so that one large ref costs little.
+// ref -> series: pages of neighbouring refs, and where the pages are by hash, so that refs may lie far
+// apart.
 class RefTable {
  public:
-  static constexpr uint64_t kMaxRef = (uint64_t{1} << 36) - 1;
+  static constexpr uint64_t kMaxRef = (uint64_t{1} << 60) - 1;
 
   RefTable();
   ~RefTable();
@@ -49,18 +50,23 @@ class RefTable {
 
  private:
   static constexpr int kLeafBits = 8, kMiddleBits = 12, kTopBits = 16;
+  static constexpr uint64_t kTopMask = (uint64_t{1} << kTopBits) - 1;
   struct Leaf {
     std::array<std::atomic<MemSeries*>, 1 << kLeafBits> series{};
     int live = 0;  // Guarded by mu_.
   };
   struct Middle {
+    explicit Middle(uint64_t number) : page(number) {}
+    const uint64_t page;  // The refs whose bits above these are so.
     std::array<std::atomic<Leaf*>, 1 << kMiddleBits> leaves{};
   };
+  const Middle* FindMiddle(uint64_t page) const;
   std::atomic<Leaf*>* LeafPlace(uint64_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   absl::Mutex mu_;  // Of growing and shrinking.
-  uint64_t top_used_ ABSL_GUARDED_BY(mu_) = 0;
-  std::atomic<Middle*>* const top_;  // Zero pages of the kernel as far as it is not used.
+  size_t pages_ ABSL_GUARDED_BY(mu_) = 0;
+  // Open addressing, by the low bits of the page. Zero pages of the kernel where it is not used.
+  std::atomic<Middle*>* const top_;
 };
 
 class SeriesMap {

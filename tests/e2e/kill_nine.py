@@ -96,6 +96,16 @@ def raw(server, selector):
     return out
 
 
+def wait_replayed(server, wait_s=60):
+    """Until it has read the log of its earlier lives."""
+    end = time.time() + wait_s
+    while time.time() < end:
+        if json.loads(labs.get(server.url + "/api/v1/status/walreplay")[1])["data"]["done"]:
+            return
+        time.sleep(0.01)
+    raise RuntimeError(f"the log is not read after {wait_s} s:\n{server.tail()}")
+
+
 def missing(noted, found):
     return [(name, t, v) for name, samples in noted.items() for t, v in samples.items()
             if found.get(name, {}).get(t) != v]
@@ -120,7 +130,7 @@ scrape_configs:
   - job_name: count
     static_configs: [{{targets: ["{page.address}"]}}]
 """, "--web.enable-remote-write-receiver", f"--storage.wal-sync={args.sync}")
-        noted_scrapes, restarts, lost, writers = {}, [], 0, []
+        noted_scrapes, restarts, replays, lost, writers = {}, [], [], 0, []
         for kill in range(args.kills):
             writers += [Writer(server.url, f"{kill}_{n}") for n in range(3)]
             for writer in writers[-3:]:
@@ -143,6 +153,12 @@ scrape_configs:
             begin = time.time()
             server.start()
             restarts.append(time.time() - begin)
+            if chance.random() < 0.3:  # While it reads the log.
+                time.sleep(chance.uniform(0, 0.1))
+                server.kill()
+                server.start()
+            wait_replayed(server)
+            replays.append(time.time() - begin)
             for writer in writers[-3:]:
                 writer.join()
             noted = {name: s for w in writers for name, s in w.acknowledged.items()}
@@ -157,7 +173,8 @@ scrape_configs:
         refused = sum(w.refused for w in writers)
         print(json.dumps({"kills": args.kills, "sync": args.sync, "pushed": pushed, "scraped": scraped, "lost": lost,
                           "refused": refused, "restart_s_max": round(max(restarts), 3),
-                          "restart_s_mean": round(sum(restarts) / len(restarts), 3)}))
+                          "restart_s_mean": round(sum(restarts) / len(restarts), 3),
+                          "all_read_s_max": round(max(replays), 3)}))
         if pushed == 0 or scraped == 0:
             print("nothing was written: the test proved nothing")
             return 1

@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     replayer.Apply(record, 1);
     rest.remove_prefix(record.size());
   }
-  replayer.Finish();
+  replayer.ListNew();
 
   const model::Labels labels{{"__name__", "up"}};
   {

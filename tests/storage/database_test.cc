@@ -100,6 +100,69 @@ class DatabaseTest : public ::testing::Test {
   std::unique_ptr<Database> db_;
 };
 
+// Opens a copy of the directory as a crash left it, without reading its log.
+TEST_F(DatabaseTest, TakesNewSamplesWhileTheOldLogIsRead) {
+  const uint32_t seed = std::random_device()();
+  SCOPED_TRACE(fmt::format("seed {}", seed));
+  std::mt19937 random(seed);
+  SampleModel want;
+  for (int i = 0; i < 400; ++i) {
+    Scrape(kStart + i * 15'000, 25, &want);
+    if (i == 100) {
+      ASSERT_TRUE(db_->FlushHead().ok());
+    }
+  }
+  std::string from = dir();
+  model::TimeMs now = kStart + 400 * 15'000;
+  for (int life = 0; life < 4; ++life) {  // The first three are killed while they read.
+    const std::string copy = temp_.path() + fmt::format("/life-{}", life);
+    fs::copy(from, copy, fs::copy_options::recursive);
+    from = copy;
+    DatabaseOptions options = Options(copy);
+    options.replay_on_open = false;
+    options.wal.segment_bytes = 4 << 10;
+    auto opened = Database::Open(options);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    db_ = std::move(*opened);
+    const auto scrape_some = [&] {
+      now += 15'000;
+      auto appender = db_->NewAppender();
+      for (int i = 0; i < 30; ++i) {
+        if (random() % 2) continue;
+        const model::Labels labels = TestLabels(i);
+        const double value = static_cast<double>(now % 100'003 + i);
+        ASSERT_EQ(appender->Append(SeriesRef::kNone, labels, {now, value}).outcome,
+                  Outcome::kAccepted);
+        want[labels][now] = Bits(value);
+      }
+      // And a sender that did not hear our answer sends its last once more.
+      const auto& [labels, samples] = *want.begin();
+      const auto& [t, bits] = *samples.rbegin();
+      appender->Append(SeriesRef::kNone, labels, {t, std::bit_cast<double>(bits)});
+      ASSERT_TRUE(appender->Commit().ok());
+    };
+    scrape_some();
+    const auto querier = *db_->NewQuerier(kAll);
+    EXPECT_THAT(querier->Warnings(), SizeIs(1));
+    EXPECT_EQ(db_->Delete({}, kAll).code(), absl::StatusCode::kUnavailable);
+    int looks = 0;
+    const int stop_at = life < 3 ? 1 + static_cast<int>(random() % 6) : 1 << 30;
+    const absl::Status status = db_->Replay([&](const ReplayProgress&) {
+      scrape_some();
+      if (random() % 3 == 0) EXPECT_TRUE(db_->FlushHead().ok());
+      return ++looks < stop_at;
+    });
+    if (life < 3 && absl::IsCancelled(status)) continue;
+    ASSERT_TRUE(status.ok()) << status;
+    EXPECT_EQ(Difference(ReadAll(*db_), want), "") << "life " << life;
+    EXPECT_THAT((*db_->NewQuerier(kAll))->Warnings(), IsEmpty());
+  }
+  ASSERT_TRUE(db_->FlushHead().ok());
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+  EXPECT_EQ(db_->NewAppender()->Append(SeriesRef::kNone, TestLabels(0), {kStart, 1}).outcome,
+            Outcome::kOutOfBounds);
+}
+
 // Value by series and time, so that whoever sends a sample twice sends the same.
 TEST_F(DatabaseTest, LateSamplesOfAnyAgeSurviveFlushesAndCrashesAtEveryStep) {
   const uint32_t seed = std::random_device()();

@@ -86,15 +86,21 @@ void HeadIndex::FreePair(PairId id) {
 }
 
 void HeadIndex::Intern(model::LabelsView labels, std::vector<PairId>* out) {
-  out->clear();
+  size_t place = 0;
   absl::MutexLock lock(&mu_);
-  for (std::string_view rest = labels.bytes(); !rest.empty();) {
+  for (std::string_view rest = labels.bytes(); !rest.empty(); ++place) {
     const std::string_view bytes = TakePair(&rest);
-    const auto it = by_bytes_.find(bytes);
-    const PairId id = it != by_bytes_.end() ? *it : NewPair(bytes);
+    if (place == out->size()) out->push_back(PairId{num_ids_});
+    PairId& id = (*out)[place];
+    const bool same = static_cast<uint32_t>(id) < num_ids_ && at(id).references > 0 &&
+                      this->bytes(id) == bytes;
+    if (!same) {
+      const auto it = by_bytes_.find(bytes);
+      id = it != by_bytes_.end() ? *it : NewPair(bytes);
+    }
     ++at(id).references;
-    out->push_back(id);
   }
+  out->resize(place);
 }
 
 void HeadIndex::Release(std::span<const PairId> pairs) {
@@ -123,20 +129,29 @@ void HeadIndex::Add(std::span<const IndexEntry> entries) {
     }
     return;
   }
-  // Batches were committed in another order than they were made: one merge per list.
+  // Batches were committed in another order than they were made. Neighbours share most pairs: where a
+  // place has the same pair in a run of entries, it is one merge.
   std::vector<SeriesRef> refs;
-  std::vector<std::pair<PairId, SeriesRef>> by_pair;
+  size_t places = 0;
   for (const IndexEntry& entry : entries) {
     refs.push_back(entry.ref);
-    for (const PairId id : entry.pairs) by_pair.emplace_back(id, entry.ref);
+    places = std::max(places, entry.pairs.size());
   }
   all_.Add(refs);
-  std::sort(by_pair.begin(), by_pair.end());
-  for (size_t i = 0; i < by_pair.size();) {
-    const PairId id = by_pair[i].first;
-    refs.clear();
-    for (; i < by_pair.size() && by_pair[i].first == id; ++i) refs.push_back(by_pair[i].second);
-    AddTo(id, refs);
+  for (size_t place = 0; place < places; ++place) {
+    for (size_t i = 0; i < entries.size();) {
+      if (entries[i].pairs.size() <= place) {
+        ++i;
+        continue;
+      }
+      const PairId id = entries[i].pairs[place];
+      refs.clear();
+      for (; i < entries.size() && entries[i].pairs.size() > place && entries[i].pairs[place] == id;
+           ++i) {
+        refs.push_back(entries[i].ref);
+      }
+      AddTo(id, refs);
+    }
   }
 }
 

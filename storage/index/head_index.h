@@ -40,7 +40,8 @@ class HeadIndex final : public Index {  // Thread-safe.
   HeadIndex();
   ~HeadIndex() override;
 
-  // Replaces *out with the ids of the pairs of `labels`, and takes a reference on each.
+  // Replaces *out with the ids of the pairs of `labels`, and takes a reference on each. What *out
+  // holds is tried first, place by place: best the ids of a neighbour.
   void Intern(model::LabelsView labels, std::vector<PairId>* out);
   void Release(std::span<const PairId> pairs);
 

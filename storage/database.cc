@@ -45,6 +45,15 @@ absl::Status WriteSeries(SeriesCursor* cursor, BlockWriter* writer) {
   }
 }
 
+// Where reading must begin when nobody knows what lies in blocks: at the oldest checkpoint, or the
+// oldest segment when there is none. What is read twice merges away.
+absl::StatusOr<uint32_t> FirstOfLog(const std::string& wal_dir) {
+  ASSIGN_OR_RETURN(const auto oldest, wal::OldestCheckpoint(wal_dir));
+  if (oldest) return oldest->segment;
+  ASSIGN_OR_RETURN(const std::vector<wal::Segment> segments, wal::ListSegments(wal_dir));
+  return segments.empty() ? 0 : segments.front().number;
+}
+
 absl::Status Closed() { return base::FailedPrecondition("the database is closed"); }
 
 }  // namespace
@@ -134,6 +143,10 @@ absl::Status Database::Impl::Open() {
   ASSIGN_OR_RETURN(const std::string own, OpenDataDir(options_.dir));
   wal_dir_ = own + "/wal";
   ASSIGN_OR_RETURN(blocks_, BlockStore::Open(own + "/blocks", options_.block_cache_bytes));
+  if (blocks_->watermark_lost()) {
+    ASSIGN_OR_RETURN(const uint32_t first, FirstOfLog(wal_dir_));
+    blocks_->set_watermark(first);
+  }
   head_.SetReplaying(true);
   replay_segment_ = blocks_->watermark();
   closed_ = false;

@@ -101,6 +101,17 @@ absl::StatusOr<std::optional<Checkpoint>> LastCheckpoint(const std::string& log_
   return last;
 }
 
+absl::StatusOr<std::optional<Checkpoint>> OldestCheckpoint(const std::string& log_dir) {
+  auto names = ListNames(log_dir);
+  if (!names.ok()) return names.status();
+  std::optional<Checkpoint> oldest;
+  for (const std::string& name : *names) {
+    const auto number = NumberOf(name);
+    if (number && (!oldest || *number < oldest->segment)) oldest = {*number, log_dir + "/" + name};
+  }
+  return oldest;
+}
+
 absl::StatusOr<std::optional<Checkpoint>> FindCheckpoint(const std::string& log_dir,
                                                          uint32_t segment) {
   const std::string path = CheckpointPath(log_dir, segment);

@@ -35,8 +35,9 @@ struct Checkpoint {
   std::string dir;       // Open it with wal::Reader::Open(dir, 0).
 };
 
-// The newest complete one, and the one of an exact number.
+// The newest complete one, the oldest, and the one of an exact number.
 absl::StatusOr<std::optional<Checkpoint>> LastCheckpoint(const std::string& log_dir);
+absl::StatusOr<std::optional<Checkpoint>> OldestCheckpoint(const std::string& log_dir);
 absl::StatusOr<std::optional<Checkpoint>> FindCheckpoint(const std::string& log_dir, uint32_t segment);
 // Removes every other checkpoint, and what unfinished ones left.
 absl::Status RemoveCheckpointsExcept(const std::string& log_dir, uint32_t segment,

@@ -19,6 +19,7 @@ namespace {
 // The least RocksDB takes: memtables stay empty here, and there is a pair per block.
 constexpr size_t kWriteBufferBytes = 64 << 10;
 constexpr size_t kArenaBlockBytes = 4 << 10;
+constexpr int kManyFiles = 5000;  // Unlike -1: opened when they are needed.
 
 std::shared_ptr<rocksdb::TableFactory> NewTableFactory(size_t block_size,
                                                        std::shared_ptr<rocksdb::Cache> cache) {
@@ -87,11 +88,12 @@ rocksdb::DBOptions DatabaseOptions() {
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view context) {
   if (status.ok()) return absl::OkStatus();
   absl::StatusCode code = absl::StatusCode::kInternal;
-  if (status.IsCorruption()) code = absl::StatusCode::kDataLoss;
   if (status.IsNotFound()) code = absl::StatusCode::kNotFound;
   if (status.IsIOError() || status.IsBusy() || status.IsAborted() || status.IsTryAgain()) {
     code = absl::StatusCode::kUnavailable;
   }
+  // A table that is gone is as good as one that is damaged.
+  if (status.IsCorruption() || status.IsPathNotFound()) code = absl::StatusCode::kDataLoss;
   return base::Error(code, "{}: {}", context, status.ToString());
 }
 
@@ -132,10 +134,21 @@ absl::StatusOr<std::shared_ptr<Db>> Db::Open(const std::string& dir, int64_t cac
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   db->failed_ = mode == Mode::kReadOnly;
-  const rocksdb::Status status =
-      mode == Mode::kReadOnly
-          ? rocksdb::DB::OpenForReadOnly(options, dir, descriptors, &handles, &db->rocks_)
-          : rocksdb::DB::Open(options, dir, descriptors, &handles, &db->rocks_);
+  const auto open = [&](const rocksdb::DBOptions& with) {
+    return mode == Mode::kReadOnly
+               ? rocksdb::DB::OpenForReadOnly(with, dir, descriptors, &handles, &db->rocks_)
+               : rocksdb::DB::Open(with, dir, descriptors, &handles, &db->rocks_);
+  };
+  rocksdb::Status status = open(options);
+  if (status.IsCorruption() || status.IsPathNotFound()) {
+    // A table is damaged or gone. Without looking at each on the way the others can be read.
+    base::Log(base::LogLevel::kError, "blocks", "Opening with what is not damaged",
+              {{"dir", dir}, {"err", status.ToString()}});
+    rocksdb::DBOptions tolerant = options;
+    tolerant.paranoid_checks = false;
+    tolerant.max_open_files = kManyFiles;
+    status = open(tolerant);
+  }
   if (!status.ok()) return FromRocks(status, dir);
   for (size_t i = 0; i < handles.size(); ++i) {
     if (names[i] == rocksdb::kDefaultColumnFamilyName) {

@@ -61,14 +61,45 @@ absl::StatusOr<std::unique_ptr<Selection>> BlockQuerier::Select(const SelectRequ
   range.min = std::max(range.min, range_.min);
   range.max = std::min(range.max, range_.max);
   if (!range.empty() && range.Overlaps(block_->meta().range)) {
-    ASSIGN_OR_RETURN(const Postings refs, Find(index_, request.matchers));
-    RETURN_IF_ERROR(selection->Load(refs, range));
+    const absl::StatusOr<Postings> refs = Find(index_, request.matchers);
+    if (refs.ok()) {
+      RETURN_IF_ERROR(selection->Load(*refs, range));
+    } else {
+      RETURN_IF_ERROR(LeftOut(refs.status()));
+    }
   }
   return std::unique_ptr<Selection>(std::move(selection));
 }
 
+absl::Status BlockQuerier::LeftOut(const absl::Status& status) {
+  if (!absl::IsDataLoss(status)) return status;
+  block_->db().damaged_chunks().Add();
+  warnings_->Add(fmt::format("{}: its index is damaged, all or part of what it has between {} and {} "
+                             "is left out ({})",
+                             block_->Context(), block_->meta().range.min, block_->meta().range.max,
+                             base::message(status)));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<std::string>> BlockQuerier::LabelNames(Matchers matchers,
                                                                   size_t limit) {
+  return OrNothing(FindNames(matchers, limit));
+}
+
+absl::StatusOr<std::vector<std::string>> BlockQuerier::LabelValues(std::string_view name,
+                                                                   Matchers matchers,
+                                                                   size_t limit) {
+  return OrNothing(FindValues(name, matchers, limit));
+}
+
+absl::StatusOr<std::vector<std::string>> BlockQuerier::OrNothing(
+    absl::StatusOr<std::vector<std::string>> found) {
+  if (found.ok()) return found;
+  RETURN_IF_ERROR(LeftOut(found.status()));
+  return std::vector<std::string>();
+}
+
+absl::StatusOr<std::vector<std::string>> BlockQuerier::FindNames(Matchers matchers, size_t limit) {
   if (matchers.empty()) {
     ASSIGN_OR_RETURN(std::vector<std::string> names, index_.Names());
     if (limit != 0 && names.size() > limit) names.resize(limit);
@@ -86,9 +117,9 @@ absl::StatusOr<std::vector<std::string>> BlockQuerier::LabelNames(Matchers match
   return SortedFirst(names, limit);
 }
 
-absl::StatusOr<std::vector<std::string>> BlockQuerier::LabelValues(std::string_view name,
-                                                                   Matchers matchers,
-                                                                   size_t limit) {
+absl::StatusOr<std::vector<std::string>> BlockQuerier::FindValues(std::string_view name,
+                                                                  Matchers matchers,
+                                                                  size_t limit) {
   std::vector<std::string> values;
   if (matchers.empty()) {
     ASSIGN_OR_RETURN(values, index_.Values(name));

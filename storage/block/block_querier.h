@@ -23,6 +23,13 @@ class BlockQuerier final : public Querier {  // Thread-compatible. Keeps the blo
   std::vector<std::string> Warnings() const override { return warnings_->list(); }
 
  private:
+  // Damage to the index is told and costs what it hides; any other error is one.
+  absl::Status LeftOut(const absl::Status& status);
+  absl::StatusOr<std::vector<std::string>> OrNothing(
+      absl::StatusOr<std::vector<std::string>> found);
+  absl::StatusOr<std::vector<std::string>> FindNames(Matchers matchers, size_t limit);
+  absl::StatusOr<std::vector<std::string>> FindValues(std::string_view name, Matchers matchers,
+                                                      size_t limit);
   absl::StatusOr<std::vector<std::string>> ValuesOf(std::string_view name, const Postings& refs);
 
   const std::shared_ptr<const Block> block_;

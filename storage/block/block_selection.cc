@@ -47,10 +47,16 @@ BlockSelection::~BlockSelection() = default;
 
 absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range) {
   items_.reserve(refs.size());
+  size_t damaged = 0;
   SeriesReader reader(*block_);
   for (const SeriesRef series : refs) {
     const auto ref = static_cast<uint32_t>(series);
-    RETURN_IF_ERROR(reader.Read(ref));
+    if (const absl::Status status = reader.Read(ref); absl::IsDataLoss(status)) {
+      ++damaged;
+      continue;
+    } else if (!status.ok()) {
+      return status;
+    }
     const size_t rows_begin = rows_.size();
     const auto deleted = tombstones_->Of(ref);
     for (const model::TimeRange& row : reader.rows()) {
@@ -61,6 +67,11 @@ absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range) 
     items_.push_back({label_bytes_.size(), static_cast<uint32_t>(reader.labels().size()), ref,
                       static_cast<uint32_t>(rows_begin)});
     label_bytes_.append(reader.labels());
+  }
+  if (damaged > 0) {
+    block_->db().damaged_chunks().Add(damaged);
+    warnings_->Add(fmt::format("{}: the entries of {} series are damaged, and what they have is left out",
+                               block_->Context(), damaged));
   }
   // What would push everything else out of the cache goes past it.
   const double share = static_cast<double>(items_.size()) / std::max(1u, block_->num_series());

@@ -105,6 +105,15 @@ class BlockStore::Impl final : public block::Publisher {
     absl::MutexLock lock(&mu_);
     return watermark_;
   }
+  bool watermark_lost() const {
+    absl::MutexLock lock(&mu_);
+    return watermark_lost_;
+  }
+  void set_watermark(uint32_t segment) {
+    absl::MutexLock lock(&mu_);
+    watermark_ = segment;
+    watermark_lost_ = false;
+  }
   uint64_t generation() const {
     absl::MutexLock lock(&mu_);
     return generation_;
@@ -131,6 +140,7 @@ class BlockStore::Impl final : public block::Publisher {
     const auto over = [this] { return !reopening_; };
     mu_.Await(absl::Condition(&over));
   }
+  absl::Status LoseWatermark(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status CheckFormat(Db& db, bool has_families)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
   // A table of `changes` to the default family, in *path; what nobody needs goes with them.
@@ -159,6 +169,7 @@ class BlockStore::Impl final : public block::Publisher {
   mutable absl::Mutex mu_;
   std::vector<std::shared_ptr<const Block>> blocks_ ABSL_GUARDED_BY(mu_);  // By range.min.
   uint32_t watermark_ ABSL_GUARDED_BY(mu_) = 0;
+  bool watermark_lost_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t generation_ ABSL_GUARDED_BY(mu_) = 0;
   bool reopening_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status unreadable_ ABSL_GUARDED_BY(mu_);  // Why RocksDB is not open, when it is not.
@@ -249,6 +260,15 @@ absl::Status BlockStore::Impl::Reopen() {
   return status;
 }
 
+// The blocks are good without it, and the log tells where to begin.
+absl::Status BlockStore::Impl::LoseWatermark(const absl::Status& why) {
+  base::Log(base::LogLevel::kError, "blocks",
+            "What concerns all blocks is damaged; the log is read from its beginning",
+            {{"dir", dir_}, {"err", std::string(base::message(why))}});
+  watermark_lost_ = true;
+  return absl::OkStatus();
+}
+
 absl::Status BlockStore::Impl::CheckFormat(Db& db, bool has_families) {
   const absl::StatusOr<uint64_t> format = ReadNumber(db, block::kFormatKey);
   if (absl::IsNotFound(format.status())) {
@@ -263,6 +283,7 @@ absl::Status BlockStore::Impl::CheckFormat(Db& db, bool has_families) {
     RETURN_IF_ERROR(WriteDefaults({}, &file));
     return db.IngestAll({{nullptr, {file}}});
   }
+  if (absl::IsDataLoss(format.status())) return LoseWatermark(format.status());
   RETURN_IF_ERROR(format.status());
   if (*format > block::kFormatVersion) {
     return base::FailedPrecondition(
@@ -271,8 +292,9 @@ absl::Status BlockStore::Impl::CheckFormat(Db& db, bool has_families) {
   }
   const absl::StatusOr<uint64_t> watermark = ReadNumber(db, block::kWatermarkKey);
   if (absl::IsNotFound(watermark.status())) return absl::OkStatus();
+  if (absl::IsDataLoss(watermark.status())) return LoseWatermark(watermark.status());
   RETURN_IF_ERROR(watermark.status());
-  if (*watermark > UINT32_MAX) return base::DataLoss("watermark {} is too large", *watermark);
+  if (*watermark > UINT32_MAX) return LoseWatermark(base::DataLoss("watermark {}", *watermark));
   watermark_ = static_cast<uint32_t>(*watermark);
   return absl::OkStatus();
 }
@@ -588,6 +610,9 @@ absl::StatusOr<std::vector<uint64_t>> BlockStore::CountByClass(
   ASSIGN_OR_RETURN(std::shared_ptr<const Block> block, impl_->Find(ulid));
   return block::CountByClass(std::move(block), classes);
 }
+
+bool BlockStore::watermark_lost() const { return impl_->watermark_lost(); }
+void BlockStore::set_watermark(uint32_t segment) { impl_->set_watermark(segment); }
 
 uint64_t BlockStore::generation() const { return impl_->generation(); }
 

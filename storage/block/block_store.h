@@ -74,6 +74,9 @@ class BlockStore {
   std::vector<BlockMeta> Metas() const;  // By range.min.
   // First log segment that holds what no block has; 0 when nothing was ever flushed.
   uint32_t watermark() const;
+  // Damage may have hit it. The caller then finds out from the log and says so; only in memory.
+  bool watermark_lost() const;
+  void set_watermark(uint32_t segment);
 
   // level and parents of `meta` are used; the writer finds out the rest.
   absl::StatusOr<std::unique_ptr<BlockWriter>> NewBlock(BlockMeta meta);

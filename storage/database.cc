@@ -193,8 +193,13 @@ absl::Status Database::Impl::Replay(const std::function<bool(const ReplayProgres
     return !progress || progress(now);
   };
   ASSIGN_OR_RETURN(const ReplayStats replayed, head_.Replay(wal_dir_, first, moved_on));
-  replay_segment_ = kReplayed;
-  head_.SetReplaying(false);
+  {
+    // A flush under way took its place in the log when there was more to read: its checkpoint must
+    // still be one of that time.
+    absl::MutexLock lock(&flush_mu_);
+    replay_segment_ = kReplayed;
+    head_.SetReplaying(false);
+  }
   if (replayed.damaged > 0) {
     base::Log(base::LogLevel::kError, kComponent,
               "Parts of the log are damaged and were left out; all else was read",

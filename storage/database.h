@@ -84,7 +84,8 @@ class Database final : public Appendable, public Queryable {
 
   // Reads the log of the time before Open; for one thread, once. New samples are taken and queries
   // answered meanwhile, with a warning. `progress`, which may be null, is asked from time to time
-  // whether to go on; kCancelled when not, and the next start reads it all. Until it is done the
+  // whether to go on; kCancelled when not, and the next start reads it all. Ends after a flush that is
+  // under way. Until it is done the
   // head is flushed only up to the last segment read in full, and Delete is kUnavailable.
   absl::Status Replay(const std::function<bool(const ReplayProgress&)>& progress);
   std::unique_ptr<Appender> NewAppender() override;

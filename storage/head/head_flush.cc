@@ -122,7 +122,7 @@ class LateCursorImpl final : public SeriesCursor {
 bool LastFlushed(Head::Parts* parts, const MemSeries& series, model::Sample* last) {
   absl::MutexLock lock(parts->StripeOf(series.ref));
   // What replay has yet to bring may be older than what came since.
-  if (parts->replaying && series.last_seq != 0) return false;
+  if (parts->replaying && series.HasCommits()) return false;
   if (series.flushing > 0) {
     const SealedChunk& chunk = *(*series.sealed)[series.flushing - 1];
     *last = {chunk.range.max, chunk.last_v};

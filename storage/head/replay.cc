@@ -82,7 +82,7 @@ class Replayer::Impl final : public RecordReader {
     absl::MutexLock lock(parts_->StripeOf(series->ref));
     if (!series->Append(sample, 0, 0, &delta_)) {
       // It is in a block, or was refused then; unless what is newer came just now.
-      if (series->last_seq == 0 || series->Judge(sample, {}).repeat) return;
+      if (!series->HasCommits() || series->Judge(sample, {}).repeat) return;
       series->AppendLate(sample, 0, &delta_);
     }
     times_.Extend(sample.t);

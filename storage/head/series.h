@@ -83,6 +83,8 @@ struct MemSeries {
 
   // The rest needs the stripe's lock.
 
+  // Whether a commit brought samples since the start, not only replay.
+  bool HasCommits() const { return last_seq != 0 || older_commits != nullptr; }
   // What the rules (spec 8) say about `sample`.
   Verdict Judge(model::Sample sample, const TimeRules& rules) const;
   // Appends what is newer than all, and says whether it was.

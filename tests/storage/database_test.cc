@@ -11,8 +11,12 @@
 #include <random>
 #include <thread>
 
+#include <absl/synchronization/notification.h>
+#include <absl/time/clock.h>
+
 #include "storage/base/status.h"
 #include "storage/data_dir.h"
+#include "tests/testing/copy_dir.h"
 #include "tests/testing/sample_model.h"
 #include "tests/testing/temp_dir.h"
 
@@ -190,6 +194,69 @@ TEST_F(DatabaseTest, WithoutItsWatermarkNothingIsLostOrDoubled) {
   auto db = Database::Open(Options(copy));
   ASSERT_TRUE(db.ok()) << db.status();
   EXPECT_EQ(Difference(ReadAll(**db), want), "");
+}
+
+// A flush that began while the log was read, and ends when it is, must not promise more.
+TEST_F(DatabaseTest, AFlushMayOutlastTheReadingOfTheLog) {
+  DatabaseOptions options = Options(dir());
+  options.wal.segment_bytes = 4 << 10;
+  ASSERT_TRUE(db_->Close().ok());
+  db_ = *Database::Open(options);
+  SampleModel want;
+  for (int i = 0; i < 200; ++i) Scrape(kStart + i * 15'000, 25, &want);
+  const std::string copy = temp_.path() + "/life-2", crashed = temp_.path() + "/life-3";
+  testing_support::CopyDir(dir(), copy);
+  options.dir = copy;
+  options.replay_on_open = false;
+  db_ = *Database::Open(options);
+  Scrape(kStart + 200 * 15'000, 25, &want);
+
+  std::atomic<bool> read{false};
+  std::thread flusher;
+  absl::Notification cut;
+  after_step_ = [&](FlushStep step) {
+    if (step != FlushStep::kSeriesWritten) return;
+    cut.Notify();
+    for (int i = 0; i < 300 && !read; ++i) absl::SleepFor(absl::Milliseconds(1));
+  };
+  const absl::Status status = db_->Replay([&](const ReplayProgress& now) {
+    if (now.current == (now.min + now.max) / 2 && !flusher.joinable()) {
+      flusher = std::thread([&] { EXPECT_TRUE(db_->FlushHead().ok()); });
+      cut.WaitForNotification();
+    }
+    return true;
+  });
+  read = true;
+  ASSERT_TRUE(status.ok()) << status;
+  ASSERT_TRUE(flusher.joinable());
+  flusher.join();
+  after_step_ = nullptr;
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+  testing_support::CopyDir(copy, crashed);
+  options.dir = crashed;
+  options.replay_on_open = true;
+  db_ = *Database::Open(options);
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+}
+
+// What is taken while the log is read was judged without it: the next start must not refuse it.
+TEST_F(DatabaseTest, OlderSamplesTakenWhileTheLogIsReadSurviveTheNextCrash) {
+  SampleModel want;
+  for (int i = 0; i < 40; ++i) Scrape(kStart + i * 15'000, 5, &want);
+  for (int life = 2; life < 7; ++life) {  // All but the last are killed while they read.
+    const std::string copy = temp_.path() + fmt::format("/life-{}", life);
+    testing_support::CopyDir(life == 2 ? dir() : temp_.path() + fmt::format("/life-{}", life - 1),
+                             copy);
+    DatabaseOptions options = Options(copy);
+    options.replay_on_open = false;
+    db_ = *Database::Open(options);
+    Scrape(kStart + 20 * 15'000 + life, 5, &want);  // From a sender that lags behind.
+    const absl::Status status = db_->Replay([&](const ReplayProgress&) { return life == 6; });
+    ASSERT_EQ(absl::IsCancelled(status), life < 6) << status;
+  }
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+  ASSERT_TRUE(db_->FlushHead().ok());
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
 }
 
 // Value by series and time, so that whoever sends a sample twice sends the same.

@@ -139,14 +139,18 @@ absl::StatusOr<std::vector<ExemplarSeries>> Head::Exemplars(
 void Head::SetOutOfOrderWindow(int64_t window_ms) { parts_->out_of_order_window_ms = window_ms; }
 
 HeadInfo Head::info() const {
+  // Replay counts a record after it put it in: a flush may be quicker.
+  const auto count = [](const base::Gauge& gauge) {
+    return static_cast<uint64_t>(std::max<int64_t>(0, gauge.value()));
+  };
   HeadInfo info;
   info.num_series = parts_->map.size();
   info.num_label_pairs = parts_->index.num_pairs();
-  info.num_chunks = static_cast<uint64_t>(parts_->chunks.value());
-  info.num_samples = static_cast<uint64_t>(parts_->samples.value());
+  info.num_chunks = count(parts_->chunks);
+  info.num_samples = count(parts_->samples);
   info.bytes = info.num_series * (sizeof(MemSeries) + sizeof(MemSeries*)) +
                static_cast<uint64_t>(parts_->pair_ids.value()) * (sizeof(PairId) + 2) +
-               static_cast<uint64_t>(parts_->chunk_bytes.value()) + parts_->map.table_bytes() +
+               count(parts_->chunk_bytes) + parts_->map.table_bytes() +
                parts_->index.heap_bytes();
   if (info.num_samples > 0) info.range = {parts_->min_time.load(), parts_->max_time.load()};
   return info;

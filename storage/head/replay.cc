@@ -22,6 +22,9 @@ class Replayer::Impl final : public RecordReader {
     if (absl::Status status = ReadRecord(record, this); !status.ok()) {
       Damaged(std::string(base::message(status)));
     }
+    parts_->Count(delta_);
+    delta_ = {};
+    parts_->SawTimes(times_);
   }
 
   void Damaged(std::string reason) {
@@ -35,9 +38,6 @@ class Replayer::Impl final : public RecordReader {
               [](const MemSeries* a, const MemSeries* b) { return a->ref < b->ref; });
     parts_->List(created_);
     created_.clear();
-    parts_->Count(delta_);
-    parts_->SawTimes(times_);
-    delta_ = {};
     if (newest_flushed_ == kNoTime) return;
     // Not in memory, but the head has been that far.
     model::TimeMs seen = parts_->max_time.load();
@@ -144,7 +144,7 @@ class Replayer::Impl final : public RecordReader {
   ReplayStats* const stats_;
   uint32_t segment_ = 0;
   std::vector<MemSeries*> created_;  // Listed at the end, all at once.
-  HeadDelta delta_;
+  HeadDelta delta_;  // Of the record.
   model::TimeRange times_ = model::TimeRange::None();
   model::TimeMs newest_flushed_ = kNoTime;
 };

@@ -239,6 +239,36 @@ TEST_F(DatabaseTest, AFlushMayOutlastTheReadingOfTheLog) {
   EXPECT_EQ(Difference(ReadAll(*db_), want), "");
 }
 
+TEST_F(DatabaseTest, CountsOfTheHeadHoldWhileTheLogIsRead) {
+  constexpr uint64_t kSeries = 5;
+  SampleModel want;
+  for (int i = 0; i < 100; ++i) Scrape(kStart + i * 15'000, kSeries, &want);
+  DatabaseOptions options = Options(temp_.path() + "/life-2");
+  testing_support::CopyDir(dir(), options.dir);
+  db_ = *Database::Open(options);  // A second segment.
+  for (int i = 100; i < 900; ++i) Scrape(kStart + i * 15'000, kSeries, &want);
+  const std::string copy = temp_.path() + "/life-3";
+  testing_support::CopyDir(options.dir, copy);
+  options.dir = copy;
+  options.replay_on_open = false;
+  db_ = *Database::Open(options);
+  int looks = 0;  // At the second segment.
+  ASSERT_TRUE(db_->Replay([&](const ReplayProgress& now) {
+    if (now.done || now.current == now.min || ++looks == 1) return true;
+    if (looks == 2) {
+      EXPECT_GT(db_->head_info().num_samples, 100 * kSeries);
+      EXPECT_TRUE(db_->FlushHead().ok());
+      EXPECT_EQ(db_->head_info().num_samples, 0u);
+    } else {
+      EXPECT_GT(db_->head_info().num_samples, 0u);
+    }
+    EXPECT_LE(db_->head_info().num_samples, 900 * kSeries);
+    return true;
+  }).ok());
+  EXPECT_GT(looks, 2);
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+}
+
 // What is taken while the log is read was judged without it: the next start must not refuse it.
 TEST_F(DatabaseTest, OlderSamplesTakenWhileTheLogIsReadSurviveTheNextCrash) {
   SampleModel want;

@@ -38,7 +38,7 @@ int64_t LimitBytes(const RetentionOptions& options, uint64_t disk_bytes) {
 }
 
 Expired FindExpired(const RetentionOptions& options, std::span<const storage::BlockMeta> metas,
-                    uint64_t head_bytes, uint64_t disk_bytes) {
+                    uint64_t head_bytes, uint64_t disk_bytes, model::TimeMs now) {
   std::vector<const storage::BlockMeta*> newest_first;
   for (const storage::BlockMeta& meta : metas) newest_first.push_back(&meta);
   std::sort(newest_first.begin(), newest_first.end(), [](const auto* a, const auto* b) {
@@ -51,8 +51,9 @@ Expired FindExpired(const RetentionOptions& options, std::span<const storage::Bl
   bool full = false;
   for (const storage::BlockMeta* block : newest_first) {
     // Differences of times do not fit an int64 when clocks are wild.
-    const auto age = static_cast<uint64_t>(newest_first.front()->range.max) -
-                     static_cast<uint64_t>(block->range.max);
+    const model::TimeMs newest = std::min(newest_first.front()->range.max, now);
+    const auto age = static_cast<uint64_t>(newest) -
+                     static_cast<uint64_t>(std::min(block->range.max, newest));
     std::vector<bool> over = ExpiredAt(options, age);
     const auto num_over = std::count(over.begin(), over.end(), true);
     if (num_over == static_cast<std::ptrdiff_t>(over.size())) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,8 +48,10 @@ int64_t LimitBytes(const RetentionOptions& options, uint64_t disk_bytes);
 // As Prometheus does (spec 8): a block goes when it ends `retention_ms` or more before the newest
 // block ends, so that a server that was away for long keeps what it has; or when it and all newer
 // blocks, with `head_bytes` (the log), come to more than the limit. With policies a block goes when
-// the time of every one of them is over as well.
+// the time of every one of them is over as well. What ends after `now`, as it does when the clock
+// was ahead for a while, counts as ending now: it must not make all else old.
 Expired FindExpired(const RetentionOptions& options, std::span<const storage::BlockMeta> metas,
-                    uint64_t head_bytes, uint64_t disk_bytes = 0);
+                    uint64_t head_bytes, uint64_t disk_bytes = 0,
+                    model::TimeMs now = std::numeric_limits<model::TimeMs>::max());
 
 }  // namespace compaction

@@ -1,6 +1,7 @@
 #include "compaction/scheduler.h"
 
 #include <sys/statvfs.h>
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -30,13 +31,32 @@ uint64_t DiskBytes(const std::string& dir) {
   return static_cast<uint64_t>(info.f_blocks) * info.f_frsize;
 }
 
+// Goes on while the machine sleeps.
+int64_t SystemSteadyMs() {
+  struct timespec t {};
+  ::clock_gettime(CLOCK_BOOTTIME, &t);
+  return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000;
+}
+
+SchedulerOptions WithDefaults(SchedulerOptions options) {
+  if (!options.steady_ms) options.steady_ms = SystemSteadyMs;
+  return options;
+}
+
+std::optional<model::TimeMs> NewestOf(const storage::Database& database) {
+  const model::TimeRange range = database.range();
+  if (range.min > range.max) return std::nullopt;
+  return range.max;
+}
+
 }  // namespace
 
 Scheduler::Scheduler(storage::Database* database, SchedulerOptions options)
     : database_(database),
-      options_(options),
-      flush_slot_(options.clock->NowMs() / options.flush_interval_ms),
-      retention_(options.retention) {}
+      options_(WithDefaults(std::move(options))),
+      clock_watch_(options_.clock->NowMs(), options_.steady_ms(), NewestOf(*database)),
+      flush_slot_(options_.clock->NowMs() / options_.flush_interval_ms),
+      retention_(options_.retention) {}
 
 Scheduler::~Scheduler() { Stop(); }
 
@@ -129,6 +149,23 @@ void Scheduler::Loop() {
   }
 }
 
+model::TimeMs Scheduler::Now() {
+  const model::TimeMs now = options_.clock->NowMs();
+  if (const int64_t step = clock_watch_.Look(now, options_.steady_ms()); step != 0) Stepped(step);
+  return now;
+}
+
+void Scheduler::Stepped(int64_t step_ms) {
+  base::Log(base::LogLevel::kWarn, kComponent, "The clock of this machine has stepped",
+            {{"by", fmt::format("{:.3f}s", static_cast<double>(step_ms) / 1000)},
+             {"retention_goes_by_ms", std::to_string(clock_watch_.believed())}});
+  next_flush_attempt_ = 0;  // What was put off until then might have to wait for long.
+  next_check_in_merge_ = 0;
+  set_aside_.clear();
+  absl::MutexLock lock(&mu_);
+  ++stats_.clock_steps;
+}
+
 void Scheduler::RunOnce() {
   DropExpired();  // First, since it makes room.
   FlushIfDue();
@@ -162,7 +199,7 @@ bool Scheduler::FlushIsDue(model::TimeMs now) {
 }
 
 void Scheduler::FlushIfDue() {
-  const model::TimeMs now = options_.clock->NowMs();
+  const model::TimeMs now = Now();
   if (!FlushIsDue(now)) return;
   const absl::Status status = database_->FlushHead();
   if (status.ok()) {
@@ -193,6 +230,7 @@ void Scheduler::DropBlock(const std::string& ulid, std::string_view reason,
 }
 
 void Scheduler::DropExpired() {
+  Now();
   RetentionOptions retention;
   {
     absl::MutexLock lock(&mu_);
@@ -201,7 +239,8 @@ void Scheduler::DropExpired() {
   }
   const Expired expired =
       FindExpired(retention, database_->blocks()->Metas(), database_->wal_bytes(),
-                  retention.percentage > 0 ? DiskBytes(database_->dir()) : 0);
+                  retention.percentage > 0 ? DiskBytes(database_->dir()) : 0,
+                  clock_watch_.believed());
   for (const std::string& ulid : expired.by_time) {
     DropBlock(ulid, "time", &SchedulerStats::dropped_by_time);
   }
@@ -258,7 +297,7 @@ absl::Status Scheduler::TryThin(const Thinning& thinning, const RetentionOptions
 bool Scheduler::KeepGoing() {
   if (stop_.load(std::memory_order_relaxed)) return false;
   if (++asked_ % kSeriesBetweenLooks != 0) return true;
-  const model::TimeMs now = options_.clock->NowMs();
+  const model::TimeMs now = Now();
   if (now >= next_check_in_merge_) {  // A long merge does not hold up the head.
     next_check_in_merge_ = now + options_.check_interval_ms;
     FlushIfDue();
@@ -286,7 +325,7 @@ bool Scheduler::HasRoomFor(const Plan& plan, const std::vector<storage::BlockMet
 }
 
 bool Scheduler::MergeNext() {
-  const model::TimeMs now = options_.clock->NowMs();
+  const model::TimeMs now = Now();
   std::vector<storage::BlockMeta> metas = database_->blocks()->Metas();
   std::erase_if(set_aside_, [&](const auto& block) { return block.second <= now; });
   std::erase_if(metas, [&](const storage::BlockMeta& m) { return set_aside_.contains(m.ulid); });
@@ -296,7 +335,7 @@ bool Scheduler::MergeNext() {
 
 absl::Status Scheduler::CarryOut(const Plan& plan,
                                  const std::function<bool(model::LabelsView)>& keep) {
-  const model::TimeMs now = options_.clock->NowMs();
+  const model::TimeMs now = Now();
   next_check_in_merge_ = now + options_.check_interval_ms;
   const auto start = std::chrono::steady_clock::now();
   const absl::StatusOr<storage::BlockMeta> merged =

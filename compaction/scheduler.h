@@ -10,6 +10,7 @@
 
 #include <absl/synchronization/mutex.h>
 
+#include "compaction/clock_watch.h"
 #include "compaction/planner.h"
 #include "compaction/retention.h"
 #include "storage/base/clock.h"
@@ -31,6 +32,7 @@ struct SchedulerOptions {
   // Room on the disk that merges may take; null: any. A merge of more has to wait.
   std::function<int64_t()> spare_bytes;
   base::Clock* clock = base::SystemClock::Get();  // Outlives the scheduler.
+  std::function<int64_t()> steady_ms;  // Of a clock that never steps; null: the system's.
 };
 
 struct SchedulerStats {  // Totals.
@@ -41,6 +43,7 @@ struct SchedulerStats {  // Totals.
   double cleaning_seconds = 0;
   uint64_t merged_samples = 0, merged_chunks = 0, merged_bytes = 0;  // Of the results.
   uint64_t dropped_by_time = 0, dropped_by_size = 0, drop_failures = 0;
+  uint64_t clock_steps = 0;    // Seen of the wall clock, in either direction.
   uint64_t thinned = 0;        // Blocks rewritten since the time of some of their series was over.
   RetentionOptions retention;  // As it is now.
   std::string last_error;      // Of the last step that failed; stays when later ones go well.
@@ -69,6 +72,8 @@ class Scheduler {
 
  private:
   void Loop();
+  model::TimeMs Now();  // By the wall clock; notes its steps.
+  void Stepped(int64_t step_ms);
   void FlushIfDue();
   bool FlushIsDue(model::TimeMs now);
   void DropExpired();
@@ -91,6 +96,7 @@ class Scheduler {
   std::atomic<bool> stop_{false}, flush_requested_{false};
 
   // Of the thread that runs the steps.
+  ClockWatch clock_watch_;
   int64_t flush_slot_;  // now / flush_interval_ms when last flushed.
   model::TimeMs next_flush_attempt_ = 0;
   model::TimeMs next_check_in_merge_ = 0;

@@ -171,6 +171,9 @@ void WriteCompaction(const compaction::SchedulerStats& stats, MetricText* out) {
   out->Gauge("prometheus_tsdb_retention_limit_percentage",
              "Share of the file system that may be used; 0 for no limit.",
              stats.retention.percentage);
+  out->Counter("tidemark_clock_steps_total",
+               "Steps of this machine's clock by more than 10 minutes, forward or back.",
+               stats.clock_steps);
   out->Counter("tidemark_retention_policy_rewrites_total",
                "Blocks rewritten without series whose retention policy had run out.",
                stats.thinned);

@@ -98,6 +98,14 @@ TEST(Retention, TheFirstPolicyThatMatchesDecides) {
   EXPECT_EQ(policy("b", "x"), 2u);
 }
 
+TEST(Retention, ABlockOfTheFutureMakesNoOtherOld) {
+  std::vector<BlockMeta> metas = kFour;
+  metas.push_back(Block("future", 5000, 1'000'000));
+  EXPECT_THAT(FindExpired({.retention_ms = 3001}, metas, 0, 0, 4000).by_time, IsEmpty());
+  EXPECT_THAT(FindExpired({.retention_ms = 3000}, metas, 0, 0, 4000).by_time, ElementsAre("a"));
+  EXPECT_THAT(FindExpired({.retention_ms = 3000}, kFour, 0, 0, 1'000'000).by_time, ElementsAre("a"));
+}
+
 TEST(Retention, WildTimesDoNotOverflow) {
   const std::vector<BlockMeta> metas = {Block("a", std::numeric_limits<int64_t>::min(), -1),
                                         Block("b", 0, std::numeric_limits<int64_t>::max())};

@@ -213,6 +213,53 @@ TEST_F(SchedulerTest, AFailedFlushIsTriedAgainLaterAndLosesNothing) {
   EXPECT_EQ(Difference(Stored(), want_), "");
 }
 
+// The clock jumps a year ahead for a while and comes back.
+TEST_F(SchedulerTest, AStepOfTheClockAndBackLosesNothing) {
+  constexpr int64_t kYear = 365 * kDay;
+  options_.retention.retention_ms = 30 * kDay;
+  Restart();
+  Live(3 * 60);
+  clock_.now_ms += kYear;
+  Live(40);
+  EXPECT_EQ(Difference(Stored(), want_), "");
+  clock_.now_ms -= kYear;
+  const uint64_t flushes = scheduler_->stats().flushes;
+  Live(5 * 60);
+  EXPECT_EQ(Difference(Stored(), want_), "");
+  EXPECT_GE(scheduler_->stats().flushes, flushes + 20);
+  EXPECT_EQ(scheduler_->stats().dropped_by_time, 0u);
+  EXPECT_LT(db_->blocks()->Metas().size(), 20u);
+}
+
+TEST_F(SchedulerTest, AFailedFlushDoesNotWaitForAClockThatWasAhead) {
+  const std::string unfinished = temp_.path() + "/tidemark/blocks/unfinished";
+  std::filesystem::remove_all(unfinished);
+  clock_.now_ms += 365 * kDay;
+  Live(1);
+  EXPECT_EQ(scheduler_->stats().flush_failures, 1u);
+  clock_.now_ms -= 365 * kDay;
+  std::filesystem::create_directories(unfinished);
+  Live(13);
+  EXPECT_EQ(scheduler_->stats().flushes, 1u);
+  EXPECT_EQ(scheduler_->stats().clock_steps, 2u);
+  EXPECT_EQ(Difference(Stored(), want_), "");
+}
+
+TEST_F(SchedulerTest, AStartWithAClockFarAheadDropsNothingForADay) {
+  options_.retention.retention_ms = 30 * kDay;
+  int64_t steady_ms = 0;
+  options_.steady_ms = [&] { return steady_ms; };
+  Restart();
+  Live(2 * 60);
+  clock_.now_ms += 365 * kDay;  // While it was not running.
+  Restart();
+  Live(30);
+  EXPECT_EQ(Difference(Stored(), want_), "");
+  steady_ms += 2 * kDay;  // It is right, then.
+  Live(1);
+  EXPECT_GT(scheduler_->stats().dropped_by_time, 0u);
+}
+
 TEST_F(SchedulerTest, AMergeThatFailsIsSetAsideAndTheRestGoesOn) {
   const std::string unfinished = temp_.path() + "/tidemark/blocks/unfinished";
   Live(132);

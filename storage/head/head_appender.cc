@@ -169,7 +169,7 @@ absl::Status HeadAppender::WriteLog(wal::Writer* log, std::span<MemSeries* const
   }
   if (!samples_.empty()) {
     // What comes while the old log is read is judged without it: older samples may be taken.
-    if (rules_.window_ms > 0 || parts_->replaying) {
+    if (rules_.MayBeLate() || parts_->replaying) {
       record.BeginMaybeLate(samples_.size());
     } else {
       record.BeginSamples(samples_.size());

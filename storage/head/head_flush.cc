@@ -71,8 +71,13 @@ class LateCursorImpl final : public SeriesCursor {
     while (next_ < parts_->flush_late.size()) {
       const MemSeries* series = parts_->flush_late[next_++];
       samples_.clear();
+      in_order_.clear();
       {
         absl::MutexLock lock(parts_->StripeOf(series->ref));
+        for (uint32_t i = 0; i < series->flushing; ++i) {
+          const ChunkPtr& chunk = (*series->sealed)[i];
+          if (chunk->range.Overlaps(range_)) in_order_.push_back(chunk);
+        }
         for (uint32_t i = 0; i < series->late->flushing; ++i) {
           const model::Sample& sample = series->late->all[i].sample;
           if (range_.Contains(sample.t)) samples_.push_back(sample);
@@ -80,6 +85,8 @@ class LateCursorImpl final : public SeriesCursor {
       }
       if (samples_.empty()) continue;
       SortLate(samples_.begin(), &samples_);
+      LeaveOutInOrder();
+      if (samples_.empty()) continue;
       Encode();
       labels_.clear();
       parts_->index.AppendLabels(series->pairs(), &labels_);
@@ -91,6 +98,20 @@ class LateCursorImpl final : public SeriesCursor {
   std::span<const chunk::ChunkView> chunks() const override { return views_; }
 
  private:
+  // As a reader of the head does: at equal times what came in order stays. In another block the
+  // late one might win.
+  void LeaveOutInOrder() {
+    if (in_order_.empty()) return;
+    const model::TimeRange wanted{samples_.front().t, samples_.back().t};
+    columns_.clear();
+    for (const ChunkPtr& chunk : in_order_) {
+      if (!chunk->range.Overlaps(wanted)) continue;
+      chunk::Decode(chunk->view(), wanted, &columns_).IgnoreError();  // The head's own bytes.
+    }
+    std::erase_if(samples_, [&](const model::Sample& s) {
+      return std::binary_search(columns_.times.begin(), columns_.times.end(), s.t);
+    });
+  }
   void Encode() {
     views_.clear();
     bytes_.clear();
@@ -113,6 +134,8 @@ class LateCursorImpl final : public SeriesCursor {
   size_t next_ = 0;
   std::string labels_;
   std::vector<model::Sample> samples_;
+  std::vector<ChunkPtr> in_order_;  // Of the same series and flush.
+  chunk::SampleColumns columns_;
   std::vector<std::string> bytes_;
   std::vector<chunk::ChunkView> views_;
 };
@@ -219,7 +242,7 @@ class CheckpointSession {
 class Dropper {
  public:
   Dropper(Head::Parts* parts, model::TimeMs idle_before, const DeletedFromHead* deleted)
-      : parts_(parts), idle_before_(idle_before) {
+      : parts_(parts), idle_before_(idle_before), horizon_(parts->Horizon()) {
     if (deleted != nullptr) FindDeleted(*deleted);
   }
 
@@ -284,6 +307,7 @@ class Dropper {
         retired_->chunks[series->ref] = std::move(dropped);
       }
     }
+    if (flushed_) series->ComeBack(horizon_);  // Before its late samples go.
     if (flushed_ && series->late != nullptr && series->late->flushing > 0) {
       std::vector<LateSample> dropped;
       series->TakeLate(series->late->flushing, retired_ == nullptr ? nullptr : &dropped, delta);
@@ -353,6 +377,7 @@ class Dropper {
 
   Head::Parts* const parts_;
   const model::TimeMs idle_before_;
+  const model::TimeMs horizon_;
   Postings deleted_;
   model::TimeRange deleted_range_;
   bool flushed_ = false;
@@ -388,7 +413,8 @@ std::vector<model::TimeRange> Head::LateRanges() const {
     const int64_t into = t % width_ms;
     return t - (into < 0 ? into + width_ms : into);
   };
-  const model::TimeMs newest = std::max(max_time(), kNoTime + 2 * kDayMs);
+  const model::TimeMs newest =
+      std::max(std::min(max_time(), parts_->Horizon()), kNoTime + 2 * kDayMs);
   const model::TimeMs days_before = start_of(newest - kDayMs, kDayMs);
   std::map<model::TimeMs, model::TimeMs> ends;  // By start.
   for (const MemSeries* series : parts_->flush_late) {

@@ -65,10 +65,14 @@ struct Head::Parts {
   // For the next batch. A clock that runs ahead, of one target or for a while of this machine, must
   // not make all others late: times of the future do not move the bounds.
   TimeRules Rules() const {
-    const model::TimeMs newest = max_time.load();
-    return TimeRules::For(std::min(newest, options.clock->NowMs() + kMaxAheadMs),
-                          out_of_order_window_ms.load(std::memory_order_relaxed));
+    const model::TimeMs newest = max_time.load(), horizon = Horizon();
+    TimeRules rules = TimeRules::For(std::min(newest, horizon),
+                                     out_of_order_window_ms.load(std::memory_order_relaxed));
+    if (newest > horizon) rules.horizon = horizon;
+    return rules;
   }
+  // Nobody takes what is newer, so it came when the clock was ahead of what it is now.
+  model::TimeMs Horizon() const { return options.clock->NowMs() + kMaxAheadMs; }
 
   // Constant.
   const HeadOptions options;

@@ -14,7 +14,7 @@ namespace storage {
 class Replayer::Impl final : public RecordReader {
  public:
   Impl(Head::Parts* parts, ReplayStats* stats)
-      : parts_(parts), pass_(&parts->gate), stats_(stats) {}
+      : parts_(parts), pass_(&parts->gate), horizon_(parts->Horizon()), stats_(stats) {}
 
   void Apply(std::string_view record, uint32_t segment) {
     segment_ = segment;
@@ -85,7 +85,7 @@ class Replayer::Impl final : public RecordReader {
       if (!series->HasCommits() || series->Judge(sample, {}).repeat) return;
       series->AppendLate(sample, 0, &delta_);
     }
-    times_.Extend(sample.t);
+    Saw(sample.t);
     ++stats_->samples;
   }
 
@@ -97,13 +97,13 @@ class Replayer::Impl final : public RecordReader {
       return;
     }
     absl::MutexLock lock(parts_->StripeOf(series->ref));
-    TimeRules rules = TimeRules::For(std::max(times_.max, newest_flushed_), kAnyAge);
+    TimeRules rules = TimeRules::For(newest_, kAnyAge);
     rules.min_late = kNoTime;
     if (sample.t < rules.min_in_order || !series->Append(sample, 0, 0, &delta_)) {
       if (!series->Judge(sample, rules).late) return;
       series->AppendLate(sample, 0, &delta_);
     }
-    times_.Extend(sample.t);
+    Saw(sample.t);
     ++stats_->samples;
   }
 
@@ -114,7 +114,9 @@ class Replayer::Impl final : public RecordReader {
       return;
     }
     absl::MutexLock lock(parts_->StripeOf(series->ref));
+    if (newest.t > horizon_) return;  // As MemSeries::ComeBack.
     newest_flushed_ = std::max(newest_flushed_, newest.t);
+    newest_ = std::max(newest_, newest.t);
     if (newest.t <= series->last_t.load(std::memory_order_relaxed)) return;
     series->last_t.store(newest.t, std::memory_order_relaxed);
     series->last_v = newest.v;
@@ -127,6 +129,10 @@ class Replayer::Impl final : public RecordReader {
  private:
   static constexpr int64_t kAnyAge = 1;  // A window; how wide does not matter here.
 
+  void Saw(model::TimeMs t) {
+    times_.Extend(t);
+    if (t <= horizon_) newest_ = std::max(newest_, t);
+  }
   // The series was forgotten and came again, or came since the start: it has another ref.
   void Alias(SeriesRef ref, MemSeries* series) {
     absl::MutexLock lock(&parts_->aliases_mu);
@@ -141,12 +147,14 @@ class Replayer::Impl final : public RecordReader {
 
   Head::Parts* const parts_;
   const GatePass pass_;  // Keeps alive what aliases point to.
+  const model::TimeMs horizon_;
   ReplayStats* const stats_;
   uint32_t segment_ = 0;
   std::vector<MemSeries*> created_;  // Listed at the end, all at once.
   HeadDelta delta_;  // Of the record.
   model::TimeRange times_ = model::TimeRange::None();
   model::TimeMs newest_flushed_ = kNoTime;
+  model::TimeMs newest_ = kNoTime;  // Of all up to the horizon.
 };
 
 Replayer::Replayer(Head::Parts* parts, ReplayStats* stats)

@@ -18,6 +18,9 @@ Verdict MemSeries::Judge(model::Sample sample, const TimeRules& rules) const {
       return {same ? Outcome::kAccepted : Outcome::kDuplicate, false, same};
     }
   }
+  if (last > rules.horizon && sample.t >= rules.min_in_order && sample.t <= rules.horizon) {
+    return {Outcome::kAccepted, true};
+  }
   if (rules.window_ms > 0) {
     if (sample.t >= rules.min_late) return {Outcome::kAccepted, true};
     return {Outcome::kTooOld};
@@ -66,6 +69,19 @@ void MemSeries::TakeLate(size_t n, std::vector<LateSample>* out, HeadDelta* delt
   delta->bytes -= static_cast<int64_t>((before - late->all.capacity()) * sizeof(LateSample));
   late->flushing = 0;
   if (late->all.empty()) late.reset();
+}
+
+void MemSeries::ComeBack(model::TimeMs horizon) {
+  if (last_t.load(std::memory_order_relaxed) <= horizon) return;
+  if (num_sealed() > 0 || !open.empty()) return;
+  model::Sample newest{kNoTime, 0};
+  if (late != nullptr) {
+    for (const LateSample& l : late->all) {
+      if (l.sample.t <= horizon && l.sample.t > newest.t) newest = l.sample;
+    }
+  }
+  last_v = newest.v;
+  last_t.store(newest.t, std::memory_order_relaxed);
 }
 
 void MemSeries::NoteCommit(CommitSeq seq, CommitSeq settled) {

@@ -98,6 +98,9 @@ struct MemSeries {
   size_t num_sealed() const { return sealed == nullptr ? 0 : sealed->size(); }
   // Removes the first `n` late samples and appends them to *out, which may be null.
   void TakeLate(size_t n, std::vector<LateSample>* out, HeadDelta* delta);
+  // After a flush: when its newest sample is beyond `horizon` and out of memory, the newest late
+  // one that is not stands in for it, and without any the series begins anew.
+  void ComeBack(model::TimeMs horizon);
   bool HasSamples() const { return num_sealed() > 0 || !open.empty() || late != nullptr; }
   model::TimeRange times() const;  // Of what is in memory; empty when nothing is.
 

@@ -19,6 +19,14 @@ struct TimeRules {
   model::TimeMs min_in_order = kNoTime;  // Nothing older is taken in order; kNoTime: an empty head.
   model::TimeMs min_late = std::numeric_limits<int64_t>::max();  // Nothing older is taken late.
   int64_t window_ms = 0;                 // 0: nothing is taken late.
+  // What is newer came by a clock that ran ahead: its series goes on with late samples. The end of
+  // time when nothing is so new.
+  model::TimeMs horizon = std::numeric_limits<int64_t>::max();
+
+  // Whether anything may be taken late.
+  bool MayBeLate() const {
+    return window_ms > 0 || horizon != std::numeric_limits<int64_t>::max();
+  }
 
   // `newest`: of the head, kNoTime when it is empty.
   static TimeRules For(model::TimeMs newest, int64_t window_ms) {

@@ -331,6 +331,71 @@ TEST_F(DatabaseTest, LateSamplesOfAnyAgeSurviveFlushesAndCrashesAtEveryStep) {
   EXPECT_EQ(Difference(ReadAll(*db_), want), "");
 }
 
+// Scrapes while the clock is a year ahead, and after it came back; with a crash after each step of
+// the flushes, and with the log that a crash leaves before any.
+TEST_F(DatabaseTest, AClockThatWasAheadLocksNoSeriesOut) {
+  constexpr int64_t kYear = 365ll * 24 * 3600 * 1000;
+  SampleModel want;
+  int64_t ahead_ms = 0;
+  const auto scrape = [&](int from, int to) {
+    for (int i = from; i < to; ++i) {
+      clock_.now_ms = kStart + i * 15'000 + ahead_ms;
+      Scrape(clock_.now_ms, 7, &want);
+    }
+  };
+  const auto crash = [&] {
+    EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+    const auto copy = OpenCopy("crashed");
+    EXPECT_EQ(Difference(ReadAll(*copy), want), "");
+  };
+  after_step_ = [&](FlushStep) { crash(); };
+  scrape(0, 50);
+  ASSERT_TRUE(db_->FlushHead().ok());
+  scrape(50, 60);
+  ahead_ms = kYear;
+  scrape(60, 70);
+  for (int round = 0; round < 3; ++round) {
+    if (round == 1) ahead_ms = 0;
+    const uint64_t late = db_->stats().late_appended;
+    const int from = 70 + round * 10;
+    scrape(from, from + 10);
+    EXPECT_EQ(db_->stats().late_appended - late, round == 1 ? 70u : 0u);
+    crash();
+    ASSERT_TRUE(db_->FlushHead().ok());
+  }
+  EXPECT_EQ(db_->stats().out_of_order, 0u);
+  scrape(100, 110);
+  after_step_ = nullptr;
+  crash();
+  // In order again, and judged so.
+  EXPECT_EQ(db_->NewAppender()->Append(SeriesRef::kNone, TestLabels(0), {kStart, 0}).outcome,
+            Outcome::kOutOfOrder);
+  Reopen();
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+}
+
+TEST_F(DatabaseTest, WhichOfTwoValuesAtOneTimeStaysDoesNotChangeWithAFlush) {
+  db_->SetOutOfOrderWindow(3'600'000);
+  SampleModel want;
+  const auto append = [&](model::TimeMs t, double v) {
+    auto appender = db_->NewAppender();
+    const Appended appended = appender->Append(SeriesRef::kNone, TestLabels(0), {t, v});
+    ASSERT_EQ(appended.outcome, Outcome::kAccepted);
+    ASSERT_TRUE(appender->Commit().ok());
+    want[TestLabels(0)].try_emplace(t, Bits(v));  // The first that came.
+  };
+  for (int i = 0; i < 300; ++i) append(kStart + i * 1000, i);
+  for (int i = 7; i < 300; i += 7) append(kStart + i * 1000, -1);
+  for (int i = 9; i < 300; i += 9) append(kStart + i * 1000 + 500, -2);
+  for (int i = 9; i < 300; i += 3) append(kStart + i * 1000 + 500, -3);
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+  EXPECT_EQ(Difference(ReadAll(*OpenCopy("crashed")), want), "");
+  ASSERT_TRUE(db_->FlushHead().ok());
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+  Reopen();
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+}
+
 TEST_F(DatabaseTest, SamplesAreThereBeforeAndAfterFlushAndRestart) {
   SampleModel want;
   for (int i = 0; i < 300; ++i) {

@@ -84,6 +84,23 @@ class Rig {
     ++round_;
     return (bench::CpuSeconds() - begin) * 1e9 / static_cast<double>(labels_.size());
   }
+  // One scrape of every target of which every twentieth sample comes late. As Round.
+  double LateRound() {
+    const double begin = bench::CpuSeconds();
+    const int64_t t = kStart + kStep * round_;
+    size_t n = 0;
+    for (int target = 0; target < targets_; ++target) {
+      auto appender = head_->NewAppender();
+      for (int i = 0; i < kSeriesPerTarget; ++i, ++n) {
+        const bool late = (i + round_) % 20 == 0;
+        const model::Sample sample{late ? t - 90'000 - i : t, ValueOf(i, round_)};
+        CHECK(appender->Append(refs_[n], {}, sample).outcome == Outcome::kAccepted);
+      }
+      CHECK(appender->Commit().ok());
+    }
+    ++round_;
+    return (bench::CpuSeconds() - begin) * 1e9 / static_cast<double>(labels_.size());
+  }
   double BestRound(bool with_hint, int rounds) {
     double best = 1e18;
     for (int i = 0; i < rounds; ++i) best = std::min(best, Round(with_hint));
@@ -162,6 +179,14 @@ void Appending(int targets) {
                  auto querier = rig.head()->NewQuerier({});
                  bench::Keep((*querier->Select({ten_thousand, {}}))->size());
                }).median_s * 1e3, "cpu_ms", size);
+
+  rig.head()->SetOutOfOrderWindow(3'600'000);
+  bench::Print("head_append_window", rig.BestRound(true, 20), "ns/sample",
+               size + ", with an out-of-order window and nothing late");
+  double late = 1e18;
+  for (int i = 0; i < 20; ++i) late = std::min(late, rig.LateRound());
+  bench::Print("head_append_5_percent_late", late, "ns/sample", size);
+  rig.head()->SetOutOfOrderWindow(0);
 
   const double begin = bench::CpuSeconds();
   rig.Flush();

@@ -30,6 +30,11 @@ class Rewriter final : public storage::RecordLog {
     writer.BeginSamples(1);
     writer.AddSample(ref, sample);
   }
+  void OnMaybeLate(SeriesRef ref, model::Sample sample) override {
+    RecordLog::OnMaybeLate(ref, sample);
+    writer.BeginMaybeLate(1);
+    writer.AddSample(ref, sample);
+  }
   void OnFlushed(SeriesRef ref, model::Sample sample) override {
     RecordLog::OnFlushed(ref, sample);
     writer.BeginFlushed(1);

@@ -91,7 +91,8 @@ class Sender:
         raise AssertionError(f"no answer {wanted} in {wait_s} s; the last was {status}\n{server.tail()}")
 
     def check(self, server):
-        """All that was acknowledged is found, with its value."""
+        """All that was acknowledged is found, with its value, once the log of earlier lives is read."""
+        server.wait_replayed()
         found = {}
         for series in server.query('{__name__=~"sent_.*"}[1h]')["result"]:
             found[series["metric"]["__name__"]] = {round(t * 1000): float(v) for t, v in series["values"]}

@@ -96,16 +96,6 @@ def raw(server, selector):
     return out
 
 
-def wait_replayed(server, wait_s=60):
-    """Until it has read the log of its earlier lives."""
-    end = time.time() + wait_s
-    while time.time() < end:
-        if json.loads(labs.get(server.url + "/api/v1/status/walreplay")[1])["data"]["done"]:
-            return
-        time.sleep(0.01)
-    raise RuntimeError(f"the log is not read after {wait_s} s:\n{server.tail()}")
-
-
 def missing(noted, found):
     return [(name, t, v) for name, samples in noted.items() for t, v in samples.items()
             if found.get(name, {}).get(t) != v]
@@ -157,7 +147,7 @@ scrape_configs:
                 time.sleep(chance.uniform(0, 0.1))
                 server.kill()
                 server.start()
-            wait_replayed(server)
+            server.wait_replayed()
             replays.append(time.time() - begin)
             for writer in writers[-3:]:
                 writer.join()

@@ -79,6 +79,14 @@ class Server:
                 raise RuntimeError(f"{self.name} is not ready after {wait_s} s:\n{self.tail()}")
             time.sleep(0.02)
 
+    def wait_replayed(self, wait_s=60):
+        """Until Tidemark has read the log of its earlier lives: only then everything is found again."""
+        end = time.time() + wait_s
+        while not json.loads(get(self.url + "/api/v1/status/walreplay")[1])["data"]["done"]:
+            if time.time() > end:
+                raise RuntimeError(f"the log is not read after {wait_s} s:\n{self.tail()}")
+            time.sleep(0.01)
+
     def tail(self, lines=30):
         with open(self.log, errors="replace") as f:
             return "".join(f.readlines()[-lines:])

@@ -130,6 +130,7 @@ expect "push" "pushed 204" push smoke_killed 43
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null || true
 start
+eventually "the old log is read" 1 bash -c "curl -s $url/api/v1/status/walreplay | grep -c '\"done\":true'"
 expect "acknowledged sample" '"43"]' query smoke_killed
 expect "older sample" '"42"]' query smoke_pushed
 

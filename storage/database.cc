@@ -54,6 +54,11 @@ absl::StatusOr<uint32_t> FirstOfLog(const std::string& wal_dir) {
   return segments.empty() ? 0 : segments.front().number;
 }
 
+absl::StatusOr<uint32_t> EndOfLog(const std::string& wal_dir) {
+  ASSIGN_OR_RETURN(const std::vector<wal::Segment> segments, wal::ListSegments(wal_dir));
+  return segments.empty() ? 0 : segments.back().number + 1;
+}
+
 absl::Status Closed() { return base::FailedPrecondition("the database is closed"); }
 
 }  // namespace
@@ -115,6 +120,7 @@ class Database::Impl {
   int clean_start_ = -1;
   // The first segment of the old log that is not in the head as a whole; kReplayed: all of it is.
   std::atomic<uint32_t> replay_segment_{0};
+  uint32_t old_log_end_ = 0;  // The segments below are of before the start. Constant after Open.
   static constexpr uint32_t kReplayed = UINT32_MAX;
   mutable absl::Mutex replay_mu_;
   ReplayStats replayed_ ABSL_GUARDED_BY(replay_mu_);
@@ -147,6 +153,7 @@ absl::Status Database::Impl::Open() {
     ASSIGN_OR_RETURN(const uint32_t first, FirstOfLog(wal_dir_));
     blocks_->set_watermark(first);
   }
+  ASSIGN_OR_RETURN(old_log_end_, EndOfLog(wal_dir_));  // Before anybody begins a new one.
   head_.SetReplaying(true);
   replay_segment_ = blocks_->watermark();
   closed_ = false;
@@ -192,7 +199,7 @@ absl::Status Database::Impl::Replay(const std::function<bool(const ReplayProgres
     if (!now.done) replay_segment_ = now.current;
     return !progress || progress(now);
   };
-  ASSIGN_OR_RETURN(const ReplayStats replayed, head_.Replay(wal_dir_, first, moved_on));
+  ASSIGN_OR_RETURN(const ReplayStats replayed, head_.Replay(wal_dir_, first, old_log_end_, moved_on));
   {
     // A flush under way took its place in the log when there was more to read: its checkpoint must
     // still be one of that time.

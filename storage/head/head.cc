@@ -70,11 +70,9 @@ Head::Head(HeadOptions options) : parts_(std::make_unique<Parts>(options)) {}
 Head::~Head() = default;
 
 absl::StatusOr<ReplayStats> Head::Replay(
-    const std::string& log_dir, uint32_t watermark,
+    const std::string& log_dir, uint32_t watermark, uint32_t end_segment,
     const std::function<bool(const ReplayProgress&)>& progress) {
-  const wal::Writer* log = parts_->log.load();
-  const uint32_t end = log == nullptr ? UINT32_MAX : parts_->first_segment.load();
-  return ReplayLog(log_dir, watermark, end, progress, parts_.get());
+  return ReplayLog(log_dir, watermark, end_segment, progress, parts_.get());
 }
 
 void Head::SetReplaying(bool replaying) {
@@ -91,7 +89,6 @@ void Head::AttachLog(wal::Writer* log) {
   if (log != nullptr) {
     const uint64_t first = kFirstOfAll + (uint64_t{log->stats().segment} << kSegmentShift);
     if (parts_->next_ref < first) parts_->next_ref = first;
-    parts_->first_segment = log->stats().segment;
   }
   parts_->cut_segment = log == nullptr ? 0 : log->stats().segment;
   parts_->log = log;

@@ -12,7 +12,7 @@
 //   log->RemoveBefore(n); wal::RemoveCheckpointsExcept(n);                           // F3
 //
 // One flush at a time. A flush that is given up half way changes nothing: the next one takes it all.
-// Start: head->AttachLog(writer), then head->Replay(dir, blocks->watermark()), perhaps on another thread.
+// Start: head->AttachLog(writer), then head->Replay(dir, watermark, end), perhaps on another thread.
 #pragma once
 
 #include <cstdint>
@@ -70,11 +70,12 @@ class Head final : public Appendable {  // Thread-safe.
   ~Head() override;
 
   // Reads checkpoint `watermark` of the log in `log_dir` when there is one, then the segments from
-  // `watermark` on, up to that of the log attached. Once, at the start; commits, queries and flushes
+  // `watermark` on, below `end_segment`: those of before the start. Once, at the start; commits, queries and flushes
   // may go on meanwhile, and see what was read bit by bit. Damage is stepped over, counted and
   // reported, never an error; errors are those of reading files, and kCancelled when `progress`,
   // which may be null, says false.
   absl::StatusOr<ReplayStats> Replay(const std::string& log_dir, uint32_t watermark,
+                                     uint32_t end_segment,
                                      const std::function<bool(const ReplayProgress&)>& progress);
   // While there is something to replay: queriers warn, and no series is forgotten.
   void SetReplaying(bool replaying);

@@ -92,7 +92,6 @@ struct Head::Parts {
   absl::Mutex aliases_mu;
   absl::flat_hash_map<SeriesRef, MemSeries*> aliases ABSL_GUARDED_BY(aliases_mu);
   std::atomic<wal::Writer*> log{nullptr};
-  std::atomic<uint32_t> first_segment{0};  // Of the log attached.
   std::atomic<uint32_t> cut_segment{0};  // Series logged before it need not be logged in it again.
   std::atomic<int64_t> out_of_order_window_ms{0};
   std::atomic<model::TimeMs> max_time{kNoTime};  // Ever.

@@ -17,6 +17,7 @@
 #include "storage/base/status.h"
 #include "storage/data_dir.h"
 #include "tests/testing/copy_dir.h"
+#include "tests/testing/faulty_files.h"
 #include "tests/testing/sample_model.h"
 #include "tests/testing/temp_dir.h"
 
@@ -167,6 +168,28 @@ TEST_F(DatabaseTest, TakesNewSamplesWhileTheOldLogIsRead) {
   EXPECT_EQ(Difference(ReadAll(*db_), want), "");
   EXPECT_EQ(db_->NewAppender()->Append(SeriesRef::kNone, TestLabels(0), {kStart, 1}).outcome,
             Outcome::kOutOfBounds);
+}
+
+// On a full disk every try to begin a log makes a segment and takes it away again.
+TEST_F(DatabaseTest, ReadsTheLogOfBeforeTheStartAndNothingThatComesLater) {
+  SampleModel want;
+  for (int i = 0; i < 10; ++i) Scrape(kStart + i * 15'000, 5, &want);
+  const std::string copy = temp_.path() + "/full";
+  fs::copy(dir(), copy, fs::copy_options::recursive);
+  testing_support::FaultyFiles files;
+  files.FailAfter(0);
+  DatabaseOptions options = Options(copy);
+  options.replay_on_open = false;
+  options.wal.files = &files;
+  auto db = Database::Open(options);
+  ASSERT_TRUE(db.ok()) << db.status();
+  fs::create_symlink("gone", copy + "/tidemark/wal/00000099");
+  const absl::Status status = (*db)->Replay(nullptr);
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(Difference(ReadAll(**db), want), "");
+  fs::remove(copy + "/tidemark/wal/00000099");
+  files.Heal();
+  EXPECT_TRUE((*db)->Recover().ok());
 }
 
 TEST_F(DatabaseTest, WithoutItsWatermarkNothingIsLostOrDoubled) {

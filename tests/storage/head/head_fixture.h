@@ -37,7 +37,7 @@ class HeadFixture : public ::testing::Test {
     head_.reset();
     log_.reset();
     head_ = std::make_unique<Head>(options_);
-    auto replayed = head_->Replay(dir_.path(), watermark_, nullptr);
+    auto replayed = head_->Replay(dir_.path(), watermark_, UINT32_MAX, nullptr);
     ASSERT_TRUE(replayed.ok()) << replayed.status();
     replayed_ = *std::move(replayed);
     wal::WriterOptions options;

@@ -215,7 +215,7 @@ TEST_F(HeadFlushTest, ASegmentThatTurnedOverNamesItsSeriesAgain) {
   const uint32_t last = log_->stats().segment;
   ASSERT_GT(last, 2u);
   head_ = std::make_unique<Head>(options_);
-  const auto replayed = head_->Replay(dir_.path(), last, nullptr);  // That segment alone.
+  const auto replayed = head_->Replay(dir_.path(), last, UINT32_MAX, nullptr);  // That segment alone.
   // But for the batch that made it turn over, which was written as for the one before.
   EXPECT_LE(replayed->unknown_series, 2u);
   EXPECT_GT(replayed->samples, 2u);

@@ -306,7 +306,7 @@ TEST_F(HeadTest, ReplayTellsHowFarItIs) {
   ASSERT_TRUE(Append({{up_, {2000, 1}}}).ok());
   head_ = std::make_unique<Head>(options_);
   std::vector<ReplayProgress> told;
-  ASSERT_TRUE(head_->Replay(dir_.path(), 0, [&](const ReplayProgress& p) {
+  ASSERT_TRUE(head_->Replay(dir_.path(), 0, UINT32_MAX, [&](const ReplayProgress& p) {
     told.push_back(p);
     return true;
   }).ok());

@@ -28,13 +28,15 @@ struct ChunkView {  // Does not own; whoever handed it out says how long it live
 struct SampleColumns {
   std::vector<model::TimeMs> times;
   std::vector<double> values;
+  bool histograms = false;  // Histogram chunks were met, and passed over: histogram_columns.h.
   size_t size() const { return times.size(); }
-  void clear() { times.clear(), values.clear(); }
+  void clear() { times.clear(), values.clear(), histograms = false; }
 };
 
 // Appends to *out the samples of `view` inside `range`, but not more than the first
 // `view.num_samples` (the open chunk of the head may hold newer ones). Bytes are never read past
 // their end, whatever they hold. kDataLoss when the bytes end early; *out then holds the good part.
+// Of histogram chunks it only notes that they are there.
 absl::Status Decode(const ChunkView& view, model::TimeRange range, SampleColumns* out);
 
 }  // namespace chunk

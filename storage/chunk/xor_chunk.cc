@@ -224,9 +224,11 @@ absl::Status Decode(const ChunkView& view, model::TimeRange range, SampleColumns
   switch (view.encoding) {
     case Encoding::kXor:
       return DecodeXor(view, range, out);
-    case Encoding::kNone:
     case Encoding::kHistogram:
     case Encoding::kFloatHistogram:
+      out->histograms = out->histograms || view.range.Overlaps(range);
+      return absl::OkStatus();
+    case Encoding::kNone:
       break;
   }
   return base::DataLoss("chunk: unknown encoding {}", static_cast<int>(view.encoding));

@@ -16,6 +16,8 @@ std::string_view ToString(Outcome outcome) {
       return "too old sample";
     case Outcome::kInvalidLabels:
       return "invalid labelset";
+    case Outcome::kInvalidHistogram:
+      return "invalid histogram";
     case Outcome::kLimited:
       return "series limit reached";
   }

@@ -9,6 +9,7 @@
 #include "storage/base/hash.h"
 #include "storage/index/postings.h"
 #include "storage/model/exemplar.h"
+#include "storage/model/histogram.h"
 #include "storage/model/labels.h"
 #include "storage/model/metadata.h"
 #include "storage/model/sample.h"
@@ -24,6 +25,7 @@ enum class Outcome : uint8_t {
   kOutOfBounds,    // Older than anything the head takes.
   kTooOld,         // Older than the out-of-order window.
   kInvalidLabels,  // No label at all.
+  kInvalidHistogram,  // Its Validate says why.
   kLimited,        // A new series, and a series limit or the memory budget refuses new ones.
 };
 // In Prometheus' words: "out of order sample", "out of bounds", ...
@@ -59,6 +61,13 @@ class Appender {
   // As Append. kInvalidLabels when no series has exactly this key: come again with labels.
   virtual Appended AppendKnown(const SeriesKey&, model::Sample) {
     return {SeriesRef::kNone, Outcome::kInvalidLabels};
+  }
+
+  // As Append. A series may hold samples of each kind; a histogram at the time of a float is a
+  // duplicate, and the other way round. An Appender that keeps no histograms refuses them.
+  virtual Appended AppendHistogram(SeriesRef, model::LabelsView, model::TimeMs,
+                                   model::AnyHistogram) {
+    return {SeriesRef::kNone, Outcome::kInvalidHistogram};
   }
 
   // False when the exemplar is refused (out of order, duplicate).

@@ -20,7 +20,7 @@
 namespace storage {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;  // 1 had no histograms.
 constexpr std::string_view kFormatText = "tidemark data format ";
 
 bool HoldsPrometheusData(const std::string& dir) {
@@ -34,7 +34,8 @@ bool HoldsPrometheusData(const std::string& dir) {
   return false;
 }
 
-absl::Status CheckFormat(const std::string& path) {
+// The version, which this program knows.
+absl::StatusOr<int> ReadFormat(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
@@ -52,7 +53,7 @@ absl::Status CheckFormat(const std::string& path) {
         "{}: data format {} is newer than {}, the newest this version of tidemark knows", path,
         version, kVersion);
   }
-  return absl::OkStatus();
+  return version;
 }
 
 absl::Status WriteFormat(const std::string& dir, const std::string& path) {
@@ -126,7 +127,14 @@ absl::StatusOr<std::string> OpenDataDir(const std::string& dir) {
   RETURN_IF_ERROR(files->CreateDirs(own));
   std::error_code error;
   if (std::filesystem::exists(path, error)) {
-    RETURN_IF_ERROR(CheckFormat(path));
+    ASSIGN_OR_RETURN(const int version, ReadFormat(path));
+    if (version == kVersion) return own;
+    // From here on it may hold what a program of the version before cannot read. On a disk that is
+    // full or read-only that is put off, with all other writing.
+    if (const absl::Status status = WriteFormat(own, path); !status.ok()) {
+      base::Log(base::LogLevel::kWarn, "storage", "The data format's version was not updated",
+                {{"dir", own}, {"err", std::string(base::message(status))}});
+    }
     return own;
   }
   if (HoldsPrometheusData(dir)) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
+#include <type_traits>
 
 #include "storage/base/status.h"
 
@@ -117,8 +119,25 @@ class MergedSelection final : public Selection {
       chunk::SampleColumns own = std::move(part);
       const absl::Status status = ReadPart(place, range, &own);
       if (status.ok()) MergeColumns(own, out);
+      out->histograms = out->histograms || own.histograms;
       part = std::move(own);
       RETURN_IF_ERROR(status);
+    }
+    if (!out->histograms) return absl::OkStatus();
+    chunk::MixedColumns mixed;  // A later histogram may stand where a float does.
+    RETURN_IF_ERROR(ReadMixed(i, range, &mixed));
+    *out = std::move(mixed.floats);
+    out->histograms = true;
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override {
+    out->clear();
+    chunk::MixedColumns part;
+    for (size_t place = Begin(i); place < ends_[static_cast<size_t>(i)]; ++place) {
+      const Place& p = chains_[place];
+      RETURN_IF_ERROR(parts_[p.part]->ReadMixed(static_cast<int>(p.index), range, &part));
+      MergeMixed(part, out);
     }
     return absl::OkStatus();
   }
@@ -208,10 +227,13 @@ std::unique_ptr<Querier> MergeQueriers(std::vector<std::unique_ptr<Querier>> par
   return std::make_unique<MergedQuerier>(std::move(parts));
 }
 
-void MergeColumns(const chunk::SampleColumns& later, chunk::SampleColumns* columns) {
+namespace {
+
+template <class Columns>
+void MergeOneKind(const Columns& later, Columns* columns) {
   if (later.times.empty()) return;
-  std::vector<model::TimeMs>& times = columns->times;
-  std::vector<double>& values = columns->values;
+  auto& times = columns->times;
+  auto& values = columns->values;
   if (times.empty() || times.back() < later.times.front()) {
     times.insert(times.end(), later.times.begin(), later.times.end());
     values.insert(values.end(), later.values.begin(), later.values.end());
@@ -220,10 +242,10 @@ void MergeColumns(const chunk::SampleColumns& later, chunk::SampleColumns* colum
   // What lies before the overlap stays where it is; the rest is merged again behind it.
   const auto keep = static_cast<size_t>(
       std::lower_bound(times.begin(), times.end(), later.times.front()) - times.begin());
-  const std::vector<model::TimeMs> old_times(times.begin() + static_cast<std::ptrdiff_t>(keep),
-                                             times.end());
-  const std::vector<double> old_values(values.begin() + static_cast<std::ptrdiff_t>(keep),
-                                       values.end());
+  const auto keep_end = static_cast<std::ptrdiff_t>(keep);
+  const std::vector<model::TimeMs> old_times(times.begin() + keep_end, times.end());
+  std::remove_reference_t<decltype(values)> old_values(
+      std::make_move_iterator(values.begin() + keep_end), std::make_move_iterator(values.end()));
   times.resize(keep);
   values.resize(keep);
   size_t i = 0, j = 0;
@@ -232,9 +254,42 @@ void MergeColumns(const chunk::SampleColumns& later, chunk::SampleColumns* colum
                           (i < old_times.size() && old_times[i] < later.times[j]);
     if (!take_old && i < old_times.size() && old_times[i] == later.times[j]) ++i;
     times.push_back(take_old ? old_times[i] : later.times[j]);
-    values.push_back(take_old ? old_values[i] : later.values[j]);
-    take_old ? ++i : ++j;
+    if (take_old) {
+      values.push_back(std::move(old_values[i++]));
+    } else {
+      values.push_back(later.values[j++]);
+    }
   }
+}
+
+// Takes the samples at `times`, which ascend, out of *columns.
+template <class Columns>
+void LeaveOut(const std::vector<model::TimeMs>& times, Columns* columns) {
+  if (times.empty() || columns->times.empty()) return;
+  size_t kept = 0;
+  for (size_t i = 0; i < columns->size(); ++i) {
+    if (std::binary_search(times.begin(), times.end(), columns->times[i])) continue;
+    if (kept != i) {
+      columns->times[kept] = columns->times[i];
+      columns->values[kept] = std::move(columns->values[i]);
+    }
+    ++kept;
+  }
+  columns->times.resize(kept);
+  columns->values.resize(kept);
+}
+
+}  // namespace
+
+void MergeColumns(const chunk::SampleColumns& later, chunk::SampleColumns* columns) {
+  MergeOneKind(later, columns);
+}
+
+void MergeMixed(const chunk::MixedColumns& later, chunk::MixedColumns* columns) {
+  LeaveOut(later.histograms.times, &columns->floats);
+  LeaveOut(later.floats.times, &columns->histograms);
+  MergeOneKind(later.floats, &columns->floats);
+  MergeOneKind(later.histograms, &columns->histograms);
 }
 
 }  // namespace storage

@@ -17,5 +17,7 @@ std::unique_ptr<Querier> MergeQueriers(std::vector<std::unique_ptr<Querier>> par
 
 // Merges `later` into *columns; of equal times those of `later` stay. Cheap when it only appends.
 void MergeColumns(const chunk::SampleColumns& later, chunk::SampleColumns* columns);
+// The same for both kinds: a float takes the place of a histogram of the same time, and vice versa.
+void MergeMixed(const chunk::MixedColumns& later, chunk::MixedColumns* columns);
 
 }  // namespace storage

@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 
 #include "storage/chunk/chunk.h"
+#include "storage/chunk/histogram_columns.h"
 #include "storage/model/labels.h"
 #include "storage/model/matcher.h"
 
@@ -27,7 +28,13 @@ class Selection {
   virtual model::LabelsView labels(int i) const = 0;  // As long as the Selection lives.
   // Replaces *out with the samples of series `i` inside `range` (which lies inside the range of the
   // Select), head and blocks merged in time order, repeats removed. Reuses the capacity of *out.
+  // Histograms are passed over; out->histograms says whether there may be any in `range`.
   virtual absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const = 0;
+  // The same with histograms.
+  virtual absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const {
+    out->clear();  // Of a Selection that has floats only.
+    return Read(i, range, &out->floats);
+  }
 };
 
 // One selector and the span of time it will be read in. Series without a chunk that overlaps `range`

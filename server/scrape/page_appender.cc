@@ -279,6 +279,7 @@ bool PageAppender::Count(storage::Outcome outcome) {
       ++out_of_bounds_;
       counters_->sample_out_of_bounds.Add();
       return false;
+    case storage::Outcome::kInvalidHistogram:  // Pages have none.
     case storage::Outcome::kInvalidLabels:  // Relabeling lets it go now; nothing to count.
       return false;
     case storage::Outcome::kLimited:

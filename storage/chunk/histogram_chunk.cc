@@ -288,6 +288,7 @@ std::string TypedHistogramEncoder<H>::Seal() {
 
 template <class H>
 size_t TypedHistogramEncoder<H>::heap_bytes() const {
+  if (empty()) return 0;
   const size_t buckets = last_.positive_buckets.size() + last_.negative_buckets.size();
   const size_t spans = last_.positive_spans.size() + last_.negative_spans.size();
   return bytes_.capacity() + buckets * 16 + spans * sizeof(model::Span) +

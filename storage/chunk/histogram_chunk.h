@@ -29,7 +29,7 @@ class TypedHistogramEncoder {
   bool empty() const { return num_ == 0; }
   ChunkView view() const;  // Until the next Append.
   std::string Seal();      // The final bytes. Leaves it empty.
-  size_t heap_bytes() const;
+  size_t heap_bytes() const;  // About; 0 when it is empty.
 
  private:
   struct Fit {

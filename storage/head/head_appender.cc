@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "storage/base/status.h"
+#include "storage/head/histogram_bytes.h"
 
 namespace storage {
 namespace {
@@ -87,7 +88,7 @@ bool HeadAppender::MayBeTaken(model::Sample sample) {
   return false;
 }
 
-Appended HeadAppender::AppendTo(MemSeries* series, model::Sample sample) {
+bool HeadAppender::Judge(MemSeries* series, model::Sample sample, Appended* appended) {
   rules_.Saw(sample.t);
   if (sample.t <= series->last_t.load(std::memory_order_relaxed) ||
       sample.t < rules_.min_in_order) {
@@ -95,12 +96,42 @@ Appended HeadAppender::AppendTo(MemSeries* series, model::Sample sample) {
     const Verdict verdict = series->Judge(sample, rules_);
     if (verdict.outcome != Outcome::kAccepted) rejected_.Add(verdict.outcome);
     if (verdict.outcome != Outcome::kAccepted || verdict.repeat) {
-      return {series->ref, verdict.outcome};
+      *appended = {series->ref, verdict.outcome};
+      return false;
     }
   }
+  *appended = {series->ref, Outcome::kAccepted};
+  return true;
+}
+
+Appended HeadAppender::AppendTo(MemSeries* series, model::Sample sample) {
+  Appended appended;
+  if (!Judge(series, sample, &appended)) return appended;
+  if (!with_histogram_.empty() && with_histogram_.contains(series)) EndPart();
   Prefetch(series);
   samples_.push_back({series, sample});
-  return {series->ref, Outcome::kAccepted};
+  return appended;
+}
+
+void HeadAppender::EndPart() {
+  parts_of_batch_.push_back({samples_.size(), histograms_.size()});
+  with_histogram_.clear();
+}
+
+Appended HeadAppender::AppendHistogram(SeriesRef hint, model::LabelsView labels, model::TimeMs t,
+                                       model::AnyHistogram value) {
+  if (!model::Validate(value).ok()) return {hint, Outcome::kInvalidHistogram};
+  const model::Sample sample{t, Fingerprint(value)};
+  if (!MayBeTaken(sample)) return {hint, Outcome::kOutOfBounds};
+  Outcome refused = Outcome::kAccepted;
+  MemSeries* series = Resolve(hint, labels, &refused);
+  if (series == nullptr) return {SeriesRef::kNone, refused};
+  Appended appended;
+  if (!Judge(series, sample, &appended)) return appended;
+  histograms_.push_back(
+      {series, sample, std::make_shared<const model::AnyHistogram>(std::move(value))});
+  with_histogram_.insert(series);
+  return appended;
 }
 
 Appended HeadAppender::Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) {
@@ -146,6 +177,7 @@ std::vector<MemSeries*> HeadAppender::ToBeLogged(uint32_t segment) const {
     }
   };
   for (const Pending& pending : samples_) look(pending.series);
+  for (const PendingHistogram& pending : histograms_) look(pending.series);
   for (const PendingExemplar& pending : exemplars_) look(pending.series);
   const auto by_ref = [](const MemSeries* a, const MemSeries* b) { return a->ref < b->ref; };
   if (!std::is_sorted(series.begin(), series.end(), by_ref)) {
@@ -167,14 +199,21 @@ absl::Status HeadAppender::WriteLog(wal::Writer* log, std::span<MemSeries* const
       record.AddSeries(s->ref, pairs);
     }
   }
-  if (!samples_.empty()) {
-    // What comes while the old log is read is judged without it: older samples may be taken.
-    if (rules_.MayBeLate() || parts_->replaying) {
-      record.BeginMaybeLate(samples_.size());
-    } else {
-      record.BeginSamples(samples_.size());
+  // What comes while the old log is read is judged without it: older samples may be taken.
+  const bool late = rules_.MayBeLate() || parts_->replaying;
+  size_t i = 0, k = 0;
+  for (const Part& part : parts_of_batch_) {
+    if (const size_t n = part.floats_end - i; n > 0) {
+      late ? record.BeginMaybeLate(n) : record.BeginSamples(n);
     }
-    for (const Pending& pending : samples_) record.AddSample(pending.series->ref, pending.sample);
+    for (; i < part.floats_end; ++i) record.AddSample(samples_[i].series->ref, samples_[i].sample);
+    if (const size_t n = part.histograms_end - k; n > 0) {
+      late ? record.BeginMaybeLateHistograms(n) : record.BeginHistograms(n);
+    }
+    for (; k < part.histograms_end; ++k) {
+      const PendingHistogram& pending = histograms_[k];
+      record.AddHistogram(pending.series->ref, pending.sample.t, *pending.value);
+    }
   }
   if (!exemplars_.empty()) {
     record.BeginExemplars(exemplars_.size());
@@ -192,10 +231,11 @@ absl::Status HeadAppender::Commit() {
   if (done_) return base::FailedPrecondition("Commit was called already");
   done_ = true;
   if (Admission* admission = parts_->options.admission) {
-    RETURN_IF_ERROR(admission->CheckCommit(samples_.size()));
+    RETURN_IF_ERROR(admission->CheckCommit(samples_.size() + histograms_.size()));
   }
+  EndPart();
   absl::ReaderMutexLock lock(&parts_->commit_mu);
-  if (!samples_.empty() || !exemplars_.empty()) {
+  if (!samples_.empty() || !histograms_.empty() || !exemplars_.empty()) {
     wal::Writer* log = parts_->log.load(std::memory_order_acquire);
     const uint32_t segment = log == nullptr ? 0 : log->stats().segment;
     const std::vector<MemSeries*> series = ToBeLogged(segment);
@@ -216,7 +256,7 @@ absl::Status HeadAppender::Commit() {
 }
 
 void HeadAppender::Apply() {
-  if (!samples_.empty()) {
+  if (!samples_.empty() || !histograms_.empty()) {
     const CommitSeq seq = parts_->isolation.Begin();
     ApplySamples(seq);
     parts_->isolation.End(seq);
@@ -233,25 +273,43 @@ void HeadAppender::ApplySamples(CommitSeq seq) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   HeadDelta delta;
   model::TimeRange times = model::TimeRange::None();
   absl::Mutex* held = nullptr;  // Kept while the samples that follow need the same.
-  for (size_t i = 0; i < samples_.size(); ++i) {
-    if (i + kAhead < samples_.size()) Prefetch(samples_[i + kAhead].series);
-    const auto& [series, sample] = samples_[i];
+  const auto hold = [&](const MemSeries* series) {
     absl::Mutex* stripe = parts_->StripeOf(series->ref);
-    if (stripe != held) {
-      if (held != nullptr) held->Unlock();
-      stripe->Lock();
-      held = stripe;
-    }
-    if (sample.t >= rules_.min_in_order && series->Append(sample, seq, settled, &delta)) {
-      times.Extend(sample.t);
-      continue;
-    }
-    // Late, or overtaken since it was judged.
+    if (stripe == held) return;
+    if (held != nullptr) held->Unlock();
+    stripe->Lock();
+    held = stripe;
+  };
+  // Late, or overtaken since it was judged.
+  const auto append_late = [&](MemSeries* series, model::Sample sample, HistogramPtr histogram) {
     const Verdict verdict = series->Judge(sample, rules_);
     rejected_.Add(verdict.outcome);
-    if (!verdict.late) continue;
-    series->AppendLate(sample, seq, &delta);
+    if (!verdict.late) return;
+    series->AppendLate({sample, seq, std::move(histogram)}, &delta);
     times.Extend(sample.t);
+  };
+  size_t i = 0, k = 0;
+  for (const Part& part : parts_of_batch_) {
+    for (; i < part.floats_end; ++i) {
+      if (i + kAhead < samples_.size()) Prefetch(samples_[i + kAhead].series);
+      const auto& [series, sample] = samples_[i];
+      hold(series);
+      if (sample.t >= rules_.min_in_order && series->Append(sample, seq, settled, &delta)) {
+        times.Extend(sample.t);
+      } else {
+        append_late(series, sample, nullptr);
+      }
+    }
+    for (; k < part.histograms_end; ++k) {
+      const auto& [series, sample, value] = histograms_[k];
+      hold(series);
+      if (sample.t >= rules_.min_in_order &&
+          series->AppendHistogram(sample, *value, seq, settled, &delta)) {
+        times.Extend(sample.t);
+      } else {
+        append_late(series, sample, value);
+      }
+    }
   }
   if (held != nullptr) held->Unlock();
   parts_->samples_appended.Add(static_cast<uint64_t>(delta.samples));

@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include <absl/container/flat_hash_set.h>
+
 #include "storage/head/head_parts.h"
 #include "storage/head/record.h"
 
@@ -18,6 +20,8 @@ class HeadAppender final : public Appender {
   Appended Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) override;
   SeriesKey Key(std::string_view wire_labels) override;
   Appended AppendKnown(const SeriesKey& key, model::Sample sample) override;
+  Appended AppendHistogram(SeriesRef hint, model::LabelsView labels, model::TimeMs t,
+                           model::AnyHistogram value) override;
   bool AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) override;
   absl::Status Commit() override;
 
@@ -25,6 +29,16 @@ class HeadAppender final : public Appender {
   struct Pending {
     MemSeries* series;
     model::Sample sample;
+  };
+  struct PendingHistogram {
+    MemSeries* series;
+    model::Sample sample;  // Time and fingerprint.
+    HistogramPtr value;
+  };
+  // Floats are logged and applied before histograms. Where a series has a float behind a histogram
+  // the batch is parted; most batches are one part.
+  struct Part {
+    size_t floats_end, histograms_end;
   };
   struct PendingExemplar {
     MemSeries* series;
@@ -41,7 +55,10 @@ class HeadAppender final : public Appender {
   MemSeries* Create(const base::Hash128& hash, model::LabelsView labels, Outcome* refused);
 
   bool MayBeTaken(model::Sample sample);
+  // Whether a sample (of a histogram its fingerprint) is to be gathered; *appended is the answer.
+  bool Judge(MemSeries* series, model::Sample sample, Appended* appended);
   Appended AppendTo(MemSeries* series, model::Sample sample);
+  void EndPart();
 
   // Series whose labels the log must be told, by ref, each once.
   std::vector<MemSeries*> ToBeLogged(uint32_t segment) const;
@@ -53,6 +70,9 @@ class HeadAppender final : public Appender {
   const GatePass pass_;  // Keeps alive what the batch points to.
   TimeRules rules_;
   std::vector<Pending> samples_;
+  std::vector<PendingHistogram> histograms_;
+  std::vector<Part> parts_of_batch_;
+  absl::flat_hash_set<const MemSeries*> with_histogram_;  // In the last part.
   std::vector<PendingExemplar> exemplars_;
   Rejected rejected_;
   bool done_ = false;

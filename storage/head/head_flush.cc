@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/base/status.h"
+#include "storage/chunk/histogram_columns.h"
 #include "storage/head/head.h"
 #include "storage/head/head_parts.h"
 #include "storage/head/record.h"
@@ -39,8 +40,8 @@ class FlushCursorImpl final : public SeriesCursor {
     HeadDelta delta;
     {
       absl::MutexLock lock(parts_->StripeOf(series->ref));
-      if (series->late != nullptr) {
-        series->late->flushing = static_cast<uint32_t>(series->late->all.size());
+      if (LateSamples* late = series->late()) {
+        late->flushing = static_cast<uint32_t>(late->all.size());
         parts_->flush_late.push_back(series);
       }
       series->Seal(&delta);
@@ -78,9 +79,9 @@ class LateCursorImpl final : public SeriesCursor {
           const ChunkPtr& chunk = (*series->sealed)[i];
           if (chunk->range.Overlaps(range_)) in_order_.push_back(chunk);
         }
-        for (uint32_t i = 0; i < series->late->flushing; ++i) {
-          const model::Sample& sample = series->late->all[i].sample;
-          if (range_.Contains(sample.t)) samples_.push_back(sample);
+        for (uint32_t i = 0; i < series->late()->flushing; ++i) {
+          const LateSample& late = series->late()->all[i];
+          if (range_.Contains(late.sample.t)) samples_.push_back(late);
         }
       }
       if (samples_.empty()) continue;
@@ -102,41 +103,43 @@ class LateCursorImpl final : public SeriesCursor {
   // late one might win.
   void LeaveOutInOrder() {
     if (in_order_.empty()) return;
-    const model::TimeRange wanted{samples_.front().t, samples_.back().t};
+    const model::TimeRange wanted{samples_.front().sample.t, samples_.back().sample.t};
     columns_.clear();
     for (const ChunkPtr& chunk : in_order_) {
       if (!chunk->range.Overlaps(wanted)) continue;
       chunk::Decode(chunk->view(), wanted, &columns_).IgnoreError();  // The head's own bytes.
     }
-    std::erase_if(samples_, [&](const model::Sample& s) {
-      return std::binary_search(columns_.times.begin(), columns_.times.end(), s.t);
+    const auto has = [](const std::vector<model::TimeMs>& times, model::TimeMs t) {
+      return std::binary_search(times.begin(), times.end(), t);
+    };
+    std::erase_if(samples_, [&](const LateSample& s) {
+      return has(columns_.floats.times, s.sample.t) || has(columns_.histograms.times, s.sample.t);
     });
   }
   void Encode() {
-    views_.clear();
-    bytes_.clear();
-    chunk::XorEncoder encoder;
-    for (const model::Sample& sample : samples_) {
-      if (encoder.Append(sample)) continue;
-      Seal(&encoder);
-      CHECK(encoder.Append(sample));
+    MemSeries packed;
+    HeadDelta delta;
+    for (const LateSample& late : samples_) {
+      if (late.histogram == nullptr) {
+        packed.Append(late.sample, 0, 0, &delta);
+      } else {
+        packed.AppendHistogram(late.sample, *late.histogram, 0, 0, &delta);
+      }
     }
-    Seal(&encoder);
-    for (size_t i = 0; i < views_.size(); ++i) views_[i].bytes = bytes_[i];
-  }
-  void Seal(chunk::XorEncoder* encoder) {
-    views_.push_back(encoder->view());
-    bytes_.push_back(std::move(*encoder).Seal());
+    packed.Seal(&delta);
+    chunks_ = std::move(*packed.sealed);
+    views_.clear();
+    for (const ChunkPtr& chunk : chunks_) views_.push_back(chunk->view());
   }
 
   Head::Parts* const parts_;
   const model::TimeRange range_;
   size_t next_ = 0;
   std::string labels_;
-  std::vector<model::Sample> samples_;
+  std::vector<LateSample> samples_;
   std::vector<ChunkPtr> in_order_;  // Of the same series and flush.
-  chunk::SampleColumns columns_;
-  std::vector<std::string> bytes_;
+  chunk::MixedColumns columns_;
+  std::vector<ChunkPtr> chunks_;
   std::vector<chunk::ChunkView> views_;
 };
 
@@ -152,7 +155,7 @@ bool LastFlushed(Head::Parts* parts, const MemSeries& series, model::Sample* las
     return true;
   }
   // Chunks that came after the cursor passed: what was before them is not remembered.
-  if (series.num_sealed() > 0 || !series.open.empty()) return false;
+  if (series.num_sealed() > 0 || series.HasOpen()) return false;
   *last = {series.last_t.load(std::memory_order_relaxed), series.last_v};
   return last->t != kNoTime;
 }
@@ -308,9 +311,9 @@ class Dropper {
       }
     }
     if (flushed_) series->ComeBack(horizon_);  // Before its late samples go.
-    if (flushed_ && series->late != nullptr && series->late->flushing > 0) {
+    if (LateSamples* late = series->late(); flushed_ && late != nullptr && late->flushing > 0) {
       std::vector<LateSample> dropped;
-      series->TakeLate(series->late->flushing, retired_ == nullptr ? nullptr : &dropped, delta);
+      series->TakeLate(late->flushing, retired_ == nullptr ? nullptr : &dropped, delta);
       if (retired_ != nullptr) {
         absl::MutexLock view_lock(&retired_->mu);
         retired_->late[series->ref] = std::move(dropped);
@@ -419,8 +422,9 @@ std::vector<model::TimeRange> Head::LateRanges() const {
   std::map<model::TimeMs, model::TimeMs> ends;  // By start.
   for (const MemSeries* series : parts_->flush_late) {
     absl::MutexLock lock(parts_->StripeOf(series->ref));
-    for (uint32_t i = 0; i < series->late->flushing; ++i) {
-      const model::TimeMs t = std::max(series->late->all[i].sample.t, kNoTime + kDayMs);
+    const LateSamples& late = *series->late();
+    for (uint32_t i = 0; i < late.flushing; ++i) {
+      const model::TimeMs t = std::max(late.all[i].sample.t, kNoTime + kDayMs);
       const int64_t width_ms = t < days_before ? kDayMs : kWindowMs;
       const model::TimeMs start = start_of(t, width_ms);
       ends[start] = start + width_ms - 1;

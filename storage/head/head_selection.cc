@@ -60,7 +60,7 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
   CollectRetired(view, series->ref, &sealed, &retired_late);
   const size_t first_late = late_.size();
   AppendSeen(retired_late, snapshot, range, &late_);
-  if (series->late != nullptr) AppendSeen(series->late->all, snapshot, range, &late_);
+  if (series->late() != nullptr) AppendSeen(series->late()->all, snapshot, range, &late_);
   SortLate(late_.begin() + static_cast<std::ptrdiff_t>(first_late), &late_);
   if (series->sealed != nullptr) {
     sealed.insert(sealed.end(), series->sealed->begin(), series->sealed->end());
@@ -69,7 +69,7 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
     const chunk::ChunkView chunk_view = chunk->view();
     chunks_.push_back({chunk_view, std::move(chunk)});
   }
-  if (!series->open.empty()) chunks_.push_back({series->open.view(), nullptr});
+  if (series->HasOpen()) chunks_.push_back({series->OpenView(), nullptr});
 
   Hidden hidden = FindHidden(*series, snapshot);
   for (; hidden.tail > 0 && chunks_.size() > first;) {
@@ -102,18 +102,31 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
 // The rare case: writes the visible samples anew.
 void HeadSelection::AddScattered(const std::vector<bool>& visible, size_t first_chunk,
                                  model::TimeRange range) {
-  chunk::SampleColumns all;
-  for (size_t i = first_chunk; i < chunks_.size(); ++i) {
-    chunk::Decode(chunks_[i].view, {}, &all).IgnoreError();  // The head's own bytes.
-  }
-  chunks_.resize(first_chunk);
   MemSeries kept;
   HeadDelta delta;
-  const size_t known = std::min(visible.size(), all.size());
-  for (size_t i = 0; i < all.size(); ++i) {
-    const bool sees = i + known < all.size() || visible[visible.size() - (all.size() - i)];
-    if (sees && range.Contains(all.times[i])) kept.Append({all.times[i], all.values[i]}, 0, 0, &delta);
+  size_t left = 0;
+  for (size_t i = first_chunk; i < chunks_.size(); ++i) {
+    left += static_cast<size_t>(chunks_[i].view.num_samples);
   }
+  const auto wanted = [&](model::TimeMs t) {  // Of each in turn.
+    const bool sees = left > visible.size() || visible[visible.size() - left];
+    --left;
+    return sees && range.Contains(t);
+  };
+  chunk::MixedColumns samples;
+  for (size_t i = first_chunk; i < chunks_.size(); ++i) {
+    samples.clear();
+    chunk::Decode(chunks_[i].view, {}, &samples).IgnoreError();  // The head's own bytes.
+    for (size_t k = 0; k < samples.floats.size(); ++k) {
+      const model::Sample sample{samples.floats.times[k], samples.floats.values[k]};
+      if (wanted(sample.t)) kept.Append(sample, 0, 0, &delta);
+    }
+    for (size_t k = 0; k < samples.histograms.size(); ++k) {
+      const model::TimeMs t = samples.histograms.times[k];
+      if (wanted(t)) kept.AppendHistogram({t, 0}, samples.histograms.values[k], 0, 0, &delta);
+    }
+  }
+  chunks_.resize(first_chunk);
   kept.Seal(&delta);
   if (kept.sealed == nullptr) return;
   for (ChunkPtr& chunk : *kept.sealed) {
@@ -155,22 +168,50 @@ absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleCol
       return base::Annotate(status, "head: series " + series.labels.ToString());
     }
   }
-  if (series.num_late > 0) MergeLate(series, range, out);
+  if (series.num_late == 0) return absl::OkStatus();
+  chunk::MixedColumns late = Late(series, range);
+  if (out->histograms || late.histograms.size() > 0) {  // One kind may stand where the other does.
+    RETURN_IF_ERROR(ReadMixed(i, range, &late));
+    *out = std::move(late.floats);
+    out->histograms = true;
+    return absl::OkStatus();
+  }
+  MergeColumns(*out, &late.floats);  // Of two at the same time, the one that came in order stays.
+  std::swap(*out, late.floats);
   return absl::OkStatus();
 }
 
-// Of two at the same time, the one that came in order stays.
-void HeadSelection::MergeLate(const Series& series, model::TimeRange range,
-                              chunk::SampleColumns* out) const {
-  chunk::SampleColumns merged;
-  for (uint32_t j = 0; j < series.num_late; ++j) {
-    const model::Sample& sample = late_[series.first_late + j];
-    if (!range.Contains(sample.t)) continue;
-    merged.times.push_back(sample.t);
-    merged.values.push_back(sample.v);
+absl::Status HeadSelection::ReadMixed(int i, model::TimeRange range,
+                                      chunk::MixedColumns* out) const {
+  out->clear();
+  const Series& series = series_[i];
+  for (uint32_t j = 0; j < series.num_chunks; ++j) {
+    const Chunk& chunk = chunks_[series.first_chunk + j];
+    if (!chunk.view.range.Overlaps(range)) continue;
+    if (absl::Status status = chunk::Decode(chunk.view, range, out); !status.ok()) {
+      return base::Annotate(status, "head: series " + series.labels.ToString());
+    }
   }
-  MergeColumns(*out, &merged);
+  if (series.num_late == 0) return absl::OkStatus();
+  chunk::MixedColumns merged = Late(series, range);
+  MergeMixed(*out, &merged);
   std::swap(*out, merged);
+  return absl::OkStatus();
+}
+
+chunk::MixedColumns HeadSelection::Late(const Series& series, model::TimeRange range) const {
+  chunk::MixedColumns late;
+  for (uint32_t j = 0; j < series.num_late; ++j) {
+    const LateSample& l = late_[series.first_late + j];
+    if (!range.Contains(l.sample.t)) continue;
+    if (l.histogram == nullptr) {
+      late.floats.times.push_back(l.sample.t);
+      late.floats.values.push_back(l.sample.v);
+    } else {
+      late.histograms.Add(l.sample.t, *l.histogram);
+    }
+  }
+  return late;
 }
 
 }  // namespace storage

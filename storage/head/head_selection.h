@@ -30,6 +30,7 @@ class HeadSelection final : public Selection {
   int size() const override { return static_cast<int>(series_.size()); }
   model::LabelsView labels(int i) const override { return series_[i].labels; }
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override;
+  absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override;
 
   // Adds `series` when any of its samples that `snapshot` sees may lie in `range`. Takes the
   // stripe's lock to be held. `view`: with what flushes dropped since.
@@ -48,13 +49,13 @@ class HeadSelection final : public Selection {
     uint32_t first_chunk = 0, num_chunks = 0;
     uint32_t first_late = 0, num_late = 0;
   };
-  // Replaces *out by itself and the late samples of `series` in `range`.
-  void MergeLate(const Series& series, model::TimeRange range, chunk::SampleColumns* out) const;
+  // Those of `series` in `range`.
+  chunk::MixedColumns Late(const Series& series, model::TimeRange range) const;
   void AddScattered(const std::vector<bool>& visible, size_t first_chunk, model::TimeRange range);
 
   ByteArena arena_;
   std::vector<Chunk> chunks_;
-  std::vector<model::Sample> late_;  // Of each series ascending.
+  std::vector<LateSample> late_;  // Of each series ascending.
   std::vector<Series> series_;
   std::vector<OrderedSeries> order_;  // Until Finish.
 };

@@ -4,11 +4,14 @@
 
 namespace storage {
 
-void SortLate(std::vector<model::Sample>::iterator begin, std::vector<model::Sample>* samples) {
-  std::stable_sort(begin, samples->end(),
-                   [](const model::Sample& a, const model::Sample& b) { return a.t < b.t; });
+void SortLate(std::vector<LateSample>::iterator begin, std::vector<LateSample>* samples) {
+  std::stable_sort(begin, samples->end(), [](const LateSample& a, const LateSample& b) {
+    return a.sample.t < b.sample.t;
+  });
   samples->erase(std::unique(begin, samples->end(),
-                             [](const model::Sample& a, const model::Sample& b) { return a.t == b.t; }),
+                             [](const LateSample& a, const LateSample& b) {
+                               return a.sample.t == b.sample.t;
+                             }),
                  samples->end());
 }
 

@@ -7,6 +7,7 @@
 
 #include "storage/base/coding.h"
 #include "storage/base/status.h"
+#include "storage/head/histogram_bytes.h"
 
 namespace storage {
 namespace {
@@ -222,6 +223,26 @@ bool ReadNumbers(std::string_view* in, OnNumber tell, RecordReader* reader) {
   return true;
 }
 
+using OnHistogram = void (RecordReader::*)(SeriesRef, model::TimeMs, model::AnyHistogram);
+
+bool ReadHistograms(std::string_view* in, OnHistogram tell, RecordReader* reader) {
+  uint64_t count, ref = 0;
+  int64_t t = 0;
+  if (!base::GetVarint(in, &count)) return false;
+  for (; count > 0; --count) {
+    int64_t ref_delta, t_delta;
+    model::AnyHistogram h;
+    if (!base::GetZigZag(in, &ref_delta) || !base::GetZigZag(in, &t_delta) ||
+        !TakeHistogram(in, &h)) {
+      return false;
+    }
+    ref += static_cast<uint64_t>(ref_delta);
+    t = Plus(t, t_delta);
+    (reader->*tell)(SeriesRef{ref}, t, std::move(h));
+  }
+  return true;
+}
+
 bool ReadExemplars(std::string_view* in, RecordReader* reader) {
   uint64_t count;
   if (!base::GetVarint(in, &count)) return false;
@@ -304,6 +325,15 @@ void RecordWriter::AddSample(SeriesRef ref, model::Sample sample) {
   last_bits_ = bits;
 }
 
+void RecordWriter::AddHistogram(SeriesRef ref, model::TimeMs t, const model::AnyHistogram& h) {
+  const uint64_t n = static_cast<uint64_t>(ref);
+  base::AppendZigZag(&record_, static_cast<int64_t>(n - last_ref_));
+  base::AppendZigZag(&record_, Minus(t, last_t_));
+  AppendHistogram(h, &record_);
+  last_ref_ = n;
+  last_t_ = t;
+}
+
 void RecordWriter::BeginExemplars(size_t count) {
   record_.push_back(static_cast<char>(kExemplars));
   base::AppendVarint(&record_, count);
@@ -339,6 +369,12 @@ absl::Status ReadRecord(std::string_view record, RecordReader* reader) {
         break;
       case RecordWriter::kMaybeLate:
         good = ReadNumbers(&in, &RecordReader::OnMaybeLate, reader);
+        break;
+      case RecordWriter::kHistograms:
+        good = ReadHistograms(&in, &RecordReader::OnHistogram, reader);
+        break;
+      case RecordWriter::kMaybeLateHistograms:
+        good = ReadHistograms(&in, &RecordReader::OnMaybeLateHistogram, reader);
         break;
       case RecordWriter::kFlushed:
         good = ReadNumbers(&in, &RecordReader::OnFlushed, reader);

@@ -13,6 +13,7 @@
 
 #include "storage/index/postings.h"
 #include "storage/model/exemplar.h"
+#include "storage/model/histogram.h"
 #include "storage/model/labels.h"
 #include "storage/model/sample.h"
 
@@ -39,13 +40,17 @@ class RecordWriter {
   // For checkpoints: the newest sample that lies in a block.
   void BeginFlushed(size_t count) { BeginNumbers(kFlushed, count); }
   void AddSample(SeriesRef ref, model::Sample sample);
+  void BeginHistograms(size_t count) { BeginNumbers(kHistograms, count); }
+  void BeginMaybeLateHistograms(size_t count) { BeginNumbers(kMaybeLateHistograms, count); }
+  void AddHistogram(SeriesRef ref, model::TimeMs t, const model::AnyHistogram& h);
   void BeginExemplars(size_t count);
   void AddExemplar(SeriesRef ref, const model::Exemplar& exemplar);
 
  private:
   friend absl::Status ReadRecord(std::string_view record, class RecordReader* reader);
   enum Section : uint8_t {
-    kSeries = 1, kSamples = 2, kExemplars = 3, kFlushed = 4, kMaybeLate = 8
+    kSeries = 1, kSamples = 2, kExemplars = 3, kFlushed = 4, kHistograms = 5, kMaybeLate = 8,
+    kMaybeLateHistograms = 9
   };
   void BeginNumbers(Section section, size_t count);
 
@@ -64,6 +69,8 @@ class RecordReader {
   virtual void OnSample(SeriesRef ref, model::Sample sample) = 0;
   virtual void OnMaybeLate(SeriesRef ref, model::Sample sample) = 0;
   virtual void OnFlushed(SeriesRef ref, model::Sample newest) = 0;
+  virtual void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) = 0;
+  virtual void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) = 0;
   virtual void OnExemplar(SeriesRef ref, model::Exemplar exemplar) = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/base/status.h"
+#include "storage/head/histogram_bytes.h"
 #include "storage/head/record.h"
 #include "wal/reader.h"
 
@@ -73,38 +74,18 @@ class Replayer::Impl final : public RecordReader {
     ++stats_->series;
   }
 
-  void OnSample(SeriesRef ref, model::Sample sample) override {
-    MemSeries* series = Find(ref);
-    if (series == nullptr) {
-      ++stats_->unknown_series;
-      return;
-    }
-    absl::MutexLock lock(parts_->StripeOf(series->ref));
-    if (!series->Append(sample, 0, 0, &delta_)) {
-      // It is in a block, or was refused then; unless what is newer came just now.
-      if (!series->HasCommits() || series->Judge(sample, {}).repeat) return;
-      series->AppendLate(sample, 0, &delta_);
-    }
-    Saw(sample.t);
-    ++stats_->samples;
+  void OnSample(SeriesRef ref, model::Sample sample) override { Take(ref, sample, nullptr); }
+  void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
+    const model::Sample sample{t, Fingerprint(h)};
+    Take(ref, sample, std::make_shared<const model::AnyHistogram>(std::move(h)));
   }
-
   // What is in a block already, since the flush had passed, may come again as late; it merges away.
   void OnMaybeLate(SeriesRef ref, model::Sample sample) override {
-    MemSeries* series = Find(ref);
-    if (series == nullptr) {
-      ++stats_->unknown_series;
-      return;
-    }
-    absl::MutexLock lock(parts_->StripeOf(series->ref));
-    TimeRules rules = TimeRules::For(newest_, kAnyAge);
-    rules.min_late = kNoTime;
-    if (sample.t < rules.min_in_order || !series->Append(sample, 0, 0, &delta_)) {
-      if (!series->Judge(sample, rules).late) return;
-      series->AppendLate(sample, 0, &delta_);
-    }
-    Saw(sample.t);
-    ++stats_->samples;
+    TakeMaybeLate(ref, sample, nullptr);
+  }
+  void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
+    const model::Sample sample{t, Fingerprint(h)};
+    TakeMaybeLate(ref, sample, std::make_shared<const model::AnyHistogram>(std::move(h)));
   }
 
   void OnFlushed(SeriesRef ref, model::Sample newest) override {
@@ -128,6 +109,45 @@ class Replayer::Impl final : public RecordReader {
 
  private:
   static constexpr int64_t kAnyAge = 1;  // A window; how wide does not matter here.
+
+  // Of a histogram `sample` has the time and the fingerprint.
+  bool Append(MemSeries* series, model::Sample sample, const HistogramPtr& histogram) {
+    return histogram == nullptr ? series->Append(sample, 0, 0, &delta_)
+                                : series->AppendHistogram(sample, *histogram, 0, 0, &delta_);
+  }
+
+  void Take(SeriesRef ref, model::Sample sample, HistogramPtr histogram) {
+    MemSeries* series = Find(ref);
+    if (series == nullptr) {
+      ++stats_->unknown_series;
+      return;
+    }
+    absl::MutexLock lock(parts_->StripeOf(series->ref));
+    if (!Append(series, sample, histogram)) {
+      // It is in a block, or was refused then; unless what is newer came just now.
+      if (!series->HasCommits() || series->Judge(sample, {}).repeat) return;
+      series->AppendLate({sample, 0, std::move(histogram)}, &delta_);
+    }
+    Saw(sample.t);
+    ++stats_->samples;
+  }
+
+  void TakeMaybeLate(SeriesRef ref, model::Sample sample, HistogramPtr histogram) {
+    MemSeries* series = Find(ref);
+    if (series == nullptr) {
+      ++stats_->unknown_series;
+      return;
+    }
+    absl::MutexLock lock(parts_->StripeOf(series->ref));
+    TimeRules rules = TimeRules::For(newest_, kAnyAge);
+    rules.min_late = kNoTime;
+    if (sample.t < rules.min_in_order || !Append(series, sample, histogram)) {
+      if (!series->Judge(sample, rules).late) return;
+      series->AppendLate({sample, 0, std::move(histogram)}, &delta_);
+    }
+    Saw(sample.t);
+    ++stats_->samples;
+  }
 
   void Saw(model::TimeMs t) {
     times_.Extend(t);

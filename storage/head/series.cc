@@ -30,6 +30,15 @@ Verdict MemSeries::Judge(model::Sample sample, const TimeRules& rules) const {
 
 bool MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta) {
   if (sample.t <= last_t.load(std::memory_order_relaxed)) return false;
+  if (histogram) [[unlikely]] {
+    if (model::IsStaleNan(sample.v)) {
+      model::AnyHistogram stale;
+      if (seldom->histograms->floats()) stale.emplace<model::FloatHistogram>();
+      std::visit([](auto& h) { h.sum = model::StaleNan(); }, stale);
+      return AppendHistogram(sample, stale, seq, settled, delta);
+    }
+    EndHistograms(delta);
+  }
   if (open.empty()) ++delta->chunks;
   int64_t before = OpenBytes();
   if (!open.Append(sample)) {
@@ -47,11 +56,50 @@ bool MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled, H
   return true;
 }
 
-void MemSeries::AppendLate(model::Sample sample, CommitSeq seq, HeadDelta* delta) {
-  if (late == nullptr) late = std::make_unique<LateSamples>();
-  const size_t before = late->all.capacity();
-  late->all.push_back({sample, seq});
-  delta->bytes += static_cast<int64_t>((late->all.capacity() - before) * sizeof(LateSample));
+bool MemSeries::AppendHistogram(model::Sample sample, const model::AnyHistogram& value,
+                                CommitSeq seq, CommitSeq settled, HeadDelta* delta) {
+  if (sample.t <= last_t.load(std::memory_order_relaxed)) return false;
+  if (!histogram) {
+    Seal(delta);
+    if (seldom == nullptr) seldom = std::make_unique<Seldom>();
+    seldom->histograms = std::make_unique<chunk::HistogramEncoder>();
+    histogram = true;
+  }
+  chunk::HistogramEncoder& encoder = *seldom->histograms;
+  if (encoder.empty()) ++delta->chunks;
+  int64_t before = OpenBytes();
+  if (!encoder.Append(sample.t, value)) {
+    Seal(delta);
+    ++delta->chunks;
+    before = OpenBytes();
+    CHECK(encoder.Append(sample.t, value));
+  }
+  delta->bytes += OpenBytes() - before;
+  ++delta->samples;
+  emptied = false;
+  last_v = sample.v;
+  last_t.store(sample.t, std::memory_order_relaxed);
+  NoteCommit(seq, settled);
+  return true;
+}
+
+void MemSeries::EndHistograms(HeadDelta* delta) {
+  Seal(delta);
+  seldom->histograms.reset();
+  histogram = false;
+  DropSeldom();
+}
+
+void MemSeries::DropSeldom() {
+  if (seldom != nullptr && seldom->late.all.empty() && seldom->histograms == nullptr) seldom.reset();
+}
+
+void MemSeries::AppendLate(LateSample sample, HeadDelta* delta) {
+  if (seldom == nullptr) seldom = std::make_unique<Seldom>();
+  std::vector<LateSample>& all = seldom->late.all;
+  const size_t before = all.capacity();
+  all.push_back(std::move(sample));
+  delta->bytes += static_cast<int64_t>((all.capacity() - before) * sizeof(LateSample));
   ++delta->samples;
   ++delta->late;
   emptied = false;
@@ -59,29 +107,34 @@ void MemSeries::AppendLate(model::Sample sample, CommitSeq seq, HeadDelta* delta
 
 void MemSeries::TakeLate(size_t n, std::vector<LateSample>* out, HeadDelta* delta) {
   if (n == 0) return;
-  CHECK(late != nullptr && n <= late->all.size());
-  const auto end = late->all.begin() + static_cast<std::ptrdiff_t>(n);
-  if (out != nullptr) out->insert(out->end(), late->all.begin(), end);
-  const size_t before = late->all.capacity();
-  late->all.erase(late->all.begin(), end);
-  late->all.shrink_to_fit();
+  CHECK(late() != nullptr && n <= late()->all.size());
+  std::vector<LateSample>& all = seldom->late.all;
+  const auto end = all.begin() + static_cast<std::ptrdiff_t>(n);
+  if (out != nullptr) out->insert(out->end(), all.begin(), end);
+  const size_t before = all.capacity();
+  all.erase(all.begin(), end);
+  all.shrink_to_fit();
   delta->samples -= static_cast<int64_t>(n);
-  delta->bytes -= static_cast<int64_t>((before - late->all.capacity()) * sizeof(LateSample));
-  late->flushing = 0;
-  if (late->all.empty()) late.reset();
+  delta->bytes -= static_cast<int64_t>((before - all.capacity()) * sizeof(LateSample));
+  seldom->late.flushing = 0;
+  DropSeldom();
 }
 
 void MemSeries::ComeBack(model::TimeMs horizon) {
   if (last_t.load(std::memory_order_relaxed) <= horizon) return;
-  if (num_sealed() > 0 || !open.empty()) return;
+  if (num_sealed() > 0 || HasOpen()) return;
   model::Sample newest{kNoTime, 0};
-  if (late != nullptr) {
-    for (const LateSample& l : late->all) {
+  if (late() != nullptr) {
+    for (const LateSample& l : late()->all) {
       if (l.sample.t <= horizon && l.sample.t > newest.t) newest = l.sample;
     }
   }
   last_v = newest.v;
   last_t.store(newest.t, std::memory_order_relaxed);
+  if (!histogram) return;
+  seldom->histograms.reset();
+  histogram = false;
+  DropSeldom();
 }
 
 void MemSeries::NoteCommit(CommitSeq seq, CommitSeq settled) {
@@ -102,15 +155,15 @@ void MemSeries::NoteCommit(CommitSeq seq, CommitSeq settled) {
 }
 
 void MemSeries::Seal(HeadDelta* delta) {
-  if (open.empty()) return;
+  if (!HasOpen()) return;
   auto chunk = std::make_shared<SealedChunk>();
-  const chunk::ChunkView view = open.view();
+  const chunk::ChunkView view = OpenView();
   chunk->range = view.range;
   chunk->num_samples = view.num_samples;
   chunk->encoding = view.encoding;
-  chunk->last_v = open.last().v;
+  chunk->last_v = last_v;
   const int64_t before = OpenBytes();
-  chunk->bytes = std::move(open).Seal();
+  chunk->bytes = histogram ? seldom->histograms->Seal() : std::move(open).Seal();
   delta->bytes += OpenBytes() - before + static_cast<int64_t>(chunk->memory_bytes());
   if (sealed == nullptr) sealed = std::make_unique<std::vector<ChunkPtr>>();
   sealed->push_back(std::move(chunk));
@@ -136,9 +189,9 @@ void MemSeries::TakeSealed(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delt
 model::TimeRange MemSeries::times() const {
   model::TimeRange range = model::TimeRange::None();
   if (num_sealed() > 0) range.Extend(sealed->front()->range), range.Extend(sealed->back()->range);
-  if (!open.empty()) range.Extend(open.view().range);
-  if (late != nullptr) {
-    for (const LateSample& l : late->all) range.Extend(l.sample.t);
+  if (HasOpen()) range.Extend(OpenView().range);
+  if (late() != nullptr) {
+    for (const LateSample& l : late()->all) range.Extend(l.sample.t);
   }
   return range;
 }

@@ -12,6 +12,7 @@
 
 #include "storage/appender.h"
 #include "storage/base/hash.h"
+#include "storage/chunk/histogram_chunk.h"
 #include "storage/chunk/xor_chunk.h"
 #include "storage/head/gate.h"
 #include "storage/head/isolation.h"
@@ -52,6 +53,12 @@ struct CommitRun {
   uint32_t count = 0;
 };
 
+// What few series have.
+struct Seldom {
+  LateSamples late;
+  std::unique_ptr<chunk::HistogramEncoder> histograms;  // Not null: the newest sample is one.
+};
+
 struct MemSeries {
   // Constant once the series can be found.
   base::Hash128 hash;  // Of the canonical labels, seeded; taken for the labels themselves.
@@ -69,28 +76,41 @@ struct MemSeries {
   std::unique_ptr<PairId[]> pair_ids;
 
   // Guarded by the stripe's lock.
-  uint32_t flushing : 31 = 0;  // So many of the oldest sealed chunks were given to the flush.
+  uint32_t flushing : 30 = 0;  // So many of the oldest sealed chunks were given to the flush.
   uint32_t emptied : 1 = 1;    // Since the last DropFlushed there was no chunk.
+  uint32_t histogram : 1 = 0;  // The newest sample is one: seldom->histograms, and `open` is empty.
   uint32_t last_count = 0;     // Samples of the last commit,
   CommitSeq last_seq = 0;      // and its number.
-  double last_v = 0;
+  double last_v = 0;           // Of a histogram its fingerprint.
   std::unique_ptr<std::vector<CommitRun>> older_commits;
   std::unique_ptr<std::vector<ChunkPtr>> sealed;
   chunk::XorEncoder open;
-  std::unique_ptr<LateSamples> late;  // Null for nearly all.
+  std::unique_ptr<Seldom> seldom;  // Null for nearly all.
 
   std::span<const PairId> pairs() const { return {pair_ids.get(), num_pairs}; }
 
   // The rest needs the stripe's lock.
+
+  LateSamples* late() const {  // Null when there are none.
+    return seldom == nullptr || seldom->late.all.empty() ? nullptr : &seldom->late;
+  }
+  bool HasOpen() const {
+    return !open.empty() || (histogram && !seldom->histograms->empty());
+  }
+  chunk::ChunkView OpenView() const { return histogram ? seldom->histograms->view() : open.view(); }
 
   // Whether a commit brought samples since the start, not only replay.
   bool HasCommits() const { return last_seq != 0 || older_commits != nullptr; }
   // What the rules (spec 8) say about `sample`.
   Verdict Judge(model::Sample sample, const TimeRules& rules) const;
   // Appends what is newer than all, and says whether it was.
-  // `seq` 0: visible to everybody. `settled`: Isolation::settled().
+  // `seq` 0: visible to everybody. `settled`: Isolation::settled(). Behind a histogram the float
+  // stale marker becomes a stale histogram.
   bool Append(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta);
-  void AppendLate(model::Sample sample, CommitSeq seq, HeadDelta* delta);
+  // The same for a histogram; `sample` has its time and fingerprint.
+  bool AppendHistogram(model::Sample sample, const model::AnyHistogram& value, CommitSeq seq,
+                       CommitSeq settled, HeadDelta* delta);
+  void AppendLate(LateSample sample, HeadDelta* delta);
   // The open chunk becomes a sealed one; nothing happens when it is empty.
   void Seal(HeadDelta* delta);
   // Removes the first `n` sealed chunks and appends them to *out, which may be null.
@@ -101,11 +121,15 @@ struct MemSeries {
   // After a flush: when its newest sample is beyond `horizon` and out of memory, the newest late
   // one that is not stands in for it, and without any the series begins anew.
   void ComeBack(model::TimeMs horizon);
-  bool HasSamples() const { return num_sealed() > 0 || !open.empty() || late != nullptr; }
+  bool HasSamples() const { return num_sealed() > 0 || HasOpen() || late() != nullptr; }
   model::TimeRange times() const;  // Of what is in memory; empty when nothing is.
 
  private:
-  int64_t OpenBytes() const { return static_cast<int64_t>(open.heap_bytes()); }
+  int64_t OpenBytes() const {
+    return static_cast<int64_t>(histogram ? seldom->histograms->heap_bytes() : open.heap_bytes());
+  }
+  void EndHistograms(HeadDelta* delta);
+  void DropSeldom();  // When there is nothing in it.
   void NoteCommit(CommitSeq seq, CommitSeq settled);
 };
 

@@ -40,6 +40,16 @@ class Rewriter final : public storage::RecordLog {
     writer.BeginFlushed(1);
     writer.AddSample(ref, sample);
   }
+  void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
+    RecordLog::OnHistogram(ref, t, h);
+    writer.BeginHistograms(1);
+    writer.AddHistogram(ref, t, h);
+  }
+  void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
+    RecordLog::OnMaybeLateHistogram(ref, t, h);
+    writer.BeginMaybeLateHistograms(1);
+    writer.AddHistogram(ref, t, h);
+  }
   void OnExemplar(SeriesRef ref, model::Exemplar exemplar) override {
     writer.BeginExemplars(1);
     writer.AddExemplar(ref, exemplar);

@@ -37,11 +37,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto selection = querier.Select({{}, {}});
   if (!selection.ok()) std::abort();
   chunk::SampleColumns columns;
+  chunk::MixedColumns mixed;
   for (int i = 0; i < (*selection)->size(); ++i) {
     if (i > 0 && !((*selection)->labels(i - 1) < (*selection)->labels(i))) std::abort();
     if (!(*selection)->Read(i, {}, &columns).ok()) std::abort();
     for (size_t j = 1; j < columns.size(); ++j) {
       if (columns.times[j - 1] >= columns.times[j]) std::abort();
+    }
+    if (!(*selection)->ReadMixed(i, {}, &mixed).ok()) std::abort();
+    if (mixed.floats.times != columns.times) std::abort();
+    for (size_t j = 1; j < mixed.histograms.size(); ++j) {
+      if (mixed.histograms.times[j - 1] >= mixed.histograms.times[j]) std::abort();
     }
   }
   return 0;

@@ -603,7 +603,7 @@ TEST_F(DatabaseTest, ANewerFormatIsRefusedByName) {
   std::ofstream(dir() + "/tidemark/FORMAT", std::ios::trunc) << "tidemark data format 9\n";
   absl::Status status = Database::Open(Options(dir())).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 9 is newer than 1"));
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 9 is newer than 2"));
   std::ofstream(dir() + "/tidemark/FORMAT", std::ios::trunc) << "something else";
   status = Database::Open(Options(dir())).status();
   EXPECT_THAT(std::string(base::message(status)), HasSubstr("does not say"));

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "storage/head/histogram_bytes.h"
 #include "storage/head/record.h"
 
 namespace storage {
@@ -28,12 +29,26 @@ class RecordLog : public RecordReader {
     lines.push_back(fmt::format("{} flushed @{} {:016x}", static_cast<uint64_t>(ref), s.t,
                                 std::bit_cast<uint64_t>(s.v)));
   }
+  void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
+    lines.push_back(fmt::format("{} @{} {}", static_cast<uint64_t>(ref), t, Hex(h)));
+  }
+  void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
+    lines.push_back(fmt::format("{} maybe late @{} {}", static_cast<uint64_t>(ref), t, Hex(h)));
+  }
   void OnExemplar(SeriesRef ref, model::Exemplar e) override {
     lines.push_back(fmt::format("{} {} @{} {} {:016x}", static_cast<uint64_t>(ref),
                                 e.labels.ToString(), e.t, e.has_time,
                                 std::bit_cast<uint64_t>(e.value)));
   }
   std::vector<std::string> lines;
+
+ private:
+  static std::string Hex(const model::AnyHistogram& h) {
+    std::string bytes, text = "histogram ";
+    AppendHistogram(h, &bytes);
+    for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+    return text;
+  }
 };
 
 }  // namespace storage

@@ -43,7 +43,7 @@ class Select final : public Operator {
     Tile& tile = part->tile;
     for (int i = begin; i < end; ++i) {
       RETURN_IF_ERROR(context.Check());
-      RETURN_IF_ERROR(ReadSeries(*selection_, i, range_, &part->samples));
+      RETURN_IF_ERROR(selections_->Read(*selection_, i, range_, &part->samples));
       if (part->samples.size() == 0) continue;
       Row row = tile.AddRow(i);
       LayNewest(part->samples, plan_.windows, value_, row);

@@ -18,11 +18,12 @@ absl::StatusOr<const storage::Selection*> Selections::Get(Context& context, int 
   return selection.get();
 }
 
-absl::Status ReadSeries(const storage::Selection& selection, int i, model::TimeRange range,
-                        chunk::SampleColumns* out) {
+absl::Status Selections::Read(const storage::Selection& selection, int i, model::TimeRange range,
+                              chunk::SampleColumns* out) {
   out->clear();
   absl::Status status = selection.Read(i, range, out);
   if (!status.ok()) return base::Annotate(status, "expanding series");
+  if (out->histograms) met_histograms_.store(true, std::memory_order_relaxed);
   return status;
 }
 

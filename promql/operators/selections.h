@@ -1,6 +1,7 @@
 // The Selections of one query: each distinct selector is selected once and read by all who use it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -12,21 +13,23 @@
 
 namespace promql {
 
-class Selections {  // Not thread-safe; the Selections in it are.
+class Selections {  // Not thread-safe but for Read; the Selections in it are.
  public:
   explicit Selections(const Plan* plan) : plan_(plan), selections_(plan->selectors.size()) {}
 
   // Selects on first use. Storage's errors come as "expanding series: ...".
   absl::StatusOr<const storage::Selection*> Get(Context& context, int selector);
+  // Reads series `i` with storage's errors as "expanding series: ...".
+  absl::Status Read(const storage::Selection& selection, int i, model::TimeRange range,
+                    chunk::SampleColumns* out);
+  // Whether Read passed over native histograms.
+  bool met_histograms() const { return met_histograms_.load(std::memory_order_relaxed); }
 
  private:
   const Plan* plan_;
   std::vector<std::unique_ptr<storage::Selection>> selections_;
+  std::atomic<bool> met_histograms_{false};
 };
-
-// Reads series `i` with storage's errors as "expanding series: ...".
-absl::Status ReadSeries(const storage::Selection& selection, int i, model::TimeRange range,
-                        chunk::SampleColumns* out);
 
 // The labels of all its series.
 BorrowedSeries BorrowLabels(const storage::Selection& selection);

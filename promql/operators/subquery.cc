@@ -57,7 +57,7 @@ class SelectorSource final : public SampleSource {
   bool random_access() const override { return true; }
 
   absl::Status Read(int series, chunk::SampleColumns* out) const override {
-    RETURN_IF_ERROR(ReadSeries(*selection_, series, range_, out));
+    RETURN_IF_ERROR(selections_->Read(*selection_, series, range_, out));
     RemoveStaleMarkers(out);
     return absl::OkStatus();
   }

@@ -64,6 +64,15 @@ class Inputs {
   uint64_t damaged_chunks_ = 0;
 };
 
+absl::Status Write(model::LabelsView labels, const chunk::MixedColumns& samples,
+                   storage::BlockWriter* writer) {
+  if (samples.histograms.size() == 0) return writer->AddSamples(labels, samples.floats);
+  const std::vector<chunk::OwnedChunk> chunks = chunk::Encode(samples.histograms);
+  std::vector<chunk::ChunkView> views;
+  for (const chunk::OwnedChunk& chunk : chunks) views.push_back(chunk.view());
+  return writer->AddMixed(labels, samples.floats, views);
+}
+
 }  // namespace
 
 absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* blocks,
@@ -85,7 +94,7 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
   SeriesMerger merger;
   std::vector<Inputs::Input> same;
   std::vector<storage::BlockCursor*> sources;
-  chunk::SampleColumns merged;
+  chunk::MixedColumns merged;
   while (!inputs.empty()) {
     if (!keep_going()) return base::Cancelled("merging was stopped");
     same.clear();
@@ -99,7 +108,7 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
     if (keep == nullptr || keep(labels)) {
       const absl::Status status = merger.Merge(sources, &merged);
       if (!status.ok()) return base::Annotate(status, labels.ToString());
-      RETURN_IF_ERROR(writer->AddSamples(labels, merged));
+      RETURN_IF_ERROR(Write(labels, merged, writer.get()));
     }
     for (Inputs::Input& input : same) RETURN_IF_ERROR(inputs.Advance(std::move(input)));
   }

@@ -6,7 +6,7 @@
 #include <absl/status/status.h>
 
 #include "storage/block/block_store.h"
-#include "storage/chunk/chunk.h"
+#include "storage/chunk/histogram_columns.h"
 
 namespace compaction {
 
@@ -16,10 +16,10 @@ class SeriesMerger {
   // Replaces *merged with what `sources` hold of their current series. Of two samples at the same
   // time, that of the later source stays; deleted ones are left out. kDataLoss when a chunk cannot
   // be read in full.
-  absl::Status Merge(std::span<storage::BlockCursor* const> sources, chunk::SampleColumns* merged);
+  absl::Status Merge(std::span<storage::BlockCursor* const> sources, chunk::MixedColumns* merged);
 
  private:
-  chunk::SampleColumns source_;
+  chunk::MixedColumns source_;
 };
 
 }  // namespace compaction

@@ -112,6 +112,20 @@ void BlockSelection::Return(Reader reader) const {
 
 absl::Status BlockSelection::Read(int i, model::TimeRange range, chunk::SampleColumns* out) const {
   out->clear();
+  ReadRows(i, range, {out});
+  CutOut(tombstones_->Of(items_[static_cast<size_t>(i)].ref), 0, out);
+  return absl::OkStatus();
+}
+
+absl::Status BlockSelection::ReadMixed(int i, model::TimeRange range,
+                                       chunk::MixedColumns* out) const {
+  out->clear();
+  ReadRows(i, range, {&out->floats, out});
+  CutOut(tombstones_->Of(items_[static_cast<size_t>(i)].ref), out);
+  return absl::OkStatus();
+}
+
+void BlockSelection::ReadRows(int i, model::TimeRange range, Target out) const {
   const Item& item = items_[static_cast<size_t>(i)];
   const size_t rows_end = static_cast<size_t>(i) + 1 < items_.size()
                               ? items_[static_cast<size_t>(i) + 1].rows_begin
@@ -127,18 +141,16 @@ absl::Status BlockSelection::Read(int i, model::TimeRange range, chunk::SampleCo
     reader.ref = item.ref;
     Return(std::move(reader));
   }
-  CutOut(deleted, 0, out);
-  return absl::OkStatus();
 }
 
 bool BlockSelection::ReadRow(rocksdb::Iterator* it, const Item& item, model::TimeRange row,
-                             model::TimeRange range, chunk::SampleColumns* out) const {
+                             model::TimeRange range, Target out) const {
   const bool sealed_first = block_->meta().level > 0;
   for (const bool sealed : {sealed_first, !sealed_first}) {
     const std::string key = sealed ? SealedRowKey(item.ref, row.max) : RowKey(item.ref, row.max);
     if (!MoveTo(it, key)) continue;
     if (sealed) {
-      ReadSealed(key, View(it->value()), item, row, range, out);
+      ReadSealed(key, View(it->value()), item, row, range, out.floats);
     } else {
       ReadChunks(View(it->value()), item, row, range, out);
     }
@@ -149,7 +161,7 @@ bool BlockSelection::ReadRow(rocksdb::Iterator* it, const Item& item, model::Tim
 }
 
 void BlockSelection::ReadChunks(std::string_view bytes, const Item& item, model::TimeRange row,
-                                model::TimeRange range, chunk::SampleColumns* out) const {
+                                model::TimeRange range, Target out) const {
   thread_local std::vector<chunk::ChunkView> chunks;
   chunks.clear();
   if (ParseRow(row.max, bytes, range, &chunks) > 0) {
@@ -158,7 +170,8 @@ void BlockSelection::ReadChunks(std::string_view bytes, const Item& item, model:
   const auto deleted = tombstones_->Of(item.ref);
   for (const chunk::ChunkView& chunk : chunks) {
     if (NothingLeft(deleted, chunk.range, range)) continue;
-    const absl::Status status = chunk::Decode(chunk, range, out);
+    const absl::Status status = out.mixed == nullptr ? chunk::Decode(chunk, range, out.floats)
+                                                     : chunk::Decode(chunk, range, out.mixed);
     if (!status.ok()) Damaged(item, chunk.range, base::message(status));
   }
 }

@@ -32,6 +32,7 @@ class BlockSelection final : public Selection {
   int size() const override { return static_cast<int>(items_.size()); }
   model::LabelsView labels(int i) const override;
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override;
+  absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override;
 
  private:
   struct Item {
@@ -45,13 +46,20 @@ class BlockSelection final : public Selection {
     uint32_t ref = 0;  // Of the series read last.
   };
 
+  // Where samples go; without `mixed`, only floats.
+  struct Target {
+    chunk::SampleColumns* floats;
+    chunk::MixedColumns* mixed = nullptr;
+  };
+
+  void ReadRows(int i, model::TimeRange range, Target out) const;
   Reader Borrow(uint32_t ref) const;
   void Return(Reader reader) const;
   // Appends the samples of one row. False when the iterator is no good any more.
   bool ReadRow(rocksdb::Iterator* it, const Item& item, model::TimeRange row,
-               model::TimeRange range, chunk::SampleColumns* out) const;
+               model::TimeRange range, Target out) const;
   void ReadChunks(std::string_view bytes, const Item& item, model::TimeRange row,
-                  model::TimeRange range, chunk::SampleColumns* out) const;
+                  model::TimeRange range, Target out) const;
   void ReadSealed(std::string_view key, std::string_view bytes, const Item& item,
                   model::TimeRange row, model::TimeRange range, chunk::SampleColumns* out) const;
   void Damaged(const Item& item, model::TimeRange where, std::string_view what) const;

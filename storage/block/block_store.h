@@ -35,6 +35,9 @@ class BlockWriter {
   // The same for samples, which the block packs as it keeps them for long: sealed rows.
   virtual absl::Status AddSamples(model::LabelsView labels,
                                   const chunk::SampleColumns& samples) = 0;
+  // The same for a series that has histograms, in `chunks`, beside floats.
+  virtual absl::Status AddMixed(model::LabelsView labels, const chunk::SampleColumns& samples,
+                                std::span<const chunk::ChunkView> chunks) = 0;
   // For a merge whose inputs were damaged: what BlockMeta::damaged_chunks will say.
   virtual void SetDamagedChunks(uint64_t n) = 0;
   // Makes the block readable and its parents gone, as one step: after a crash one sees either all

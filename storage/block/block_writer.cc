@@ -37,6 +37,7 @@ class Writer final : public BlockWriter {
         since_(std::move(since)),
         meta_(std::move(meta)),
         rows_(path + "-c", meta_.level, false),
+        sealed_rows_(path + "-d", meta_.level, false),
         index_(path + "-p", meta_.level, true),
         series_(path + "-s", meta_.level, true),
         times_(path + "-t", meta_.level, true) {
@@ -47,7 +48,11 @@ class Writer final : public BlockWriter {
 
   absl::Status AddSeries(model::LabelsView labels,
                          std::span<const chunk::ChunkView> chunks) override;
-  absl::Status AddSamples(model::LabelsView labels, const chunk::SampleColumns& samples) override;
+  absl::Status AddSamples(model::LabelsView labels, const chunk::SampleColumns& samples) override {
+    return AddMixed(labels, samples, {});
+  }
+  absl::Status AddMixed(model::LabelsView labels, const chunk::SampleColumns& samples,
+                        std::span<const chunk::ChunkView> chunks) override;
   void SetDamagedChunks(uint64_t n) override { meta_.damaged_chunks = n; }
   absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark) override;
 
@@ -57,6 +62,7 @@ class Writer final : public BlockWriter {
   absl::Status BeginSeries(model::LabelsView labels, model::TimeRange range);
   absl::Status EndSeries(model::LabelsView labels);
   absl::Status PutSealedRows(model::LabelsView labels, const chunk::SampleColumns& samples);
+  absl::Status PutChunks(std::span<const chunk::ChunkView> chunks);
   absl::Status PutTimes();
   absl::Status PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks);
   absl::Status PutIndex();
@@ -65,7 +71,7 @@ class Writer final : public BlockWriter {
   Publisher* const publisher_;
   const std::shared_ptr<const DeleteLink> since_;  // What was deleted when it began.
   BlockMeta meta_;
-  TableFiles rows_, index_, series_, times_;
+  TableFiles rows_, sealed_rows_, index_, series_, times_;
   absl::Status failed_;  // The first error sticks.
   bool published_ = false;
   std::string last_labels_;
@@ -122,16 +128,16 @@ absl::Status Writer::AddSeries(model::LabelsView labels,
   RETURN_IF_ERROR(failed_);
   if (failed_ = CheckChunks(labels, chunks); !failed_.ok()) return failed_;
   RETURN_IF_ERROR(BeginSeries(labels, {chunks.front().range.min, chunks.back().range.max}));
-  meta_.num_chunks += chunks.size();
-  for (const chunk::ChunkView& chunk : chunks) meta_.num_samples += chunk.num_samples;
-  failed_ = PutRows(static_cast<uint32_t>(meta_.num_series), chunks);
+  failed_ = PutChunks(chunks);
   RETURN_IF_ERROR(failed_);
   return EndSeries(labels);
 }
 
-absl::Status Writer::AddSamples(model::LabelsView labels, const chunk::SampleColumns& samples) {
-  if (samples.times.empty()) return absl::OkStatus();
+absl::Status Writer::AddMixed(model::LabelsView labels, const chunk::SampleColumns& samples,
+                              std::span<const chunk::ChunkView> chunks) {
+  if (samples.times.empty()) return AddSeries(labels, chunks);
   RETURN_IF_ERROR(failed_);
+  if (failed_ = CheckChunks(labels, chunks); !failed_.ok()) return failed_;
   const auto not_later = std::adjacent_find(samples.times.begin(), samples.times.end(),
                                             [](auto a, auto b) { return a >= b; });
   if (not_later != samples.times.end()) {
@@ -139,11 +145,25 @@ absl::Status Writer::AddSamples(model::LabelsView labels, const chunk::SampleCol
                                     labels.ToString(), *not_later);
     return failed_;
   }
-  RETURN_IF_ERROR(BeginSeries(labels, {samples.times.front(), samples.times.back()}));
+  model::TimeRange range{samples.times.front(), samples.times.back()};
+  if (!chunks.empty()) range.Extend({chunks.front().range.min, chunks.back().range.max});
+  RETURN_IF_ERROR(BeginSeries(labels, range));
   meta_.num_samples += samples.size();
   failed_ = PutSealedRows(labels, samples);
   RETURN_IF_ERROR(failed_);
+  if (!chunks.empty()) {
+    failed_ = PutChunks(chunks);
+    RETURN_IF_ERROR(failed_);
+    std::sort(row_ranges_.begin(), row_ranges_.end(),
+              [](const model::TimeRange& a, const model::TimeRange& b) { return a.max < b.max; });
+  }
   return EndSeries(labels);
+}
+
+absl::Status Writer::PutChunks(std::span<const chunk::ChunkView> chunks) {
+  meta_.num_chunks += chunks.size();
+  for (const chunk::ChunkView& chunk : chunks) meta_.num_samples += chunk.num_samples;
+  return PutRows(static_cast<uint32_t>(meta_.num_series), chunks);
 }
 
 absl::Status Writer::PutSealedRows(model::LabelsView labels, const chunk::SampleColumns& samples) {
@@ -157,7 +177,7 @@ absl::Status Writer::PutSealedRows(model::LabelsView labels, const chunk::Sample
                     &buffer_);
     meta_.num_chunks += (n + chunk::sealed::kMaxValues - 1) / chunk::sealed::kMaxValues;
     row_ranges_.push_back({times.front(), times.back()});
-    RETURN_IF_ERROR(rows_.Put(key, buffer_));
+    RETURN_IF_ERROR(sealed_rows_.Put(key, buffer_));
   }
   return absl::OkStatus();
 }
@@ -225,7 +245,7 @@ absl::StatusOr<BlockMeta> Writer::Publish(std::optional<uint32_t> watermark) {
   RETURN_IF_ERROR(PutIndex());
   RETURN_IF_ERROR(PutTimes());
   std::vector<std::string> files;
-  for (TableFiles* tables : {&rows_, &index_, &series_, &times_}) {  // In the order of their keys.
+  for (TableFiles* tables : {&rows_, &sealed_rows_, &index_, &series_, &times_}) {  // In the order of their keys.
     RETURN_IF_ERROR(tables->Finish());
     files.insert(files.end(), tables->files().begin(), tables->files().end());
     meta_.bytes += tables->bytes();

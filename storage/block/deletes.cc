@@ -60,7 +60,8 @@ std::optional<DeletedSeries> DeleteIn(uint32_t ref, std::span<const model::TimeR
   const bool touched = std::any_of(rows.begin(), rows.end(),
                                    [&](const auto& row) { return row.Overlaps(range); });
   if (!touched) return std::nullopt;
-  const model::TimeRange all{rows.front().min, rows.back().max};
+  model::TimeRange all = model::TimeRange::None();
+  for (const model::TimeRange& row : rows) all.Extend(row);  // Rows of two kinds may overlap.
   return DeletedSeries{ref, {std::max(range.min, all.min), std::min(range.max, all.max)}, all};
 }
 

@@ -142,8 +142,10 @@ bool Covers(std::span<const model::TimeRange> deleted, model::TimeRange range) {
   return it != deleted.end() && it->min <= range.min && range.max <= it->max;
 }
 
-void CutOut(std::span<const model::TimeRange> deleted, size_t from,
-            chunk::SampleColumns* columns) {
+namespace {
+
+template <class Columns>
+void CutOutOfOne(std::span<const model::TimeRange> deleted, size_t from, Columns* columns) {
   std::vector<model::TimeMs>& times = columns->times;
   const auto place = [&](model::TimeMs t, bool after) {
     const auto begin = times.begin() + static_cast<std::ptrdiff_t>(from);
@@ -157,6 +159,18 @@ void CutOut(std::span<const model::TimeRange> deleted, size_t from,
     times.erase(times.begin() + begin, times.begin() + end);
     columns->values.erase(columns->values.begin() + begin, columns->values.begin() + end);
   }
+}
+
+}  // namespace
+
+void CutOut(std::span<const model::TimeRange> deleted, size_t from,
+            chunk::SampleColumns* columns) {
+  CutOutOfOne(deleted, from, columns);
+}
+
+void CutOut(std::span<const model::TimeRange> deleted, chunk::MixedColumns* columns) {
+  CutOutOfOne(deleted, 0, &columns->floats);
+  CutOutOfOne(deleted, 0, &columns->histograms);
 }
 
 }  // namespace storage::block

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/chunk/chunk.h"
+#include "storage/chunk/histogram_columns.h"
 #include "storage/index/postings.h"
 #include "storage/model/sample.h"
 
@@ -51,5 +51,6 @@ class Tombstones {
 bool Covers(std::span<const model::TimeRange> deleted, model::TimeRange range);
 // Takes the samples in `deleted`, which ascends, out of *columns from sample `from` on.
 void CutOut(std::span<const model::TimeRange> deleted, size_t from, chunk::SampleColumns* columns);
+void CutOut(std::span<const model::TimeRange> deleted, chunk::MixedColumns* columns);
 
 }  // namespace storage::block

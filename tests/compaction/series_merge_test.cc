@@ -56,18 +56,20 @@ class SeriesMergeTest : public ::testing::Test {
   SeriesSamples Merge() {
     EXPECT_TRUE(merger_.Merge(sources_, &merged_).ok());
     SeriesSamples all;
-    for (size_t k = 0; k < merged_.size(); ++k) {
+    const chunk::SampleColumns& merged = merged_.floats;
+    for (size_t k = 0; k < merged.size(); ++k) {
       if (k > 0) {
-        EXPECT_LT(merged_.times[k - 1], merged_.times[k]);
+        EXPECT_LT(merged.times[k - 1], merged.times[k]);
       }
-      all[merged_.times[k]] = Bits(merged_.values[k]);
+      all[merged.times[k]] = Bits(merged.values[k]);
     }
+    EXPECT_EQ(merged_.histograms.size(), 0u);
     return all;
   }
 
   std::vector<std::unique_ptr<Source>> owned_;
   std::vector<storage::BlockCursor*> sources_;
-  chunk::SampleColumns merged_;
+  chunk::MixedColumns merged_;
   SeriesMerger merger_;
 };
 

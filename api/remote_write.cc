@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 
+#include "api/wire_histogram.h"
 #include "storage/base/coding.h"
 #include "storage/base/status.h"
 
@@ -327,11 +328,11 @@ class RequestReader {
   absl::Status ReadSeries(std::string_view series) {
     samples_.clear();
     exemplars_.clear();
+    histograms_.clear();
     if (plain_.Read(series, &samples_)) return AppendSeries(plain_.labels());
     samples_.clear();
     labels_.Clear();
     pbf_reader reader(series.data(), series.size());
-    uint64_t histograms = 0;
     while (reader.next()) {
       switch (reader.tag_and_type()) {
         case protozero::tag_and_type(1, protozero::pbf_wire_type::length_delimited):
@@ -344,50 +345,68 @@ class RequestReader {
           exemplars_.push_back(View(reader.get_view()));
           break;
         case protozero::tag_and_type(4, protozero::pbf_wire_type::length_delimited):
-          ++histograms;
-          [[fallthrough]];
+          histograms_.push_back(ReadWireHistogram(reader.get_message()));
+          break;
         default: reader.skip();
       }
     }
     if (!labels_.Finish() || !labels_.has_name()) {
       if (counts_->first_invalid.empty()) counts_->first_invalid = labels_.ToText();
-      counts_->invalid_labels += samples_.size() + histograms;
+      counts_->invalid_labels += samples_.size() + histograms_.size();
       return absl::OkStatus();
     }
-    counts_->histograms += histograms;
     return AppendSeries(labels_.labels());
   }
 
   absl::Status AppendSeries(model::LabelsView labels) {
     auto ref = storage::SeriesRef::kNone;
     for (const model::Sample& sample : samples_) {
-      if (sample.t > max_time_) {
-        return Refused(storage::Outcome::kOutOfBounds, labels, sample,
-                       ": timestamp is too far in the future");
+      if (sample.t > max_time_) return TooNew(labels, sample.t);
+      RETURN_IF_ERROR(Take(appender_->Append(ref, labels, sample), labels, sample.t,
+                           &counts_->samples, &ref));
+    }
+    for (WireHistogram& histogram : histograms_) {
+      if (histogram.t > max_time_) return TooNew(labels, histogram.t);
+      const storage::Appended appended =
+          appender_->AppendHistogram(ref, labels, histogram.t, histogram.value);
+      if (appended.outcome == storage::Outcome::kInvalidHistogram) {
+        const absl::Status why = model::Validate(histogram.value);
+        return base::InvalidArgument("{}", why.ok() ? storage::ToString(appended.outcome)
+                                                    : base::message(why));
       }
-      const storage::Appended appended = appender_->Append(ref, labels, sample);
-      switch (appended.outcome) {
-        case storage::Outcome::kAccepted:
-          ref = appended.ref;
-          ++counts_->samples;
-          break;
-        case storage::Outcome::kInvalidLabels:
-          ++counts_->invalid_labels;
-          break;
-        case storage::Outcome::kLimited:
-          if (counts_->limited++ == 0) counts_->first_limited = labels.ToString();
-          break;
-        default: return Refused(appended.outcome, labels, sample, "");
-      }
+      RETURN_IF_ERROR(Take(appended, labels, histogram.t, &counts_->histograms, &ref));
     }
     if (ref != storage::SeriesRef::kNone) AppendExemplars(ref);
     return absl::OkStatus();
   }
 
-  static absl::Status Refused(storage::Outcome outcome, model::LabelsView labels,
-                              model::Sample sample, std::string_view detail) {
+  // Counts what became of a sample.
+  absl::Status Take(const storage::Appended& appended, model::LabelsView labels, model::TimeMs t,
+                    uint64_t* accepted, storage::SeriesRef* ref) {
+    switch (appended.outcome) {
+      case storage::Outcome::kAccepted:
+        *ref = appended.ref;
+        ++*accepted;
+        break;
+      case storage::Outcome::kInvalidLabels:
+        ++counts_->invalid_labels;
+        break;
+      case storage::Outcome::kLimited:
+        if (counts_->limited++ == 0) counts_->first_limited = labels.ToString();
+        break;
+      default: return Refused(appended.outcome, labels, t, "");
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::Status TooNew(model::LabelsView labels, model::TimeMs t) {
+    return Refused(storage::Outcome::kOutOfBounds, labels, t,
+                   ": timestamp is too far in the future");
+  }
+  static absl::Status Refused(storage::Outcome outcome, model::LabelsView labels, model::TimeMs t,
+                              std::string_view detail) {
     return base::FailedPrecondition("{}{} for series {} at timestamp {}",
-                                    storage::ToString(outcome), detail, labels.ToString(), sample.t);
+                                    storage::ToString(outcome), detail, labels.ToString(), t);
   }
 
   // A refused exemplar does not fail the request.
@@ -428,6 +447,7 @@ class RequestReader {
   PlainSeries plain_;
   LabelScratch labels_, exemplar_labels_;
   std::vector<model::Sample> samples_;
+  std::vector<WireHistogram> histograms_;
   std::vector<std::string_view> exemplars_;
 };
 

@@ -73,11 +73,6 @@ std::string Complaints(const WriteCounts& counts) {
                         "/api/v1/status/limits names the limit and the cause",
                         counts.limited, counts.first_limited);
   }
-  if (counts.histograms > 0) {
-    text += fmt::format("{}{} native histogram samples were not written: this version does not "
-                        "store them yet",
-                        text.empty() ? "" : "\n", counts.histograms);
-  }
   return text;
 }
 
@@ -127,7 +122,7 @@ Response WriteV1(const ApiDependencies& d, const Request& request) {
     return NotStored(request, status);
   }
   if (d.stats != nullptr) {
-    d.stats->remote_write_samples.Add(counts.samples);
+    d.stats->remote_write_samples.Add(counts.samples + counts.histograms);
     d.stats->remote_write_invalid_labels.Add(counts.invalid_labels);
   }
   if (counts.invalid_labels > 0) {

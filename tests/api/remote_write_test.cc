@@ -51,6 +51,46 @@ class Message {
   std::string bytes_;
 };
 
+// Histogram messages.
+void AddSpan(protozero::pbf_writer* message, int field, int32_t offset, uint32_t length) {
+  protozero::pbf_writer span(*message, static_cast<uint32_t>(field));
+  span.add_sint32(1, offset);
+  span.add_uint32(2, length);
+}
+std::string WireIntegers(model::TimeMs t) {
+  std::string bytes;
+  protozero::pbf_writer h(bytes);
+  h.add_uint64(1, 9);
+  h.add_double(3, 12.5);
+  h.add_sint32(4, 2);
+  h.add_double(5, 0.001);
+  h.add_uint64(6, 2);
+  AddSpan(&h, 8, -2, 1);
+  const std::vector<int64_t> negative{3}, positive{1, 2};  // 1, 3
+  h.add_packed_sint64(9, negative.begin(), negative.end());
+  AddSpan(&h, 11, 0, 1);
+  AddSpan(&h, 11, 4, 1);
+  h.add_packed_sint64(12, positive.begin(), positive.end());
+  h.add_enum(14, 3);
+  h.add_int64(15, t);
+  return bytes;
+}
+std::string WireCustomFloats(model::TimeMs t) {
+  std::string bytes;
+  protozero::pbf_writer h(bytes);
+  h.add_double(2, 4.5);
+  h.add_double(3, -1);
+  h.add_sint32(4, model::kCustomBuckets);
+  h.add_double(7, 0);
+  AddSpan(&h, 11, 1, 2);
+  h.add_double(13, 1.5);  // Not packed.
+  h.add_double(13, 3);
+  const std::vector<double> bounds{-1, 0.5};
+  h.add_packed_double(16, bounds.begin(), bounds.end());
+  h.add_int64(15, t);
+  return bytes;
+}
+
 class RemoteWriteTest : public ::testing::Test {
  protected:
   absl::Status Write(std::string_view message, model::TimeMs max_time = INT64_MAX) {
@@ -81,6 +121,65 @@ TEST_F(RemoteWriteTest, StoresSamplesUnderTheirLabels) {
   ASSERT_EQ(samples.size(), 2u);
   EXPECT_EQ(samples[1].t, 2000);
   EXPECT_EQ(samples[1].v, 0);
+}
+
+TEST_F(RemoteWriteTest, StoresHistogramsOfBothKinds) {
+  const auto series = [](const std::string& name, std::initializer_list<std::string> histograms) {
+    std::string bytes;
+    protozero::pbf_writer writer(bytes);
+    AddLabels(&writer, {{"__name__", name}});
+    for (const std::string& h : histograms) writer.add_message(4, h);
+    return bytes;
+  };
+  std::string fine;  // Of a schema finer than ours: a bucket, and none left beside it.
+  protozero::pbf_writer writer(fine);
+  writer.add_uint64(1, 5);
+  writer.add_sint32(4, 9);
+  AddSpan(&writer, 11, 1, 2);
+  const std::vector<int64_t> deltas{2, 1};
+  writer.add_packed_sint64(12, deltas.begin(), deltas.end());
+  writer.add_int64(15, 3000);
+  ASSERT_TRUE(Write(Message()
+                        .Raw(series("ints", {WireIntegers(1000), WireIntegers(2000), fine}))
+                        .Raw(series("floats", {WireCustomFloats(1000)}))
+                        .bytes())
+                  .ok());
+  EXPECT_EQ(counts_.histograms, 4u);
+  EXPECT_EQ(counts_.samples, 0u);
+  const auto contents = store_.Contents();
+  const auto& ints = contents.at("{__name__=\"ints\"}").histograms;
+  ASSERT_EQ(ints.size(), 3u);
+  EXPECT_EQ(ints[1].first, 2000);
+  model::Histogram want;
+  want.count = 9, want.sum = 12.5, want.schema = 2, want.zero_threshold = 0.001, want.zero_count = 2;
+  want.negative_spans = {{-2, 1}}, want.negative_buckets = {3};
+  want.positive_spans = {{0, 1}, {4, 1}}, want.positive_buckets = {1, 2};
+  EXPECT_TRUE(model::SameBits(ints[0].second, want));
+  EXPECT_EQ(model::HintOf(ints[0].second), model::ResetHint::kGauge);
+  want = {};
+  want.count = 5, want.schema = 8, want.positive_spans = {{1, 1}}, want.positive_buckets = {5};
+  EXPECT_TRUE(model::SameBits(ints[2].second, want));
+  const auto& floats = contents.at("{__name__=\"floats\"}").histograms;
+  ASSERT_EQ(floats.size(), 1u);
+  model::FloatHistogram custom;
+  custom.count = 4.5, custom.sum = -1, custom.schema = model::kCustomBuckets;
+  custom.positive_spans = {{1, 2}}, custom.positive_buckets = {1.5, 3};
+  custom.custom_values = {-1, 0.5};
+  EXPECT_TRUE(model::SameBits(floats[0].second, custom));
+}
+
+TEST_F(RemoteWriteTest, HistogramsObeyTheRulesOfSamples) {
+  std::string series;
+  protozero::pbf_writer writer(series);
+  AddLabels(&writer, {{"__name__", "h"}});
+  writer.add_message(4, WireIntegers(1000));
+  EXPECT_EQ(Write(Message().Raw(series).bytes(), 999).message(),
+            "out of bounds: timestamp is too far in the future for series {__name__=\"h\"} at "
+            "timestamp 1000");
+  std::string nameless;
+  protozero::pbf_writer(nameless).add_message(4, WireIntegers(1000));
+  EXPECT_TRUE(Write(Message().Raw(nameless).bytes()).ok());
+  EXPECT_EQ(counts_.invalid_labels, 1u);
 }
 
 TEST_F(RemoteWriteTest, SortsLabelsOfSendersThatDoNot) {
@@ -321,14 +420,23 @@ TEST_F(WriteRouteTest, MoreThanTenMinutesAheadIs400) {
   EXPECT_EQ(Post(at(600'001)).status, 400);
 }
 
-TEST_F(WriteRouteTest, HistogramsAreNamedAsNotStored) {
-  std::string series;
-  protozero::pbf_writer writer(series);
-  AddLabels(&writer, {{"__name__", "h"}});
-  writer.add_message(4, std::string("\x08\x01"));
-  const Response response = Post(SnappyCompress(Message().Raw(series).bytes()));
+TEST_F(WriteRouteTest, HistogramsAreStoredAndInvalidOnesAre400InPrometheusWords) {
+  const auto post = [&](const std::string& histogram) {
+    std::string series;
+    protozero::pbf_writer writer(series);
+    AddLabels(&writer, {{"__name__", "h"}});
+    writer.add_message(4, histogram);
+    return Post(SnappyCompress(Message().Raw(series).bytes()));
+  };
+  EXPECT_EQ(post(WireIntegers(1000)).status, 204);
+  EXPECT_EQ(server_.stats.remote_write_samples.value(), 1u);
+  std::string wrong = WireIntegers(2000);
+  protozero::pbf_writer(wrong).add_uint64(1, 99);
+  const Response response = post(wrong);
   EXPECT_EQ(response.status, 400);
-  EXPECT_THAT(response.body, HasSubstr("1 native histogram samples were not written"));
+  EXPECT_THAT(response.body, HasSubstr("9 observations found in buckets, but the Count field is 99: "
+                                       "histogram's observation count should equal the number of "
+                                       "observations found in the buckets (in absence of NaN)"));
 }
 
 TEST_F(WriteRouteTest, InvalidLabelsAreSkippedSilentlyAndCounted) {

@@ -22,6 +22,7 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
     storage::SeriesRef ref;
     std::vector<model::Sample> samples;
     std::vector<model::Exemplar> exemplars;
+    std::vector<std::pair<model::TimeMs, model::AnyHistogram>> histograms;  // Unjudged.
   };
 
   std::unique_ptr<storage::Appender> NewAppender() override {
@@ -93,6 +94,16 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
       return {ref, outcome};
     }
 
+    storage::Appended AppendHistogram(storage::SeriesRef hint, model::LabelsView labels,
+                                      model::TimeMs t, model::AnyHistogram h) override {
+      if (!model::Validate(h).ok()) return {hint, storage::Outcome::kInvalidHistogram};
+      const storage::Appended appended = Append(hint, labels, {t, 0});
+      if (appended.outcome != storage::Outcome::kAccepted) return appended;
+      samples_.pop_back();
+      histograms_.emplace_back(appended.ref, std::make_pair(t, std::move(h)));
+      return appended;
+    }
+
     bool AppendExemplar(storage::SeriesRef ref, const model::Exemplar& exemplar) override {
       exemplars_.emplace_back(ref, exemplar);
       return true;
@@ -105,10 +116,13 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
       for (const auto& [bytes, number] : new_) {
         store_->by_labels_[bytes] = number;
         store_->by_ref_[number] = {model::Labels::FromCanonical(bytes),
-                                   storage::SeriesRef{number}, {}, {}};
+                                   storage::SeriesRef{number}, {}, {}, {}};
       }
       for (const auto& [ref, sample] : samples_) {
         store_->by_ref_[static_cast<uint64_t>(ref)].samples.push_back(sample);
+      }
+      for (const auto& [ref, histogram] : histograms_) {
+        store_->by_ref_[static_cast<uint64_t>(ref)].histograms.push_back(histogram);
       }
       for (const auto& [ref, exemplar] : exemplars_) {
         store_->by_ref_[static_cast<uint64_t>(ref)].exemplars.push_back(exemplar);
@@ -136,6 +150,8 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
     MemoryAppendable* const store_;
     std::map<std::string, uint64_t> new_;
     std::vector<std::pair<storage::SeriesRef, model::Sample>> samples_;
+    std::vector<std::pair<storage::SeriesRef, std::pair<model::TimeMs, model::AnyHistogram>>>
+        histograms_;
     std::vector<std::pair<storage::SeriesRef, model::Exemplar>> exemplars_;
   };
 

@@ -8,6 +8,7 @@
 
 #include "compaction/compactor.h"
 #include "storage/database.h"
+#include "tests/testing/copy_dir.h"
 #include "tests/testing/mixed_model.h"
 #include "tests/testing/temp_dir.h"
 
@@ -29,12 +30,19 @@ class FixedClock : public base::Clock {
 class HistogramsTest : public ::testing::Test {
  protected:
   void SetUp() override { Open(); }
-  void Open() {
-    db_.reset();
+  storage::DatabaseOptions Options(const std::string& name) {
     storage::DatabaseOptions options;
-    options.dir = temp_.path() + "/data";
+    options.dir = temp_.path() + "/" + name;
     options.clock = &clock_;
     options.out_of_order_window_ms = 3'600'000;
+    return options;
+  }
+  void Open() {
+    db_.reset();
+    storage::DatabaseOptions options = Options("data");
+    options.after_flush_step = [this](storage::FlushStep) {
+      if (after_step_) after_step_();
+    };
     auto db = storage::Database::Open(options);
     ASSERT_TRUE(db.ok()) << db.status();
     db_ = *std::move(db);
@@ -56,6 +64,7 @@ class HistogramsTest : public ::testing::Test {
 
   testing_support::TempDir temp_;
   FixedClock clock_;
+  std::function<void()> after_step_;
   std::unique_ptr<storage::Database> db_;
 };
 
@@ -122,6 +131,62 @@ TEST_F(HistogramsTest, SurviveFlushMergeDeleteAndRestart) {
       ASSERT_EQ(Difference(Stored(), want), "") << "after a restart";
     }
   }
+}
+
+TEST_F(HistogramsTest, ACrashAtAnyStepOfAFlushLosesNothing) {
+  RandomHistogram ints(1, false, false, false), floats(2, true, true, false);
+  MixedModel want;
+  const auto append = [&](model::TimeMs t) {
+    auto appender = db_->NewAppender();
+    for (int i = 0; i < 3; ++i) {
+      const model::AnyHistogram h = (i == 0 || (i == 2 && t % 2 == 0) ? ints : floats).Next();
+      ASSERT_EQ(appender->AppendHistogram(storage::SeriesRef::kNone, LabelsOf(i), t, h).outcome,
+                storage::Outcome::kAccepted);
+      want[LabelsOf(i)][t] = Plain(h);
+    }
+    ASSERT_TRUE(appender->Commit().ok());
+  };
+  model::TimeMs t = kStart;
+  for (int k = 0; k < 40; ++k) append(t += 1001);
+  append(kStart + 500);  // Late.
+  int crashes = 0;
+  after_step_ = [&] {
+    append(t += 1001);  // Goes on meanwhile.
+    testing_support::CopyDir(temp_.path() + "/data", temp_.path() + "/crashed");
+    auto crashed = storage::Database::Open(Options("crashed"));
+    ASSERT_TRUE(crashed.ok()) << crashed.status();
+    EXPECT_EQ(Difference(testing_support::ReadAllMixed(**(*crashed)->NewQuerier({})), want), "")
+        << "crash " << crashes;
+    ++crashes;
+  };
+  for (int flush = 0; flush < 3; ++flush) ASSERT_TRUE(db_->FlushHead().ok());
+  after_step_ = nullptr;
+  EXPECT_EQ(crashes, 21);
+  EXPECT_EQ(Difference(Stored(), want), "");
+}
+
+TEST_F(HistogramsTest, WhatComesWhileTheOldLogIsReadIsKeptBesideIt) {
+  RandomHistogram source(3, false, false, false);
+  MixedModel want;
+  const auto append = [&](model::TimeMs t) {
+    auto appender = db_->NewAppender();
+    const model::AnyHistogram h = source.Next();
+    ASSERT_EQ(appender->AppendHistogram(storage::SeriesRef::kNone, LabelsOf(1), t, h).outcome,
+              storage::Outcome::kAccepted);
+    ASSERT_TRUE(appender->Commit().ok());
+    want[LabelsOf(1)][t] = Plain(h);
+  };
+  for (int k = 0; k < 20; ++k) append(kStart + k * 1000);
+  testing_support::CopyDir(temp_.path() + "/data", temp_.path() + "/crashed");
+  storage::DatabaseOptions options = Options("crashed");
+  options.replay_on_open = false;
+  options.out_of_order_window_ms = 0;
+  db_ = *storage::Database::Open(options);
+  for (int k = 20; k < 25; ++k) append(kStart + k * 1000);
+  ASSERT_TRUE(db_->Replay(nullptr).ok());
+  EXPECT_EQ(Difference(Stored(), want), "");
+  ASSERT_TRUE(db_->FlushHead().ok());
+  EXPECT_EQ(Difference(Stored(), want), "");
 }
 
 TEST_F(HistogramsTest, OfOneTimeTheYoungerBlockWinsWhateverTheKind) {

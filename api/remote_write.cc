@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 
+#include "api/label_scratch.h"
 #include "api/wire_histogram.h"
 #include "storage/base/coding.h"
 #include "storage/base/status.h"
@@ -18,67 +19,6 @@ namespace {
 using protozero::pbf_reader;
 
 std::string_view View(const protozero::data_view& v) { return {v.data(), v.size()}; }
-
-// Turns label messages into canonical bytes.
-class LabelScratch {
- public:
-  void Clear() {
-    bytes_.clear();
-    last_name_ = {};
-    valid_ = sorted_ = true;
-    pairs_.clear();
-  }
-
-  void Add(std::string_view name, std::string_view value) {
-    pairs_.push_back({name, value});
-    if (!sorted_) return;
-    if (name <= last_name_) {  // Also the empty name, which is never valid.
-      sorted_ = false;
-      return;
-    }
-    last_name_ = name;
-    valid_ = valid_ && model::IsValidUtf8(name) && model::IsValidUtf8(value);
-    if (!value.empty()) model::AppendLabel(&bytes_, name, value);
-  }
-
-  // False when the labels cannot name a series. Call once, after the last Add.
-  bool Finish() {
-    if (!sorted_) Sort();
-    return valid_;
-  }
-  model::LabelsView labels() const { return model::LabelsView(bytes_); }
-  bool has_name() const { return labels().Has(model::kMetricName); }
-
-  std::string ToText() const {
-    std::vector<model::Labels::Pair> copy;
-    for (const model::Label& pair : pairs_) copy.emplace_back(pair.name, pair.value);
-    return model::Labels::FromPairs(std::move(copy)).ToString();
-  }
-
- private:
-  // The slow way, for senders that do not sort.
-  void Sort() {
-    std::sort(pairs_.begin(), pairs_.end(),
-              [](const model::Label& a, const model::Label& b) { return a.name < b.name; });
-    bytes_.clear();
-    valid_ = true;
-    std::string_view last;
-    for (const model::Label& pair : pairs_) {
-      if (pair.name <= last || !model::IsValidUtf8(pair.name) ||
-          !model::IsValidUtf8(pair.value)) {
-        valid_ = false;
-        return;
-      }
-      last = pair.name;
-      if (!pair.value.empty()) model::AppendLabel(&bytes_, pair.name, pair.value);
-    }
-  }
-
-  std::string bytes_;
-  std::vector<model::Label> pairs_;  // Into the message, as they came.
-  std::string_view last_name_;
-  bool sorted_ = true, valid_ = true;
-};
 
 void ReadLabel(pbf_reader reader, LabelScratch* scratch) {
   std::string_view name, value;

@@ -1,7 +1,8 @@
-// POST /api/v1/write (remote write 1.0), /api/v1/read, /api/v1/otlp/v1/metrics. spec 3.10 to 3.12.
+// POST /api/v1/write (remote write 1.0 and 2.0), /api/v1/read, /api/v1/otlp/v1/metrics. spec 3.10 to 3.12.
 #include "api/compress.h"
 #include "api/params.h"
 #include "api/remote_write.h"
+#include "api/remote_write_v2.h"
 #include "api/route_groups.h"
 #include "storage/base/log.h"
 #include "storage/base/log_throttle.h"
@@ -21,8 +22,8 @@ std::string_view Trim(std::string_view s) {
   return s;
 }
 
-// An answer when the content type is not remote write 1.0.
-std::optional<Response> CheckContentType(std::string_view header) {
+// *v2: whether the message is one of 2.0. An answer when it is none we know.
+std::optional<Response> CheckContentType(std::string_view header, bool* v2) {
   std::string_view rest = header.empty() ? "application/x-protobuf" : header;
   const size_t semicolon = std::min(rest.find(';'), rest.size());
   if (Trim(rest.substr(0, semicolon)) != "application/x-protobuf") {
@@ -38,21 +39,11 @@ std::optional<Response> CheckContentType(std::string_view header) {
     rest.remove_prefix(end);
     if (!part.starts_with("proto=")) continue;
     const std::string_view proto = part.substr(6);
-    if (proto == kV1) return std::nullopt;
-    if (proto != kV2) {
-      return TextResponse(415, fmt::format("got {} content-type: unknown remote write protobuf "
-                                           "message {}",
-                                           header, proto));
-    }
-    Response response = TextResponse(
-        415, fmt::format("{} protobuf message is not accepted by this server; only accepts {}", kV2,
-                         kV1));
-    // A 2.0 sender reads these on any answer.
-    for (const char* kind : {"Samples", "Histograms", "Exemplars"}) {
-      response.headers.emplace_back(
-          fmt::format("X-Prometheus-Remote-Write-{}-Written", kind), "0");
-    }
-    return response;
+    *v2 = proto == kV2;
+    if (proto == kV1 || proto == kV2) return std::nullopt;
+    return TextResponse(415, fmt::format("got {} content-type: unknown remote write protobuf "
+                                         "message {}",
+                                         header, proto));
   }
   return std::nullopt;
 }
@@ -92,27 +83,45 @@ Response NotStored(const Request& request, const absl::Status& status) {
   return response;
 }
 
-Response WriteV1(const ApiDependencies& d, const Request& request) {
-  if (auto refusal = CheckContentType(request.Header("content-type"))) return *std::move(refusal);
-  const std::string_view encoding = request.Header("content-encoding");
-  if (!encoding.empty() && encoding != "snappy") {  // Absent means snappy: some clients leave it out.
-    return TextResponse(415, fmt::format("{} encoding (compression) is not accepted by this "
-                                         "server; only snappy is acceptable",
-                                         encoding));
+// What a 2.0 sender reads on any answer.
+Response WithWritten(Response response, const WriteV2Counts& counts) {
+  const std::pair<const char*, uint64_t> written[] = {{"Samples", counts.samples},
+                                                      {"Histograms", counts.histograms},
+                                                      {"Exemplars", counts.exemplars}};
+  for (const auto& [kind, count] : written) {
+    response.headers.emplace_back(fmt::format("X-Prometheus-Remote-Write-{}-Written", kind),
+                                  std::to_string(count));
   }
-  if (request.body.size() > kMaxDecodedBytes) {
-    return TextResponse(413, fmt::format("request body of {} bytes exceeds the limit of {} bytes",
-                                         request.body.size(), kMaxDecodedBytes));
+  return response;
+}
+
+Response WriteV2(const ApiDependencies& d, const Request& request, std::string_view message) {
+  const std::unique_ptr<storage::Appender> appender = d.appendable->NewAppender();
+  if (appender == nullptr) return WithWritten(TextResponse(503, "TSDB not ready"), {});
+  WriteV2Counts counts;
+  absl::Status status =
+      AppendWriteV2Request(message, d.clock->NowMs() + kMaxAheadMs, appender.get(), &counts);
+  if (!status.ok()) return WithWritten(TextResponse(400, base::message(status)), {});
+  status = appender->Commit();
+  if (!status.ok()) return WithWritten(NotStored(request, status), {});
+  if (d.stats != nullptr) {
+    d.stats->remote_write_samples.Add(counts.samples + counts.histograms);
+    d.stats->remote_write_invalid_labels.Add(counts.invalid_labels);
   }
-  std::string* message = DecodeBuffer();
-  if (const auto status = SnappyUncompress(request.body, kMaxDecodedBytes, message); !status.ok()) {
-    return TextResponse(400, base::message(status));
-  }
+  if (counts.refusals == 0) return WithWritten({.status = 204, .content_type = ""}, counts);
+  base::Log(base::LogLevel::kError, "web", "Remote write request refused in part",
+            {{"remote", request.remote},
+             {"refused", std::to_string(counts.refusals)},
+             {"first", counts.text.substr(0, counts.text.find('\n'))}});
+  return WithWritten(TextResponse(400, counts.text), counts);
+}
+
+Response WriteV1(const ApiDependencies& d, const Request& request, std::string_view message) {
   const std::unique_ptr<storage::Appender> appender = d.appendable->NewAppender();
   if (appender == nullptr) return TextResponse(503, "TSDB not ready");
   WriteCounts counts;
   if (const auto status =
-          AppendWriteRequest(*message, d.clock->NowMs() + kMaxAheadMs, appender.get(), &counts);
+          AppendWriteRequest(message, d.clock->NowMs() + kMaxAheadMs, appender.get(), &counts);
       !status.ok()) {
     base::Log(base::LogLevel::kError, "web", "Remote write request refused",
               {{"remote", request.remote}, {"err", std::string(base::message(status))}});
@@ -135,6 +144,29 @@ Response WriteV1(const ApiDependencies& d, const Request& request) {
   return {.status = 204, .content_type = ""};
 }
 
+// Either version.
+Response Write(const ApiDependencies& d, const Request& request) {
+  bool v2 = false;
+  if (auto refusal = CheckContentType(request.Header("content-type"), &v2)) {
+    return *std::move(refusal);
+  }
+  const std::string_view encoding = request.Header("content-encoding");
+  if (!encoding.empty() && encoding != "snappy") {  // Absent means snappy: some clients leave it out.
+    return TextResponse(415, fmt::format("{} encoding (compression) is not accepted by this "
+                                         "server; only snappy is acceptable",
+                                         encoding));
+  }
+  if (request.body.size() > kMaxDecodedBytes) {
+    return TextResponse(413, fmt::format("request body of {} bytes exceeds the limit of {} bytes",
+                                         request.body.size(), kMaxDecodedBytes));
+  }
+  std::string* message = DecodeBuffer();
+  if (const auto status = SnappyUncompress(request.body, kMaxDecodedBytes, message); !status.ok()) {
+    return TextResponse(400, base::message(status));
+  }
+  return v2 ? WriteV2(d, request, *message) : WriteV1(d, request, *message);
+}
+
 }  // namespace
 
 void AddWriteRoutes(Router* router, const ApiDependencies& d) {
@@ -146,7 +178,7 @@ void AddWriteRoutes(Router* router, const ApiDependencies& d) {
       return TextResponse(404, "remote write receiver needs to be enabled with "
                                "--web.enable-remote-write-receiver");
     }
-    return WriteV1(d, request);
+    return Write(d, request);
   });
   post("/api/v1/read", [](const Request&) {
     return TextResponse(501, "remote read is not supported by this version yet");

@@ -383,13 +383,6 @@ TEST_F(WriteRouteTest, OtherContentIs415) {
   EXPECT_EQ(Post(Good(), {{"content-type", "application/x-protobuf;proto=prometheus.WriteRequest"}})
                 .status,
             204);
-  const Response v2 =
-      Post(Good(), {{"content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"}});
-  EXPECT_EQ(v2.status, 415);
-  EXPECT_EQ(v2.body,
-            "io.prometheus.write.v2.Request protobuf message is not accepted by this server; only "
-            "accepts prometheus.WriteRequest\n");
-  EXPECT_EQ(HeaderOf(v2, "X-Prometheus-Remote-Write-Samples-Written"), "0");
 }
 
 TEST_F(WriteRouteTest, BadBytesAre400) {
@@ -437,6 +430,104 @@ TEST_F(WriteRouteTest, HistogramsAreStoredAndInvalidOnesAre400InPrometheusWords)
   EXPECT_THAT(response.body, HasSubstr("9 observations found in buckets, but the Count field is 99: "
                                        "histogram's observation count should equal the number of "
                                        "observations found in the buckets (in absence of NaN)"));
+}
+
+// A 2.0 Request, series by series; refs are into the symbols below.
+class V2Message {
+ public:
+  V2Message() {
+    for (const char* symbol : {"", "__name__", "up", "job", "a", "trace_id", "h"}) {
+      protozero::pbf_writer(bytes_).add_string(4, symbol);
+    }
+  }
+  V2Message& Series(const std::vector<uint32_t>& refs, const std::vector<model::Sample>& samples,
+                    const std::vector<std::string>& histograms = {},
+                    const std::vector<uint32_t>& exemplar = {}) {
+    protozero::pbf_writer writer(bytes_);
+    protozero::pbf_writer series(writer, 5);
+    series.add_packed_uint32(1, refs.begin(), refs.end());
+    for (const model::Sample& s : samples) {
+      protozero::pbf_writer sample(series, 2);
+      sample.add_double(1, s.v);
+      sample.add_int64(2, s.t);
+      sample.add_int64(3, 1);
+    }
+    for (const std::string& h : histograms) series.add_message(3, h);
+    if (!exemplar.empty()) {
+      protozero::pbf_writer e(series, 4);
+      e.add_packed_uint32(1, exemplar.begin(), exemplar.end());
+      e.add_double(2, 7);
+      e.add_int64(3, 1000);
+    }
+    return *this;
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+const Pairs kV2Header{
+    {"content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"}};
+
+TEST_F(WriteRouteTest, Version2IsWrittenAndSaysHowMuch) {
+  const Response response =
+      Post(SnappyCompress(V2Message()
+                              .Series({1, 2, 3, 4}, {{1000, 1}, {2000, 2}}, {}, {5, 4})
+                              .Series({1, 6}, {}, {WireIntegers(1000), WireCustomFloats(2000)})
+                              .bytes()),
+           kV2Header);
+  EXPECT_EQ(response.status, 204);
+  EXPECT_EQ(HeaderOf(response, "X-Prometheus-Remote-Write-Samples-Written"), "2");
+  EXPECT_EQ(HeaderOf(response, "X-Prometheus-Remote-Write-Histograms-Written"), "2");
+  EXPECT_EQ(HeaderOf(response, "X-Prometheus-Remote-Write-Exemplars-Written"), "1");
+  EXPECT_EQ(server_.stats.remote_write_samples.value(), 4u);
+  const auto contents = server_.written.Contents();
+  const auto& up = contents.at("{__name__=\"up\", job=\"a\"}");
+  ASSERT_EQ(up.samples.size(), 2u);
+  EXPECT_EQ(up.samples[1].v, 2);
+  ASSERT_EQ(up.exemplars.size(), 1u);
+  EXPECT_EQ(up.exemplars[0].labels.ToString(), "{trace_id=\"a\"}");
+  ASSERT_EQ(contents.at("{__name__=\"h\"}").histograms.size(), 2u);
+}
+
+TEST_F(WriteRouteTest, OfVersion2WhatCanBeWrittenIs) {
+  std::string wrong = WireIntegers(3000);
+  protozero::pbf_writer(wrong).add_uint64(1, 99);
+  const Response response =
+      Post(SnappyCompress(V2Message()
+                              .Series({1, 2}, {{2000, 1}, {1000, 1}, {3000, 1}})
+                              .Series({1, 2, 3}, {{1, 1}})
+                              .Series({1, 9}, {{1, 1}})
+                              .Series({3, 4}, {{1, 1}})
+                              .Series({1, 2, 3, 4}, {})
+                              .Series({1, 6}, {}, {wrong, WireIntegers(4000)})
+                              .bytes()),
+           kV2Header);
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(response.body,
+            "out of order sample for series {__name__=\"up\"}\n"
+            "parsing labels for series [1 2 3]: invalid labelRefs length 3\n"
+            "parsing labels for series [1 9]: labelRefs 1 (name) = 9 (value) outside of symbols "
+            "table (size 7)\n"
+            "invalid metric name or labels, got {job=\"a\"}\n"
+            "TimeSeries must contain at least one sample or histogram for series "
+            "{__name__=\"up\", job=\"a\"}\n"
+            "9 observations found in buckets, but the Count field is 99: histogram's observation "
+            "count should equal the number of observations found in the buckets (in absence of NaN) "
+            "for series {__name__=\"h\"}\n");
+  EXPECT_EQ(HeaderOf(response, "X-Prometheus-Remote-Write-Samples-Written"), "2");
+  EXPECT_EQ(HeaderOf(response, "X-Prometheus-Remote-Write-Histograms-Written"), "1");
+  EXPECT_EQ(server_.stats.remote_write_invalid_labels.value(), 3u);
+  EXPECT_EQ(server_.written.Samples(model::Labels{{"__name__", "up"}}).size(), 2u);
+}
+
+TEST_F(WriteRouteTest, Version2NotStoredSaysThatNothingIs) {
+  server_.written.FailCommits(true);
+  const Response response =
+      Post(SnappyCompress(V2Message().Series({1, 2}, {{1, 1}}).bytes()), kV2Header);
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(HeaderOf(response, "X-Prometheus-Remote-Write-Samples-Written"), "0");
+  EXPECT_EQ(Post(SnappyCompress("\x2a\x05"), kV2Header).status, 400);
 }
 
 TEST_F(WriteRouteTest, InvalidLabelsAreSkippedSilentlyAndCounted) {

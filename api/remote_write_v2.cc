@@ -1,0 +1,233 @@
+#include "api/remote_write_v2.h"
+
+#include <protozero/pbf_reader.hpp>
+
+#include <vector>
+
+#include "api/label_scratch.h"
+#include "api/wire_histogram.h"
+#include "storage/base/status.h"
+
+namespace api {
+namespace {
+
+using protozero::pbf_reader;
+using protozero::pbf_wire_type;
+
+constexpr uint64_t kMaxLines = 100;
+
+using Refs = std::vector<uint32_t>;
+
+// Repeated numbers come packed, or one by one.
+void ReadRefs(pbf_reader* reader, Refs* refs) {
+  if (reader->wire_type() == pbf_wire_type::varint) return refs->push_back(reader->get_uint32());
+  if (reader->wire_type() != pbf_wire_type::length_delimited) return reader->skip();
+  const auto range = reader->get_packed_uint32();
+  refs->insert(refs->end(), range.begin(), range.end());
+}
+
+struct WireExemplar {
+  Refs refs;
+  model::Exemplar exemplar;
+};
+
+WireExemplar ReadExemplar(pbf_reader reader) {
+  WireExemplar read;
+  while (reader.next()) {
+    switch (reader.tag_and_type()) {
+      case protozero::tag_and_type(1, pbf_wire_type::length_delimited):
+      case protozero::tag_and_type(1, pbf_wire_type::varint):
+        ReadRefs(&reader, &read.refs);
+        break;
+      case protozero::tag_and_type(2, pbf_wire_type::fixed64):
+        read.exemplar.value = reader.get_double();
+        break;
+      case protozero::tag_and_type(3, pbf_wire_type::varint):
+        read.exemplar.t = reader.get_int64();
+        break;
+      default: reader.skip();
+    }
+  }
+  read.exemplar.has_time = read.exemplar.t != 0;
+  return read;
+}
+
+model::Sample ReadSample(pbf_reader reader) {
+  model::Sample sample;
+  while (reader.next()) {
+    switch (reader.tag_and_type()) {
+      case protozero::tag_and_type(1, pbf_wire_type::fixed64): sample.v = reader.get_double(); break;
+      case protozero::tag_and_type(2, pbf_wire_type::varint): sample.t = reader.get_int64(); break;
+      default: reader.skip();
+    }
+  }
+  return sample;
+}
+
+class V2Reader {
+ public:
+  V2Reader(model::TimeMs max_time, storage::Appender* appender, WriteV2Counts* counts)
+      : max_time_(max_time), appender_(appender), counts_(counts) {}
+
+  void AddSymbol(std::string_view symbol) { symbols_.push_back(symbol); }
+
+  // After all symbols.
+  void AddSeries(pbf_reader reader) {
+    refs_.clear();
+    samples_.clear();
+    histograms_.clear();
+    exemplars_.clear();
+    while (reader.next()) {
+      switch (reader.tag_and_type()) {
+        case protozero::tag_and_type(1, pbf_wire_type::length_delimited):
+        case protozero::tag_and_type(1, pbf_wire_type::varint):
+          ReadRefs(&reader, &refs_);
+          break;
+        case protozero::tag_and_type(2, pbf_wire_type::length_delimited):
+          samples_.push_back(ReadSample(reader.get_message()));
+          break;
+        case protozero::tag_and_type(3, pbf_wire_type::length_delimited):
+          histograms_.push_back(ReadWireHistogram(reader.get_message()));
+          break;
+        case protozero::tag_and_type(4, pbf_wire_type::length_delimited):
+          exemplars_.push_back(ReadExemplar(reader.get_message()));
+          break;
+        default: reader.skip();
+      }
+    }
+    const uint64_t num_samples = samples_.size() + histograms_.size();
+    if (const absl::Status status = Resolve(refs_, &labels_); !status.ok()) {
+      counts_->invalid_labels += num_samples;
+      return Refuse(fmt::format("parsing labels for series [{}]: {}", fmt::join(refs_, " "),
+                                base::message(status)));
+    }
+    if (!labels_.Finish() || !labels_.has_name()) {
+      counts_->invalid_labels += num_samples;
+      return Refuse("invalid metric name or labels, got " + labels_.ToText());
+    }
+    if (num_samples == 0) {
+      return Refuse("TimeSeries must contain at least one sample or histogram for series " +
+                    labels_.labels().ToString());
+    }
+    Append();
+  }
+
+ private:
+  // Pairs of name and value into *scratch, which is emptied first.
+  absl::Status Resolve(const Refs& refs, LabelScratch* scratch) const {
+    scratch->Clear();
+    if (refs.size() % 2 != 0) {
+      return base::InvalidArgument("invalid labelRefs length {}", refs.size());
+    }
+    for (size_t i = 0; i < refs.size(); i += 2) {
+      if (refs[i] >= symbols_.size() || refs[i + 1] >= symbols_.size()) {
+        return base::InvalidArgument(
+            "labelRefs {} (name) = {} (value) outside of symbols table (size {})", refs[i],
+            refs[i + 1], symbols_.size());
+      }
+      scratch->Add(symbols_[refs[i]], symbols_[refs[i + 1]]);
+    }
+    return absl::OkStatus();
+  }
+
+  void Append() {
+    const model::LabelsView labels = labels_.labels();
+    auto ref = storage::SeriesRef::kNone;
+    for (const model::Sample& sample : samples_) {
+      if (sample.t > max_time_) {
+        RefuseTooNew();
+      } else {
+        Take(appender_->Append(ref, labels, sample), "", &counts_->samples, &ref);
+      }
+    }
+    for (const WireHistogram& h : histograms_) {
+      if (h.t > max_time_) {
+        RefuseTooNew();
+        continue;
+      }
+      const storage::Appended appended = appender_->AppendHistogram(ref, labels, h.t, h.value);
+      std::string why;
+      if (appended.outcome == storage::Outcome::kInvalidHistogram) {
+        why = std::string(base::message(model::Validate(h.value)));
+      }
+      Take(appended, why, &counts_->histograms, &ref);
+    }
+    if (ref != storage::SeriesRef::kNone) AppendExemplars(ref);
+  }
+
+  // One that is refused, most often because it came before, does not fail the request.
+  void AppendExemplars(storage::SeriesRef ref) {
+    for (WireExemplar& e : exemplars_) {
+      const absl::Status status = Resolve(e.refs, &exemplar_labels_);
+      if (!status.ok()) {
+        Refuse(fmt::format("parsing exemplar for series {}: {}", labels_.labels().ToString(),
+                           base::message(status)));
+        continue;
+      }
+      if (!exemplar_labels_.Finish()) continue;
+      e.exemplar.labels = model::Labels(exemplar_labels_.labels());
+      if (appender_->AppendExemplar(ref, e.exemplar)) ++counts_->exemplars;
+    }
+  }
+
+  // `why`: instead of the outcome's own words.
+  void Take(const storage::Appended& appended, std::string_view why, uint64_t* accepted,
+            storage::SeriesRef* ref) {
+    if (appended.outcome == storage::Outcome::kAccepted) {
+      *ref = appended.ref;
+      ++*accepted;
+      return;
+    }
+    if (appended.outcome == storage::Outcome::kInvalidLabels) ++counts_->invalid_labels;
+    const std::string_view words = why.empty() ? storage::ToString(appended.outcome) : why;
+    Refuse(fmt::format("{} for series {}", words, labels_.labels().ToString()));
+  }
+  void RefuseTooNew() {
+    Refuse(fmt::format("out of bounds: timestamp is too far in the future for series {}",
+                       labels_.labels().ToString()));
+  }
+  void Refuse(std::string_view line) {
+    if (counts_->refusals++ >= kMaxLines) return;
+    if (!counts_->text.empty()) counts_->text.push_back('\n');
+    counts_->text.append(line);
+  }
+
+  const model::TimeMs max_time_;
+  storage::Appender* const appender_;
+  WriteV2Counts* const counts_;
+  std::vector<std::string_view> symbols_;  // Into the message.
+  Refs refs_;
+  std::vector<model::Sample> samples_;
+  std::vector<WireHistogram> histograms_;
+  std::vector<WireExemplar> exemplars_;
+  LabelScratch labels_, exemplar_labels_;
+};
+
+}  // namespace
+
+absl::Status AppendWriteV2Request(std::string_view message, model::TimeMs max_time,
+                                  storage::Appender* appender, WriteV2Counts* counts) {
+  V2Reader request(max_time, appender, counts);
+  try {
+    for (const bool symbols : {true, false}) {  // They need not come first.
+      pbf_reader reader(message.data(), message.size());
+      while (reader.next()) {
+        if (symbols && reader.tag_and_type() ==
+                           protozero::tag_and_type(4, pbf_wire_type::length_delimited)) {
+          const protozero::data_view symbol = reader.get_view();
+          request.AddSymbol({symbol.data(), symbol.size()});
+        } else if (!symbols && reader.tag_and_type() ==
+                                   protozero::tag_and_type(5, pbf_wire_type::length_delimited)) {
+          request.AddSeries(reader.get_message());
+        } else {
+          reader.skip();
+        }
+      }
+    }
+  } catch (const protozero::exception& e) {
+    return base::InvalidArgument("malformed protobuf message: {}", e.what());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace api

@@ -1,0 +1,35 @@
+// Remote write 2.0: from the decoded protobuf of a Request to an Appender.
+//
+//   Request     4 symbols, 5 timeseries
+//   TimeSeries  1 label refs, 2 samples, 3 histograms, 4 exemplars, 5 metadata (ignored)
+//   Sample      1 value (double), 2 timestamp (ms), 3 start timestamp (ignored)
+//   Exemplar    1 label refs, 2 value, 3 timestamp
+//   Histogram   wire_histogram.h
+//
+// Other than in 1.0 what can be written is, and the answer says how much that was.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <absl/status/status.h>
+
+#include "storage/appender.h"
+
+namespace api {
+
+struct WriteV2Counts {
+  uint64_t samples = 0, histograms = 0, exemplars = 0;  // Accepted.
+  uint64_t invalid_labels = 0;  // Samples refused for their labels.
+  uint64_t refusals = 0;
+  std::string text;  // Why, a line each; of very many the first ones.
+};
+
+// Appends what can be of `message`. Samples later than `max_time` are out of bounds. Does not
+// commit: the caller does so, and answers 400 with the text when there were refusals.
+// kInvalidArgument: not a Request; the Appender is to be dropped.
+absl::Status AppendWriteV2Request(std::string_view message, model::TimeMs max_time,
+                                  storage::Appender* appender, WriteV2Counts* counts);
+
+}  // namespace api

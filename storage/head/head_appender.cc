@@ -88,29 +88,29 @@ bool HeadAppender::MayBeTaken(model::Sample sample) {
   return false;
 }
 
-bool HeadAppender::Judge(MemSeries* series, model::Sample sample, Appended* appended) {
-  rules_.Saw(sample.t);
-  if (sample.t <= series->last_t.load(std::memory_order_relaxed) ||
-      sample.t < rules_.min_in_order) {
-    absl::MutexLock lock(parts_->StripeOf(series->ref));
-    const Verdict verdict = series->Judge(sample, rules_);
-    if (verdict.outcome != Outcome::kAccepted) rejected_.Add(verdict.outcome);
-    if (verdict.outcome != Outcome::kAccepted || verdict.repeat) {
-      *appended = {series->ref, verdict.outcome};
-      return false;
-    }
-  }
-  *appended = {series->ref, Outcome::kAccepted};
-  return true;
+bool HeadAppender::InOrder(const MemSeries* series, model::TimeMs t) {
+  rules_.Saw(t);
+  return t > series->last_t.load(std::memory_order_relaxed) && t >= rules_.min_in_order;
+}
+
+Verdict HeadAppender::Judge(MemSeries* series, model::Sample sample) {
+  absl::MutexLock lock(parts_->StripeOf(series->ref));
+  const Verdict verdict = series->Judge(sample, rules_);
+  if (verdict.outcome != Outcome::kAccepted) rejected_.Add(verdict.outcome);
+  return verdict;
 }
 
 Appended HeadAppender::AppendTo(MemSeries* series, model::Sample sample) {
-  Appended appended;
-  if (!Judge(series, sample, &appended)) return appended;
-  if (!with_histogram_.empty() && with_histogram_.contains(series)) EndPart();
+  if (!InOrder(series, sample.t)) {
+    const Verdict verdict = Judge(series, sample);
+    if (verdict.outcome != Outcome::kAccepted || verdict.repeat) {
+      return {series->ref, verdict.outcome};
+    }
+  }
+  if (!histograms_.empty() && with_histogram_.contains(series)) EndPart();
   Prefetch(series);
   samples_.push_back({series, sample});
-  return appended;
+  return {series->ref, Outcome::kAccepted};
 }
 
 void HeadAppender::EndPart() {
@@ -126,12 +126,16 @@ Appended HeadAppender::AppendHistogram(SeriesRef hint, model::LabelsView labels,
   Outcome refused = Outcome::kAccepted;
   MemSeries* series = Resolve(hint, labels, &refused);
   if (series == nullptr) return {SeriesRef::kNone, refused};
-  Appended appended;
-  if (!Judge(series, sample, &appended)) return appended;
+  if (!InOrder(series, t)) {
+    const Verdict verdict = Judge(series, sample);
+    if (verdict.outcome != Outcome::kAccepted || verdict.repeat) {
+      return {series->ref, verdict.outcome};
+    }
+  }
   histograms_.push_back(
       {series, sample, std::make_shared<const model::AnyHistogram>(std::move(value))});
   with_histogram_.insert(series);
-  return appended;
+  return {series->ref, Outcome::kAccepted};
 }
 
 Appended HeadAppender::Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) {

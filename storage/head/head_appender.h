@@ -55,8 +55,9 @@ class HeadAppender final : public Appender {
   MemSeries* Create(const base::Hash128& hash, model::LabelsView labels, Outcome* refused);
 
   bool MayBeTaken(model::Sample sample);
-  // Whether a sample (of a histogram its fingerprint) is to be gathered; *appended is the answer.
-  bool Judge(MemSeries* series, model::Sample sample, Appended* appended);
+  bool InOrder(const MemSeries* series, model::TimeMs t);
+  // As MemSeries::Judge, and counts. Of a histogram `sample` has the fingerprint.
+  Verdict Judge(MemSeries* series, model::Sample sample);
   Appended AppendTo(MemSeries* series, model::Sample sample);
   void EndPart();
 

@@ -40,14 +40,14 @@ bool MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled, H
     EndHistograms(delta);
   }
   if (open.empty()) ++delta->chunks;
-  int64_t before = OpenBytes();
+  auto before = static_cast<int64_t>(open.heap_bytes());
   if (!open.Append(sample)) {
     Seal(delta);
     ++delta->chunks;
-    before = OpenBytes();
+    before = static_cast<int64_t>(open.heap_bytes());
     CHECK(open.Append(sample));
   }
-  delta->bytes += OpenBytes() - before;
+  delta->bytes += static_cast<int64_t>(open.heap_bytes()) - before;
   ++delta->samples;
   emptied = false;
   last_v = sample.v;

@@ -2,6 +2,8 @@
 #include <random>
 
 #include "storage/head/histogram_bytes.h"
+#include "storage/head/head_parts.h"
+#include "storage/head/head_selection.h"
 #include "storage/head/series.h"
 #include "tests/storage/head/head_fixture.h"
 #include "tests/testing/mixed_model.h"
@@ -192,6 +194,54 @@ TEST_F(HeadHistograms, WhatWasCommittedIsThereAfterEveryRestart) {
       ASSERT_EQ(Difference(Mixed(), want), "");
     }
   }
+}
+
+// Commits 1, 3 and 4 are seen, 2 and 5 not, and the series changes its kind on the way.
+TEST(HeadSelectionTest, HiddenSamplesBetweenVisibleOnesAreLeftOutWhateverTheirKind) {
+  HeadOptions options;
+  options.hash_seed = 1;
+  Head::Parts parts(options);
+  const Labels labels{{"__name__", "a"}};
+  const base::Hash128 hash = parts.Hash(labels);
+  MemSeries* series = parts.map.FindOrCreate(
+      hash, [&] { return parts.NewSeries(SeriesRef{1}, hash, labels); }, [](MemSeries*) {});
+  parts.List({&series, 1});
+  RandomHistogram source(5, false, false, false);
+  HeadDelta delta;
+  std::map<model::TimeMs, testing_support::PlainSample> want;
+  for (int i = 0; i < 20; ++i) {
+    const CommitSeq seq = static_cast<CommitSeq>(1 + i / 4);
+    const model::TimeMs t = i * 10;
+    const bool seen = seq != 2 && seq != 5;
+    if (i % 3 == 0) {
+      ASSERT_TRUE(series->Append({t, i * 0.5}, seq, 0, &delta));
+      if (seen) want[t] = testing_support::Bits(i * 0.5);
+    } else {
+      const model::AnyHistogram h = source.Next();
+      ASSERT_TRUE(series->AppendHistogram({t, Fingerprint(h)}, h, seq, 0, &delta));
+      if (seen) want[t] = Plain(h);
+    }
+  }
+  EXPECT_EQ(delta.samples, 20);
+  HeadSelection selection(1);
+  RetiredChunks view;
+  {
+    absl::MutexLock lock(parts.StripeOf(series->ref));
+    selection.Add(series, {4, {2}}, &view, {});
+  }
+  selection.Finish(&parts.order, parts.index);
+  ASSERT_EQ(selection.size(), 1);
+  chunk::MixedColumns read;
+  ASSERT_TRUE(selection.ReadMixed(0, {}, &read).ok());
+  std::map<model::TimeMs, testing_support::PlainSample> got;
+  for (size_t i = 0; i < read.floats.size(); ++i) {
+    got[read.floats.times[i]] = testing_support::Bits(read.floats.values[i]);
+  }
+  for (size_t i = 0; i < read.histograms.size(); ++i) {
+    got[read.histograms.times[i]] = Plain(read.histograms.values[i]);
+  }
+  EXPECT_EQ(got.size(), 12u);
+  EXPECT_TRUE(got == want);
 }
 
 TEST(HistogramBytes, ComeBackToTheBit) {

@@ -3,6 +3,7 @@
 
 #include "api/params.h"
 #include "api/route_groups.h"
+#include "api/selected_cardinality.h"
 #include "api/value_json.h"
 #include "storage/base/status.h"
 
@@ -167,6 +168,33 @@ absl::Status SeriesList(const ApiDependencies& d, const Request& request, Reply*
 }
 
 }  // namespace
+
+absl::StatusOr<storage::Cardinality> CardinalityOfSelected(const ApiDependencies& d,
+                                                           const Request& request,
+                                                           model::TimeRange range, size_t limit,
+                                                           Reply* reply) {
+  const auto sets = MatcherSets(request);
+  if (!sets.ok()) return InvalidParam("match[]", sets.status());
+  if (range.min > range.max) return storage::Cardinality();
+  const auto querier = d.queryable->NewQuerier(range);
+  if (!querier.ok()) return AsExecution(querier.status());
+  std::vector<std::unique_ptr<storage::Selection>> selections;
+  for (const MatcherSet& set : *sets) {
+    if (Gone(request)) return ClientGone();
+    auto selection = (*querier)->Select({.matchers = set, .range = range});
+    if (!selection.ok()) return AsExecution(selection.status());
+    selections.push_back(*std::move(selection));
+  }
+  TakeWarnings(**querier, reply);
+  Merge merge(std::move(selections));  // Holds the text of what is counted.
+  SelectedCardinality counts;
+  model::LabelsView labels;
+  for (int64_t n = 0; merge.Next(&labels); ++n) {
+    if (n % 1024 == 0 && Gone(request)) return ClientGone();
+    counts.Add(labels);
+  }
+  return counts.Top(limit);
+}
 
 void AddSeriesRoutes(Router* router, const ApiDependencies& d) {
   AddRead(router, d, "/api/v1/labels", [d](const Request& request, Reply* reply) {

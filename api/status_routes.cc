@@ -2,6 +2,7 @@
 #include "api/features.h"
 #include "api/params.h"
 #include "api/route_groups.h"
+#include "api/selected_cardinality.h"
 #include "api/time_text.h"
 #include "storage/base/status.h"
 
@@ -56,8 +57,11 @@ absl::Status TsdbStatus(const ApiDependencies& d, const Request& request, Reply*
     limit = *parsed;
   }
   ASSIGN_OR_RETURN(const storage::HeadInfo head, d.storage->Head());
+  const auto n = static_cast<size_t>(limit);
   ASSIGN_OR_RETURN(const storage::Cardinality top,
-                   d.storage->TopCardinality(static_cast<size_t>(limit)));
+                   request.FindParam("match[]")
+                       ? CardinalityOfSelected(d, request, head.range, n, reply)
+                       : d.storage->TopCardinality(n));
   JsonWriter* json = reply->json();
   json->BeginObject();
   json->Key("headStats");

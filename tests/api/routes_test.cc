@@ -321,6 +321,29 @@ TEST_F(RoutesTest, TsdbStatus) {
             R"("compaction":{"level":1,"sources":["01X"]},"version":1}]})");
 }
 
+TEST_F(RoutesTest, TsdbStatusCountsWhatMatchSelectsEachSeriesOnce) {
+  const std::string path = "/api/v1/status/tsdb?match[]=up&match[]={job=\"a\"}";
+  server_.storage.head.range = model::TimeRange::None();
+  EXPECT_THAT(Data(path), HasSubstr(R"("seriesCountByMetricName":[])"));
+  server_.storage.head.range = {kNow - 150'000, kNow};
+  EXPECT_THAT(Data(path),
+              HasSubstr(R"("seriesCountByMetricName":[{"name":"up","value":2}],)"
+                        R"("labelValueCountByLabelName":[{"name":"job","value":2},)"
+                        R"({"name":"__name__","value":1}],)"
+                        R"("memoryInBytesByLabelName":[{"name":"__name__","value":2},)"
+                        R"({"name":"job","value":2}],)"
+                        R"("seriesCountByLabelValuePair":[{"name":"__name__=up","value":2},)"
+                        R"({"name":"job=a","value":1},{"name":"job=b","value":1}]})"));
+  EXPECT_THAT(Data(path + "&limit=1"),
+              HasSubstr(R"("seriesCountByLabelValuePair":[{"name":"__name__=up","value":2}]})"));
+  EXPECT_THAT(Data("/api/v1/status/tsdb?match[]=up&match[]=other"),
+              HasSubstr(R"([{"name":"up","value":2},{"name":"other","value":1}])"));
+  EXPECT_THAT(Error("/api/v1/status/tsdb?match[]=up{"),
+              HasSubstr(R"(invalid parameter \"match[]\": )"));
+  server_.data.FailSelect(base::DataLoss("disk says no"));
+  EXPECT_THAT(Error("/api/v1/status/tsdb?match[]=up", 422), HasSubstr("disk says no"));
+}
+
 TEST_F(RoutesTest, AdminIsOffUntilItIsEnabled) {
   for (const char* name : {"delete_series?match[]=up", "clean_tombstones", "snapshot"}) {
     const std::string path = fmt::format("/api/v1/admin/tsdb/{}", name);

@@ -72,6 +72,34 @@ void WritePartitions(JsonWriter* json, const std::vector<storage::BlockMeta>& me
   json->EndArray();
 }
 
+void WriteBlockList(JsonWriter* json, const std::vector<storage::BlockMeta>& metas,
+                    const ResourceState& resources) {
+  json->Key("blockList");
+  json->BeginArray();
+  for (const storage::BlockMeta& meta : metas) {
+    json->BeginObject();
+    json->Key("ulid");
+    json->String(meta.ulid);
+    Signed(json, "level", meta.level);
+    Signed(json, "minTime", meta.range.min);
+    Signed(json, "maxTime", meta.range.max);
+    Number(json, "series", meta.num_series);
+    Number(json, "samples", meta.num_samples);
+    Number(json, "chunks", meta.num_chunks);
+    Number(json, "bytes", meta.bytes);
+    if (meta.num_samples > 0) {
+      Float(json, "bytesPerSample",
+            static_cast<double>(meta.bytes) / static_cast<double>(meta.num_samples));
+    }
+    Number(json, "damagedChunks", meta.damaged_chunks);
+    if (resources.retention_ms > 0) {
+      Signed(json, "deletedAt", meta.range.max + resources.retention_ms);
+    }
+    json->EndObject();
+  }
+  json->EndArray();
+}
+
 void WriteDisk(JsonWriter* json, const ResourceState& r) {
   json->Key("disk");
   json->BeginObject();
@@ -146,7 +174,9 @@ absl::Status WriteStorageStatus(const ApiDependencies& d, Reply* reply) {
   WriteParts(json, database->stats());
   Signed(json, "retentionMs", resources.retention_ms);
   Signed(json, "retentionBytes", resources.retention_bytes);
-  WritePartitions(json, database->blocks()->Metas(), resources);
+  const std::vector<storage::BlockMeta> metas = database->blocks()->Metas();
+  WritePartitions(json, metas, resources);
+  WriteBlockList(json, metas, resources);
   json->EndObject();
   return absl::OkStatus();
 }

@@ -74,6 +74,12 @@ TEST_F(StorageRoutesTest, StorageTellsDaysOfBlocks) {
   const std::string body = Get("/api/v1/status/storage");
   EXPECT_THAT(body, HasSubstr(R"("partitions":[{"day":"2023-11-15","minTime":1700049600000,)"
                               R"("maxTime":1700049600001,"blocks":1,"series":2,"samples":2,)"));
+  const storage::BlockMeta meta = database_->blocks()->Metas().at(0);
+  EXPECT_THAT(body, HasSubstr(fmt::format(
+                        R"("blockList":[{{"ulid":"{}","level":{},"minTime":1700049600000,)"
+                        R"("maxTime":1700049600001,"series":2,"samples":2,"chunks":{},"bytes":{},)"
+                        R"("bytesPerSample":)",
+                        meta.ulid, meta.level, meta.num_chunks, meta.bytes)));
   EXPECT_THAT(body, HasSubstr(R"("disk":{"totalBytes":)"));
   EXPECT_THAT(body, HasSubstr(R"("flushes":1,)"));
 }

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
 #include "wal/status.h"
 
@@ -70,9 +71,19 @@ class PosixFileSystem final : public FileSystem {
     return absl::OkStatus();
   }
   absl::Status CreateDirs(const std::string& path) override {
+    std::vector<std::filesystem::path> missing;  // The innermost first.
     std::error_code code;
-    std::filesystem::create_directories(path, code);
-    return FromCode("create directory", path, code);
+    for (std::filesystem::path p = path; !p.empty() && !std::filesystem::exists(p, code);
+         p = p.parent_path()) {
+      missing.push_back(p);
+    }
+    for (auto p = missing.rbegin(); p != missing.rend(); ++p) {
+      std::filesystem::create_directory(*p, code);
+      if (code) return FromCode("create directory", *p, code);
+      const std::string parent = p->parent_path();
+      WAL_RETURN_IF_ERROR(SyncDir(parent.empty() ? "." : parent));
+    }
+    return absl::OkStatus();
   }
   absl::Status SyncDir(const std::string& path) override {
     const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -28,7 +28,7 @@ class FileSystem {  // Thread-safe.
   virtual absl::Status Remove(const std::string& path) = 0;  // A file or an empty directory.
   virtual absl::Status RemoveTree(const std::string& path) = 0;  // Absent is fine.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
-  virtual absl::Status CreateDirs(const std::string& path) = 0;
+  virtual absl::Status CreateDirs(const std::string& path) = 0;  // Those made are on the disk.
   virtual absl::Status SyncDir(const std::string& path) = 0;
 
   static FileSystem* Posix();  // Never destroyed.

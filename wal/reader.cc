@@ -89,10 +89,11 @@ struct Fragment {
   size_t bytes = 0;  // With its header.
 };
 
-// True when the front of `page` is a whole fragment.
-bool ParseFragment(std::string_view page, Fragment* out) {
-  if (page.size() < kFragmentHeaderBytes) return false;
-  const uint16_t length = LittleEndianAt<uint16_t>(page, 4);
+// How much data the fragment at the front of `page` says it has; with its header, of which all is there.
+size_t LengthOf(std::string_view page) { return LittleEndianAt<uint16_t>(page, 4); }
+
+// True when the front of `page` is a whole fragment with `length` bytes of data.
+bool ParseFragment(std::string_view page, size_t length, Fragment* out) {
   const uint8_t part = static_cast<uint8_t>(page[6]) & kKindMask;
   if (part < kFull || part > kLast || kFragmentHeaderBytes + length > page.size()) return false;
   const std::string_view checked = page.substr(6, 1 + length);
@@ -103,6 +104,10 @@ bool ParseFragment(std::string_view page, Fragment* out) {
   out->data = checked.substr(1);
   out->bytes = kFragmentHeaderBytes + length;
   return (out->flags & ~kSnappy) == 0;
+}
+
+bool ParseFragment(std::string_view page, Fragment* out) {
+  return page.size() >= kFragmentHeaderBytes && ParseFragment(page, LengthOf(page), out);
 }
 
 }  // namespace
@@ -163,7 +168,7 @@ class Reader::Impl {
         offset_ += to_page_end;  // Padding, or space that was never written.
         continue;
       }
-      if (!ParseFragment(page, &fragment)) {
+      if (!ParseFragment(page, &fragment) && !EndsWithTheFile(page, &fragment)) {
         StepOver(page, to_page_end);
         continue;
       }
@@ -173,6 +178,16 @@ class Reader::Impl {
     }
     assembling_ = false;  // A record begun and never ended: torn.
     return false;
+  }
+
+  // The last fragment of the file may be whole but for its length, which then announces more than
+  // there is. The checksum tells that from a torn tail.
+  bool EndsWithTheFile(std::string_view page, Fragment* fragment) {
+    const bool last = page.size() > kFragmentHeaderBytes && offset_ + page.size() == file_.size() &&
+                      LengthOf(page) > page.size() - kFragmentHeaderBytes;
+    if (!last || !ParseFragment(page, page.size() - kFragmentHeaderBytes, fragment)) return false;
+    Report({segments_[index_], static_cast<uint32_t>(offset_)}, sizeof(uint16_t), "bad length");
+    return true;
   }
 
   static bool AllZeroHeader(std::string_view page) {
@@ -190,7 +205,7 @@ class Reader::Impl {
     offset_ += resumed ? skip : to_page_end;
     // Nothing after it, and shorter than it says: a torn tail.
     const bool cut_short = page.size() < kFragmentHeaderBytes ||
-                           kFragmentHeaderBytes + LittleEndianAt<uint16_t>(page, 4) > page.size();
+                           kFragmentHeaderBytes + LengthOf(page) > page.size();
     if (!resumed && !page.empty() && cut_short && offset_ >= file_.size()) return;
     Report({segments_[index_], static_cast<uint32_t>(from)}, std::min(offset_, file_.size()) - from,
            page.empty() ? "cannot be read" : "bad checksum");

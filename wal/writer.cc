@@ -158,7 +158,10 @@ class Writer::Impl {
     }
     if (absl::Status status = file_->Append(batch_); !status.ok()) {
       ++stats_.append_failures;
-      if (!file_->Truncate(size_).ok()) file_.reset();
+      if (!file_->Truncate(size_).ok()) {
+        file_->Sync().IgnoreError();  // Nobody will sync what is in it later.
+        file_.reset();
+      }
       return status;
     }
     size_ += batch_.size();

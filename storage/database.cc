@@ -122,6 +122,9 @@ class Database::Impl {
   std::atomic<uint32_t> replay_segment_{0};
   uint32_t old_log_end_ = 0;  // The segments below are of before the start. Constant after Open.
   static constexpr uint32_t kReplayed = UINT32_MAX;
+  // A flush amid replay: what came late by then lies in blocks and in the log that the next start
+  // reads. It merges away, unless it is deleted in between.
+  bool log_overlaps_blocks_ ABSL_GUARDED_BY(flush_mu_) = false;
   mutable absl::Mutex replay_mu_;
   ReplayStats replayed_ ABSL_GUARDED_BY(replay_mu_);
 
@@ -132,9 +135,7 @@ class Database::Impl {
 };
 
 absl::Status Database::Impl::Open() {
-  std::error_code error;
-  std::filesystem::create_directories(options_.dir, error);
-  if (error) return base::Unavailable("{}: {}", options_.dir, error.message());
+  RETURN_IF_ERROR(wal::FileSystem::Posix()->CreateDirs(options_.dir));
   RETURN_IF_ERROR(CheckPermission(options_.dir));
   ASSIGN_OR_RETURN(const DiskSpace space, AskDiskSpace(options_.dir));
   if (options_.lock_dir && !space.read_only) {
@@ -287,12 +288,16 @@ absl::StatusOr<BlockMeta> Database::Impl::Flush(const DeletedFromHead* deleted) 
   Step(FlushStep::kLatePublished);
   RETURN_IF_ERROR(WriteCheckpoint(segment));
   Step(FlushStep::kCheckpointed);
+  // The block holds samples of commits after the cut, whose late ones are in the log alone: no part
+  // of a batch may outlive a power cut without the other.
+  if (wal::Writer* log = log_) RETURN_IF_ERROR(log->Sync());
   ASSIGN_OR_RETURN(const BlockMeta meta, writer->Publish(segment));
   Step(FlushStep::kPublished);
   head_.DropFlushed(IdleBefore(), deleted);
   Step(FlushStep::kHeadDropped);
   RemoveLogBefore(segment);
   Step(FlushStep::kLogRemoved);
+  log_overlaps_blocks_ = replayed_before != kReplayed;
   return meta;
 }
 
@@ -316,7 +321,7 @@ absl::Status Database::Impl::Delete(std::span<const std::vector<model::Matcher>>
   }
   const DeletedFromHead deleted{sets, range};
   ASSIGN_OR_RETURN(const bool in_head, HeadHas(deleted));
-  if (in_head) {
+  if (in_head || log_overlaps_blocks_) {
     RETURN_IF_ERROR(CountedFlush(&deleted));
   } else {
     head_.Forget(IdleBefore(), &deleted);

@@ -12,6 +12,7 @@
 
 #include "storage/base/log.h"
 #include "storage/base/status.h"
+#include "wal/file.h"
 
 namespace storage::block {
 namespace {
@@ -113,8 +114,7 @@ rocksdb::Options TableOptions(int level, bool index) {
 absl::StatusOr<std::shared_ptr<Db>> Db::Open(const std::string& dir, int64_t cache_bytes,
                                              Mode mode, std::vector<Family>* families) {
   std::error_code error;
-  std::filesystem::create_directories(dir, error);
-  if (error) return base::Unavailable("{}: {}", dir, error.message());
+  RETURN_IF_ERROR(wal::FileSystem::Posix()->CreateDirs(dir));
 
   std::shared_ptr<Db> db(new Db);
   db->cache_bytes_ = cache_bytes;

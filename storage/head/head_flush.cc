@@ -41,8 +41,8 @@ class FlushCursorImpl final : public SeriesCursor {
     {
       absl::MutexLock lock(parts_->StripeOf(series->ref));
       if (LateSamples* late = series->late()) {
-        late->flushing = static_cast<uint32_t>(late->all.size());
-        parts_->flush_late.push_back(series);
+        late->flushing = NumBeforeCut(*late);
+        if (late->flushing > 0) parts_->flush_late.push_back(series);
       }
       series->Seal(&delta);
       series->flushing = static_cast<uint32_t>(series->num_sealed());
@@ -54,6 +54,15 @@ class FlushCursorImpl final : public SeriesCursor {
     labels_.clear();
     parts_->index.AppendLabels(series->pairs(), &labels_);
     return true;
+  }
+
+  // Late samples of commits after the cut are in the log that stays. Unlike those in order they would
+  // not be recognised at replay, and come again although they were deleted meanwhile.
+  uint32_t NumBeforeCut(const LateSamples& late) const {
+    const auto after = std::find_if(late.all.begin(), late.all.end(), [&](const LateSample& l) {
+      return l.seq > parts_->cut_seq;
+    });
+    return static_cast<uint32_t>(after - late.all.begin());
   }
 
   Head::Parts* const parts_;
@@ -398,6 +407,7 @@ absl::StatusOr<uint32_t> Head::CutForFlush() {
   // will say so.
   if (log != nullptr) log->Sync().IgnoreError();
   absl::MutexLock lock(&parts_->commit_mu);
+  parts_->cut_seq = parts_->isolation.newest();
   if (log == nullptr) return 0;
   ASSIGN_OR_RETURN(const uint32_t segment, log->CutSegment());
   parts_->cut_segment = segment;

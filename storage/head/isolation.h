@@ -51,6 +51,11 @@ class Isolation {  // Thread-safe.
     UpdateSettled();
   }
 
+  CommitSeq newest() {
+    absl::MutexLock lock(&mu_);
+    return newest_;
+  }
+
   // Commits up to this one are seen by every snapshot, open now or opened later. Only grows.
   CommitSeq settled() const { return settled_.load(std::memory_order_acquire); }
 

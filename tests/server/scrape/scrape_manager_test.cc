@@ -279,8 +279,10 @@ TEST_F(ScrapeManagerTest, TargetLimitFailsAllWithoutScraping) {
   Scrape({server.address(), other});
   ASSERT_TRUE(WaitUntil([&] { return Count("up", server.address()) >= 1; }));
   EXPECT_EQ(server.connections(), 0);
-  EXPECT_EQ(manager_.ActiveTargets()[0].last_error,
-            "target_limit exceeded (number of targets: 2, limit: 1)");
+  EXPECT_TRUE(WaitUntil([&] {
+    return manager_.ActiveTargets()[0].last_error ==
+           "target_limit exceeded (number of targets: 2, limit: 1)";
+  }));
   Scrape({server.address()});
   EXPECT_TRUE(WaitUntil([&] { return Samples("up", server.address()).back().v == 1; }));
 }

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include <absl/container/flat_hash_set.h>
+
 #include "storage/base/status.h"
 #include "storage/head/histogram_bytes.h"
 #include "storage/head/record.h"
@@ -32,6 +34,9 @@ class Replayer::Impl final : public RecordReader {
     ++stats_->damaged;
     if (stats_->first_damage.empty()) stats_->first_damage = std::move(reason);
   }
+
+  // The checkpoint, if there is one, ends.
+  void BeginLog() { in_log_ = true; }
 
   void ListNew() {
     // The log holds them as connections wrote them; postings want them in order of ref.
@@ -125,7 +130,8 @@ class Replayer::Impl final : public RecordReader {
     absl::MutexLock lock(parts_->StripeOf(series->ref));
     if (!Append(series, sample, histogram)) {
       // It is in a block, or was refused then; unless what is newer came just now.
-      if (!series->HasCommits() || series->Judge(sample, {}).repeat) return;
+      const bool may_be_new = series->HasCommits() || reborn_.contains(ref);
+      if (!may_be_new || series->Judge(sample, {}).repeat) return;
       series->AppendLate({sample, 0, std::move(histogram)}, &delta_);
     }
     Saw(sample.t);
@@ -155,6 +161,7 @@ class Replayer::Impl final : public RecordReader {
   }
   // The series was forgotten and came again, or came since the start: it has another ref.
   void Alias(SeriesRef ref, MemSeries* series) {
+    if (in_log_) reborn_.insert(ref);
     absl::MutexLock lock(&parts_->aliases_mu);
     parts_->aliases[ref] = series;
   }
@@ -170,6 +177,10 @@ class Replayer::Impl final : public RecordReader {
   const model::TimeMs horizon_;
   ReplayStats* const stats_;
   uint32_t segment_ = 0;
+  bool in_log_ = false;
+  // Named after the checkpoint: what that says of a series' newest sample is about another ref, from
+  // before the series was forgotten. Its newest may have been deleted, and older ones come since.
+  absl::flat_hash_set<SeriesRef> reborn_;
   std::vector<MemSeries*> created_;  // Listed at the end, all at once.
   HeadDelta delta_;  // Of the record.
   model::TimeRange times_ = model::TimeRange::None();
@@ -183,6 +194,7 @@ Replayer::~Replayer() = default;
 void Replayer::Apply(std::string_view record, uint32_t segment) { impl_->Apply(record, segment); }
 void Replayer::Damaged(std::string reason) { impl_->Damaged(std::move(reason)); }
 void Replayer::ListNew() { impl_->ListNew(); }
+void Replayer::BeginLog() { impl_->BeginLog(); }
 
 namespace {
 
@@ -227,6 +239,7 @@ absl::StatusOr<ReplayStats> ReplayLog(const std::string& log_dir, uint32_t water
                             [&](const wal::Reader&) { return sometimes(); }, &replayer));
     replayer.ListNew();
   }
+  replayer.BeginLog();
   bool begun = false;
   const auto watch = [&](const wal::Reader& reader) {
     const uint32_t segment = reader.position().segment;

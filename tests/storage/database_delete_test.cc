@@ -137,6 +137,20 @@ TEST_F(DatabaseDeleteTest, NamesGoWithTheLastSample) {
   EXPECT_EQ(Difference(ReadAll(*db_), want), "");
 }
 
+TEST_F(DatabaseDeleteTest, WhatComesAfterADeleteMayBeOlderThanWhatIsGone) {
+  SampleModel want;
+  for (int i = 0; i < 10; ++i) Scrape(kStart + i * 15'000, &want);
+  Delete({model::Matcher::Equal("__name__", "metric_2")}, kAll, &want);
+  auto appender = db_->NewAppender();
+  const model::Labels labels = TestLabels(2);
+  ASSERT_EQ(appender->Append(SeriesRef::kNone, labels, {kStart + 61'000, 5}).outcome,
+            Outcome::kAccepted);
+  ASSERT_TRUE(appender->Commit().ok());
+  want[labels][kStart + 61'000] = Bits(5);
+  EXPECT_EQ(Difference(ReadAll(*db_), want), "");
+  EXPECT_EQ(Difference(AfterCrash(), want), "");
+}
+
 TEST_F(DatabaseDeleteTest, ADeletedSeriesLivesOnWithNewSamples) {
   SampleModel want;
   for (int i = 0; i < 10; ++i) Scrape(kStart + i * 15'000, &want);

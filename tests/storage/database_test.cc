@@ -70,8 +70,7 @@ class DatabaseTest : public ::testing::Test {
   // As a crash would leave it: a copy of the directory as it is now, opened in its place.
   std::unique_ptr<Database> OpenCopy(const std::string& name) {
     const std::string copy = temp_.path() + "/" + name;
-    fs::remove_all(copy);
-    fs::copy(dir(), copy, fs::copy_options::recursive);
+    testing_support::CopyDir(dir(), copy);
     DatabaseOptions options = Options(copy);
     options.after_flush_step = nullptr;
     auto db = Database::Open(std::move(options));
@@ -121,7 +120,7 @@ TEST_F(DatabaseTest, TakesNewSamplesWhileTheOldLogIsRead) {
   model::TimeMs now = kStart + 400 * 15'000;
   for (int life = 0; life < 4; ++life) {  // The first three are killed while they read.
     const std::string copy = temp_.path() + fmt::format("/life-{}", life);
-    fs::copy(from, copy, fs::copy_options::recursive);
+    testing_support::CopyDir(from, copy);
     from = copy;
     DatabaseOptions options = Options(copy);
     options.replay_on_open = false;
@@ -175,7 +174,7 @@ TEST_F(DatabaseTest, ReadsTheLogOfBeforeTheStartAndNothingThatComesLater) {
   SampleModel want;
   for (int i = 0; i < 10; ++i) Scrape(kStart + i * 15'000, 5, &want);
   const std::string copy = temp_.path() + "/full";
-  fs::copy(dir(), copy, fs::copy_options::recursive);
+  testing_support::CopyDir(dir(), copy);
   testing_support::FaultyFiles files;
   files.FailAfter(0);
   DatabaseOptions options = Options(copy);
@@ -206,7 +205,7 @@ TEST_F(DatabaseTest, WithoutItsWatermarkNothingIsLostOrDoubled) {
   }
   for (int i = 300; i < 320; ++i) Scrape(kStart + i * 15'000, 20, &want);
   const std::string copy = temp_.path() + "/damaged";
-  fs::copy(dir(), copy, fs::copy_options::recursive);
+  testing_support::CopyDir(dir(), copy);
   // The tables of the default family are by far the smallest.
   for (const auto& file : fs::directory_iterator(copy + "/tidemark/blocks")) {
     if (file.path().extension() != ".sst" || file.file_size() > 1100) continue;

@@ -220,6 +220,7 @@ int Damage(const Arguments& args) {
     const size_t end = trace.size() / 2 + random() % (trace.size() / 2);
     for (size_t i = 0; i < end; ++i) image.Apply(trace[i]);
     fs::remove_all(base);
+    fs::remove_all(state);
     image.WriteTo(base);
     image.WriteTo(state);
     const auto whole = ReadDirectory(state, &clock);

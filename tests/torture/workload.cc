@@ -78,6 +78,20 @@ absl::Status RunDelete(storage::Database* db, std::mt19937_64& random, int first
   return db->Delete(sets, act->range);
 }
 
+// What was done about a sample, for messages.
+std::string Origin(const std::vector<Act>& acts, const model::Labels& labels, model::TimeMs t) {
+  std::string text;
+  for (size_t i = 0; i < acts.size(); ++i) {
+    const Act& act = acts[i];
+    const auto in = act.samples.find(labels);
+    const bool wrote = in != act.samples.end() && in->second.contains(t);
+    if (!wrote && !act.Deletes(labels, t)) continue;
+    text += fmt::format("; {} by act {} ({}..{}{})", wrote ? "written" : "deleted", i, act.begun,
+                        act.done, act.failed ? ", failed" : "");
+  }
+  return text.empty() ? "; from an earlier life" : text;
+}
+
 }  // namespace
 
 bool Act::Deletes(const model::Labels& labels, model::TimeMs t) const {
@@ -223,7 +237,7 @@ std::string Judge(const Contents& found, const Contents& before, const std::vect
       bool may_be_gone = false;
       for (size_t i = 0; i < end; ++i) may_be_gone |= doubtful(acts[i]) && acts[i].Deletes(labels, t);
       if (!may_be_gone) {
-        return fmt::format("{} at {} is missing", labels.ToString(), t);
+        return fmt::format("{} at {} is missing{}", labels.ToString(), t, Origin(acts, labels, t));
       }
     }
   }
@@ -246,7 +260,7 @@ std::string Judge(const Contents& found, const Contents& before, const std::vect
       }
       if (!may_be_there) {
         const char* why = "was never written, or is deleted";
-        return fmt::format("{} at {} {}", labels.ToString(), t, why);
+        return fmt::format("{} at {} {}{}", labels.ToString(), t, why, Origin(acts, labels, t));
       }
     }
   }

@@ -34,8 +34,8 @@ struct WriteCounts {
 // Appends everything in `message`. Samples later than `max_time` are out of bounds. Does not
 // commit: the caller does so on kOk, and otherwise drops the Appender, which leaves no trace.
 //   kInvalidArgument     not a WriteRequest, or a histogram that contradicts itself
-//   kFailedPrecondition  a sample or histogram out of order, out of bounds, too old or a duplicate: the sender
-//                        must not send it again
+//   kFailedPrecondition  a sample or histogram out of order, out of bounds, too old or a
+//                        duplicate: the sender must not send it again
 absl::Status AppendWriteRequest(std::string_view message, model::TimeMs max_time,
                                 storage::Appender* appender, WriteCounts* counts);
 

@@ -25,6 +25,20 @@ void Signed(JsonWriter* json, std::string_view key, int64_t value) {
 
 int64_t DayOf(model::TimeMs t) { return (t >= 0 ? t : t - kDayMs + 1) / kDayMs; }
 
+// What a block, or the blocks of a day, hold, and when they go by age: once the newest sample lies that
+// far behind their end.
+void WriteHeld(JsonWriter* json, model::TimeRange range, uint64_t samples, uint64_t chunks,
+               uint64_t bytes, uint64_t damaged, const ResourceState& resources) {
+  Number(json, "samples", samples);
+  Number(json, "chunks", chunks);
+  Number(json, "bytes", bytes);
+  if (samples > 0) {
+    Float(json, "bytesPerSample", static_cast<double>(bytes) / static_cast<double>(samples));
+  }
+  Number(json, "damagedChunks", damaged);
+  if (resources.retention_ms > 0) Signed(json, "deletedAt", range.max + resources.retention_ms);
+}
+
 struct Partition {
   uint64_t blocks = 0, largest_series = 0, samples = 0, chunks = 0, bytes = 0, damaged = 0;
   model::TimeRange range = model::TimeRange::None();
@@ -56,17 +70,7 @@ void WritePartitions(JsonWriter* json, const std::vector<storage::BlockMeta>& me
     Signed(json, "maxTime", day.range.max);
     Number(json, "blocks", day.blocks);
     Number(json, "series", day.largest_series);
-    Number(json, "samples", day.samples);
-    Number(json, "chunks", day.chunks);
-    Number(json, "bytes", day.bytes);
-    if (day.samples > 0) {
-      Float(json, "bytesPerSample", static_cast<double>(day.bytes) / static_cast<double>(day.samples));
-    }
-    Number(json, "damagedChunks", day.damaged);
-    // By age: once the newest sample lies that far behind the day's end.
-    if (resources.retention_ms > 0) {
-      Signed(json, "deletedAt", day.range.max + resources.retention_ms);
-    }
+    WriteHeld(json, day.range, day.samples, day.chunks, day.bytes, day.damaged, resources);
     json->EndObject();
   }
   json->EndArray();
@@ -84,17 +88,8 @@ void WriteBlockList(JsonWriter* json, const std::vector<storage::BlockMeta>& met
     Signed(json, "minTime", meta.range.min);
     Signed(json, "maxTime", meta.range.max);
     Number(json, "series", meta.num_series);
-    Number(json, "samples", meta.num_samples);
-    Number(json, "chunks", meta.num_chunks);
-    Number(json, "bytes", meta.bytes);
-    if (meta.num_samples > 0) {
-      Float(json, "bytesPerSample",
-            static_cast<double>(meta.bytes) / static_cast<double>(meta.num_samples));
-    }
-    Number(json, "damagedChunks", meta.damaged_chunks);
-    if (resources.retention_ms > 0) {
-      Signed(json, "deletedAt", meta.range.max + resources.retention_ms);
-    }
+    WriteHeld(json, meta.range, meta.num_samples, meta.num_chunks, meta.bytes, meta.damaged_chunks,
+              resources);
     json->EndObject();
   }
   json->EndArray();

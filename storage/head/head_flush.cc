@@ -56,8 +56,8 @@ class FlushCursorImpl final : public SeriesCursor {
     return true;
   }
 
-  // Late samples of commits after the cut are in the log that stays. Unlike those in order they would
-  // not be recognised at replay, and come again although they were deleted meanwhile.
+  // Late samples of commits after the cut are in the log that stays. Unlike those in order they
+  // would not be recognised at replay, and come again although they were deleted meanwhile.
   uint32_t NumBeforeCut(const LateSamples& late) const {
     const auto after = std::find_if(late.all.begin(), late.all.end(), [&](const LateSample& l) {
       return l.seq > parts_->cut_seq;

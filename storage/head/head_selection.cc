@@ -158,9 +158,9 @@ void HeadSelection::Finish(LabelOrder* order, const HeadIndex& index) {
   chunks_.shrink_to_fit();
 }
 
-absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleColumns* out) const {
-  out->clear();
-  const Series& series = series_[i];
+template <class Columns>
+absl::Status HeadSelection::ReadChunks(const Series& series, model::TimeRange range,
+                                       Columns* out) const {
   for (uint32_t j = 0; j < series.num_chunks; ++j) {
     const Chunk& chunk = chunks_[series.first_chunk + j];
     if (!chunk.view.range.Overlaps(range)) continue;
@@ -168,6 +168,13 @@ absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleCol
       return base::Annotate(status, "head: series " + series.labels.ToString());
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleColumns* out) const {
+  out->clear();
+  const Series& series = series_[i];
+  RETURN_IF_ERROR(ReadChunks(series, range, out));
   if (series.num_late == 0) return absl::OkStatus();
   chunk::MixedColumns late = Late(series, range);
   if (out->histograms || late.histograms.size() > 0) {  // One kind may stand where the other does.
@@ -185,13 +192,7 @@ absl::Status HeadSelection::ReadMixed(int i, model::TimeRange range,
                                       chunk::MixedColumns* out) const {
   out->clear();
   const Series& series = series_[i];
-  for (uint32_t j = 0; j < series.num_chunks; ++j) {
-    const Chunk& chunk = chunks_[series.first_chunk + j];
-    if (!chunk.view.range.Overlaps(range)) continue;
-    if (absl::Status status = chunk::Decode(chunk.view, range, out); !status.ok()) {
-      return base::Annotate(status, "head: series " + series.labels.ToString());
-    }
-  }
+  RETURN_IF_ERROR(ReadChunks(series, range, out));
   if (series.num_late == 0) return absl::OkStatus();
   chunk::MixedColumns merged = Late(series, range);
   MergeMixed(*out, &merged);

@@ -50,6 +50,9 @@ class HeadSelection final : public Selection {
     uint32_t first_late = 0, num_late = 0;
   };
   // Those of `series` in `range`.
+  // What came in order, into columns of floats or of both kinds.
+  template <class Columns>
+  absl::Status ReadChunks(const Series& series, model::TimeRange range, Columns* out) const;
   chunk::MixedColumns Late(const Series& series, model::TimeRange range) const;
   void AddScattered(const std::vector<bool>& visible, size_t first_chunk, model::TimeRange range);
 

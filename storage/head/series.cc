@@ -48,11 +48,7 @@ bool MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled, H
     CHECK(open.Append(sample));
   }
   delta->bytes += static_cast<int64_t>(open.heap_bytes()) - before;
-  ++delta->samples;
-  emptied = false;
-  last_v = sample.v;
-  last_t.store(sample.t, std::memory_order_relaxed);
-  NoteCommit(seq, settled);
+  Took(sample, seq, settled, delta);
   return true;
 }
 
@@ -75,12 +71,16 @@ bool MemSeries::AppendHistogram(model::Sample sample, const model::AnyHistogram&
     CHECK(encoder.Append(sample.t, value));
   }
   delta->bytes += OpenBytes() - before;
+  Took(sample, seq, settled, delta);
+  return true;
+}
+
+void MemSeries::Took(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta) {
   ++delta->samples;
   emptied = false;
   last_v = sample.v;
   last_t.store(sample.t, std::memory_order_relaxed);
   NoteCommit(seq, settled);
-  return true;
 }
 
 void MemSeries::EndHistograms(HeadDelta* delta) {
@@ -91,7 +91,8 @@ void MemSeries::EndHistograms(HeadDelta* delta) {
 }
 
 void MemSeries::DropSeldom() {
-  if (seldom != nullptr && seldom->late.all.empty() && seldom->histograms == nullptr) seldom.reset();
+  if (seldom == nullptr || !seldom->late.all.empty() || seldom->histograms != nullptr) return;
+  seldom.reset();
 }
 
 void MemSeries::AppendLate(LateSample sample, HeadDelta* delta) {

@@ -128,6 +128,8 @@ struct MemSeries {
   int64_t OpenBytes() const {
     return static_cast<int64_t>(histogram ? seldom->histograms->heap_bytes() : open.heap_bytes());
   }
+  // `sample` is the newest now.
+  void Took(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta);
   void EndHistograms(HeadDelta* delta);
   void DropSeldom();  // When there is nothing in it.
   void NoteCommit(CommitSeq seq, CommitSeq settled);

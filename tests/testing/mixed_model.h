@@ -53,25 +53,4 @@ inline MixedModel ReadAllMixed(storage::Querier& querier, model::TimeRange range
   return out;
 }
 
-// Empty when they do not differ.
-inline std::string Difference(const MixedModel& got, const MixedModel& want) {
-  for (const auto& [labels, samples] : want) {
-    const auto it = got.find(labels);
-    if (it == got.end()) return fmt::format("{} is missing", labels.ToString());
-    for (const auto& [t, sample] : samples) {
-      const auto found = it->second.find(t);
-      if (found == it->second.end()) {
-        return fmt::format("{} at {} is missing", labels.ToString(), t);
-      }
-      if (!(found->second == sample)) return fmt::format("{} at {} differs", labels.ToString(), t);
-    }
-    if (it->second.size() != samples.size()) {
-      return fmt::format("{} has {} samples, not {}", labels.ToString(), it->second.size(),
-                         samples.size());
-    }
-  }
-  if (got.size() != want.size()) return fmt::format("{} series, not {}", got.size(), want.size());
-  return "";
-}
-
 }  // namespace testing_support

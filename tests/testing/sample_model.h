@@ -161,17 +161,18 @@ inline storage::BlockMeta WriteBlock(storage::BlockStore& store, const SampleMod
   return meta.ok() ? *meta : storage::BlockMeta();
 }
 
-// How two models differ, for messages; empty when they do not.
-inline std::string Difference(const SampleModel& got, const SampleModel& want) {
+// How two models (maps of labels to maps of times) differ, for messages; empty when they do not.
+template <class Model>
+std::string Difference(const Model& got, const Model& want) {
   for (const auto& [labels, samples] : want) {
     const auto it = got.find(labels);
     if (it == got.end()) return fmt::format("{} is missing", labels.ToString());
-    for (const auto& [t, bits] : samples) {
-      const auto sample = it->second.find(t);
-      if (sample == it->second.end()) {
+    for (const auto& [t, sample] : samples) {
+      const auto found = it->second.find(t);
+      if (found == it->second.end()) {
         return fmt::format("{} at {} is missing", labels.ToString(), t);
       }
-      if (sample->second != bits) return fmt::format("{} at {} differs", labels.ToString(), t);
+      if (!(found->second == sample)) return fmt::format("{} at {} differs", labels.ToString(), t);
     }
     if (it->second.size() != samples.size()) {
       return fmt::format("{} has {} samples, not {}", labels.ToString(), it->second.size(),

@@ -83,7 +83,9 @@ class PosixFileSystem final : public FileSystem {
       const std::string parent = p->parent_path();
       WAL_RETURN_IF_ERROR(SyncDir(parent.empty() ? "." : parent));
     }
-    return absl::OkStatus();
+    if (std::filesystem::is_directory(path, code)) return absl::OkStatus();
+    if (!code) code = std::make_error_code(std::errc::not_a_directory);
+    return FromCode("create directory", path, code);
   }
   absl::Status SyncDir(const std::string& path) override {
     const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -89,7 +89,7 @@ struct Fragment {
   size_t bytes = 0;  // With its header.
 };
 
-// How much data the fragment at the front of `page` says it has; with its header, of which all is there.
+// How much data the fragment at the front of `page` says it has. Its header is there.
 size_t LengthOf(std::string_view page) { return LittleEndianAt<uint16_t>(page, 4); }
 
 // True when the front of `page` is a whole fragment with `length` bytes of data.

@@ -48,7 +48,7 @@ void DiskImage::MakeDurable(int dir) {
   });
 }
 
-void DiskImage::Change1(std::string* bytes, const FileOp& op, size_t part) {
+void DiskImage::Patch(std::string* bytes, const FileOp& op, size_t part) {
   if (op.kind == FileOp::kTruncate) {
     bytes->resize(op.offset);
     return;
@@ -68,7 +68,7 @@ void DiskImage::Apply(const FileOp& op) {
     case FileOp::kWrite:
     case FileOp::kTruncate: {
       Node& file = nodes_[op.file];
-      Change1(&file.bytes, op, op.data.size());
+      Patch(&file.bytes, op, op.data.size());
       file.unsynced.push_back(&op);
       break;
     }
@@ -140,13 +140,13 @@ void DiskImage::WriteAfterPowerCut(const std::string& dir, std::mt19937_64& rand
     if (node.unsynced.empty() || chance < 10) continue;
     const size_t whole = random() % (node.unsynced.size() + 1);
     for (size_t i = 0; i < whole; ++i) {
-      Change1(&node.durable_bytes, *node.unsynced[i], node.unsynced[i]->data.size());
+      Patch(&node.durable_bytes, *node.unsynced[i], node.unsynced[i]->data.size());
     }
     if (whole == node.unsynced.size()) continue;
     const FileOp& torn = *node.unsynced[whole];
     if (torn.kind != FileOp::kWrite || torn.data.empty()) continue;
     const size_t part = random() % torn.data.size();
-    Change1(&node.durable_bytes, torn, part);
+    Patch(&node.durable_bytes, torn, part);
     if (node.is_log && chance < 13 && node.durable_bytes.size() < torn.offset + torn.data.size()) {
       node.durable_bytes.resize(torn.offset + torn.data.size());  // Zeros.
     }

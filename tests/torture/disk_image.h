@@ -44,7 +44,8 @@ class DiskImage {
   int Find(const std::string& path) const;  // -1: not there.
   void Set(const std::string& path, int node);
   void MakeDurable(int dir);  // -1: all names.
-  static void Change1(std::string* bytes, const FileOp& op, size_t part);
+  // What a write, `part` of its bytes, or a truncation makes of a file.
+  static void Patch(std::string* bytes, const FileOp& op, size_t part);
   void Write(const std::string& dir, int node, const std::map<int, Node>& nodes, bool durable) const;
 
   const bool journaled_;

@@ -308,7 +308,7 @@ int close(int fd) {
       torture::recorder->open_files.erase(fd);
       torture::recorder->open_dirs.erase(fd);
     }
-    return static_cast<int>(syscall(SYS_close, fd));
+    return static_cast<int>(syscall(SYS_close, fd));  // With the lock: the number is used again.
   }
   return static_cast<int>(syscall(SYS_close, fd));
 }

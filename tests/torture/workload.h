@@ -57,7 +57,7 @@ struct Found {
 };
 absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock);
 
-// What is wrong with `found` when the acts from `past` on happened to `before`, those done until
+// What is wrong with `found` when the acts happened to `before`, those done until
 // `position` surely, unless `doubtful_batches`: then each of them, whole, or not; with `torn_batches`
 // perhaps in part. Empty: nothing.
 std::string Judge(const Contents& found, const Contents& before, const std::vector<Act>& acts,

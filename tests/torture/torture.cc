@@ -1,7 +1,7 @@
 // Breaks the store in every way it may be broken, and looks whether it kept its promises.
 //
 //   torture crash  [--seed N] [--kills N] [--cuts N] [--seconds S] [--sync always|any] [--faults 0|1]
-//   torture damage [--seed N] [--flips N] [--seconds S]
+//   torture damage [--seed N] [--flips N] [--seconds S] [--cut-manifest 0|1]
 //
 // crash: a server's life is traced, change by change of its files. For places in that trace, the
 // folder is made anew as a kill -9 or a power cut would have left it there, opened, and compared
@@ -50,7 +50,7 @@ struct Arguments {
   uint64_t seed = std::random_device()();
   int kills = 400, cuts = 400, flips = 300;
   double seconds = 1e9;
-  bool always = false, faults = true;
+  bool always = false, faults = true, cut_manifest = true;
   std::string dir;
 };
 
@@ -256,6 +256,7 @@ int Damage(const Arguments& args) {
         damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
         what = fmt::format("bit {} of byte {}", bit, at);
       } else if (chance == 17) {
+        if (KindOf(path) == "MANIFEST" && !args.cut_manifest) continue;
         damaged.resize(at);
         what = fmt::format("cut to {} bytes", at);
       } else if (chance == 18) {
@@ -357,6 +358,7 @@ int Main(int argc, char** argv) {
     if (name == "--flips") args.flips = static_cast<int>(value);
     if (name == "--seconds") args.seconds = value;
     if (name == "--faults") args.faults = value != 0;
+    if (name == "--cut-manifest") args.cut_manifest = value != 0;
     if (name == "--sync") args.always = std::string(argv[i + 1]) == "always";
   }
   if (std::getenv("TORTURE_LOG") == nullptr) {

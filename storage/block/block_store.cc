@@ -32,6 +32,7 @@ using block::Db;
 constexpr std::string_view kUnfinishedDir = "/unfinished";  // Files of writers at work.
 constexpr absl::Duration kLongestWaitForReaders = absl::Seconds(2);
 constexpr absl::Duration kWaitStep = absl::Milliseconds(5);
+const std::vector<std::string> kNoParents;
 
 std::string Varint(uint64_t v) {
   std::string bytes;
@@ -424,7 +425,8 @@ absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<s
   }
   block::KeyChanges changes;
   if (watermark) changes[std::string(block::kWatermarkKey)] = Varint(*watermark);
-  for (const std::string& parent : WithTombstones(meta.parents)) {
+  // An empty result replaces nobody: its parents stay until they are dropped.
+  for (const std::string& parent : WithTombstones(block ? meta.parents : kNoParents)) {
     changes[TombstonesKey(parent)] = std::nullopt;
   }
   if (!tombstones.empty()) tombstones.AppendTo(&changes[TombstonesKey(meta.ulid)].emplace());
@@ -476,7 +478,13 @@ absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
     if (it == blocks_.end()) return base::NotFound("no block {}", ulid);
     block = *it;
   }
-  DropDoomed();  // Parents first: while the child is there, they cannot come back.
+  DropDoomed();
+  for (const auto& doomed : doomed_) {  // While the child is there, its parents cannot come back.
+    const std::vector<std::string>& parents = block->meta().parents;
+    if (std::find(parents.begin(), parents.end(), doomed->meta().ulid) != parents.end()) {
+      return base::Unavailable("block {}: what it replaced could not be dropped yet", ulid);
+    }
+  }
   RETURN_IF_ERROR(db_->DropFamily(block->handle()));
   if (!block->tombstones()->empty()) stray_keys_.insert(TombstonesKey(ulid));
   absl::MutexLock lock(&mu_);

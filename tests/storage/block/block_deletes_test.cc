@@ -160,6 +160,20 @@ TEST_F(BlockDeletesTest, AWriterAtWorkDoesNotBringDeletedSamplesBack) {
   }
 }
 
+// Found by tests/torture: the parents' tombstones went with the publish, they themselves later.
+TEST_F(BlockDeletesTest, AMergeThatLeavesNothingLeavesItsParentsDeleted) {
+  std::mt19937 random(8);
+  SampleModel want = testing_support::RandomModel(random, 20, kStart, 1000, 100);
+  BlockMeta like;
+  like.level = 1;
+  like.parents = {WriteBlock(*store_, want).ulid};
+  Delete({}, kAll, &want);
+  const auto writer = *store_->NewBlock(like);
+  ASSERT_TRUE(writer->Publish().ok());
+  Crash();
+  EXPECT_EQ(Difference(Stored(), want), "");
+}
+
 TEST_F(BlockDeletesTest, AFreshBlockIsNotTouchedByADeleteFromBefore) {
   std::mt19937 random(7);
   SampleModel want = testing_support::RandomModel(random, 20, kStart, 1000, 100);

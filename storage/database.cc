@@ -278,19 +278,16 @@ absl::StatusOr<BlockMeta> Database::Impl::Flush(const DeletedFromHead* deleted) 
   // Before the cut: what replay has applied until now goes to the block with all else.
   const uint32_t replayed_before = replay_segment_;
   if (replayed_before <= blocks_->watermark() && replayed_before != kReplayed) return BlockMeta();
+  ASSIGN_OR_RETURN(std::unique_ptr<BlockWriter> writer, blocks_->NewBlock({}));
   ASSIGN_OR_RETURN(const uint32_t cut, head_.CutForFlush());
   const uint32_t segment = std::min(cut, replayed_before);
   Step(FlushStep::kLogCut);
-  ASSIGN_OR_RETURN(std::unique_ptr<BlockWriter> writer, blocks_->NewBlock({}));
   RETURN_IF_ERROR(WriteSeries(head_.FlushCursor().get(), writer.get()));
   Step(FlushStep::kSeriesWritten);
   RETURN_IF_ERROR(FlushLate());
   Step(FlushStep::kLatePublished);
   RETURN_IF_ERROR(WriteCheckpoint(segment));
   Step(FlushStep::kCheckpointed);
-  // The block holds samples of commits after the cut, whose late ones are in the log alone: no part
-  // of a batch may outlive a power cut without the other.
-  if (wal::Writer* log = log_) RETURN_IF_ERROR(log->Sync());
   ASSIGN_OR_RETURN(const BlockMeta meta, writer->Publish(segment));
   Step(FlushStep::kPublished);
   head_.DropFlushed(IdleBefore(), deleted);

@@ -12,6 +12,7 @@
 
 #include "storage/base/log.h"
 #include "storage/base/status.h"
+#include "storage/block/block_files.h"
 #include "wal/file.h"
 
 namespace storage::block {
@@ -71,6 +72,7 @@ class LogLines final : public rocksdb::Logger {
 
 rocksdb::DBOptions DatabaseOptions() {
   rocksdb::DBOptions options;
+  options.env = BlockFiles();
   options.create_if_missing = true;
   options.max_open_files = -1;
   options.max_background_jobs = 2;
@@ -208,6 +210,7 @@ absl::Status Db::IngestAll(const std::vector<Ingest>& parts) {
     arg.options.write_global_seqno = false;
     args.push_back(std::move(arg));
   }
+  const KeepTables keep;  // The files it came from have other names, and go.
   return Written(rocks_->IngestExternalFiles(args), "publishing a block");
 }
 

@@ -96,11 +96,11 @@ class Head final : public Appendable {  // Thread-safe.
       std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range);
 
   // Ends the log's segment: every commit logged before the new segment, whose number is returned,
-  // is in the head. Waits for commits under way. Without a log it returns 0.
+  // is in the head, and is what the flush is about. Waits for commits under way. Without a log it
+  // returns 0.
   absl::StatusOr<uint32_t> CutForFlush();
-  // Every series with samples, in label order, with all its chunks; open chunks are sealed as the
-  // cursor passes. Its end waits for the commits it may have seen half of, so that a block
-  // published after Next() said false never shows half a batch.
+  // Every series with samples of commits before the cut, in label order, with these samples alone;
+  // open chunks are sealed as the cursor passes, or split.
   std::unique_ptr<SeriesCursor> FlushCursor();
   // After the cursor reached its end. The late samples that go with it, as spans of time that each
   // want a block of their own: days, and windows of 2 h in the last day. LateCursor gives those of

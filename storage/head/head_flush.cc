@@ -18,6 +18,7 @@ constexpr size_t kExemplarsPerRecord = 1024;
 class FlushCursorImpl final : public SeriesCursor {
  public:
   explicit FlushCursorImpl(Head::Parts* parts) : parts_(parts) {}
+  ~FlushCursorImpl() override { parts_->cut.reset(); }
 
   absl::StatusOr<bool> Next() override {
     while (next_ < parts_->flush_order.size()) {
@@ -25,9 +26,6 @@ class FlushCursorImpl final : public SeriesCursor {
     }
     held_.clear();
     views_.clear();
-    // A commit under way may have put samples into series passed already and into series passed
-    // later: they go to the block in part, so it must be complete before the block is seen.
-    absl::MutexLock lock(&parts_->commit_mu);
     return false;
   }
   model::LabelsView labels() const override { return model::LabelsView(labels_); }
@@ -44,9 +42,10 @@ class FlushCursorImpl final : public SeriesCursor {
         late->flushing = NumBeforeCut(*late);
         if (late->flushing > 0) parts_->flush_late.push_back(series);
       }
-      series->Seal(&delta);
-      series->flushing = static_cast<uint32_t>(series->num_sealed());
-      if (series->sealed != nullptr) held_ = *series->sealed;
+      series->flushing = static_cast<uint32_t>(series->SealBefore(NumAfterCut(*series), &delta));
+      if (series->flushing > 0) {
+        held_.assign(series->sealed->begin(), series->sealed->begin() + series->flushing);
+      }
     }
     if (held_.empty()) return false;
     parts_->Count(delta);
@@ -56,13 +55,18 @@ class FlushCursorImpl final : public SeriesCursor {
     return true;
   }
 
-  // Late samples of commits after the cut are in the log that stays. Unlike those in order they
-  // would not be recognised at replay, and come again although they were deleted meanwhile.
+  // What comes after the cut is in the log that stays. Were it in the block as well, replay could
+  // not tell it from what is new, and would bring it back although it was deleted meanwhile.
   uint32_t NumBeforeCut(const LateSamples& late) const {
     const auto after = std::find_if(late.all.begin(), late.all.end(), [&](const LateSample& l) {
-      return l.seq > parts_->cut_seq;
+      return !(**parts_->cut).Sees(l.seq);
     });
     return static_cast<uint32_t>(after - late.all.begin());
+  }
+  size_t NumAfterCut(const MemSeries& series) const {
+    const Hidden hidden = FindHidden(series, **parts_->cut);
+    const std::vector<bool>& seen = hidden.scattered;  // What replay brings behind a commit.
+    return hidden.tail + static_cast<size_t>(seen.end() - std::find(seen.begin(), seen.end(), false));
   }
 
   Head::Parts* const parts_;
@@ -163,7 +167,7 @@ bool LastFlushed(Head::Parts* parts, const MemSeries& series, model::Sample* las
     *last = {chunk.range.max, chunk.last_v};
     return true;
   }
-  // Chunks that came after the cursor passed: what was before them is not remembered.
+  // All of it came after the cut: what was before is not remembered.
   if (series.num_sealed() > 0 || series.HasOpen()) return false;
   *last = {series.last_t.load(std::memory_order_relaxed), series.last_v};
   return last->t != kNoTime;
@@ -174,6 +178,12 @@ class CheckpointSession {
   CheckpointSession(Head::Parts* parts, wal::CheckpointWriter* out) : parts_(parts), out_(out) {}
 
   absl::Status WriteSeries(std::span<MemSeries* const> all) {
+    // Amid replay blocks have some of the old log that stays.
+    if (!parts_->replaying) {
+      record_.Clear();
+      record_.AddCut();
+      RETURN_IF_ERROR(Write());
+    }
     for (size_t i = 0; i < all.size(); i += kSeriesPerRecord) {
       RETURN_IF_ERROR(WriteBatch(all.subspan(i, std::min(kSeriesPerRecord, all.size() - i))));
     }
@@ -407,10 +417,12 @@ absl::StatusOr<uint32_t> Head::CutForFlush() {
   // will say so.
   if (log != nullptr) log->Sync().IgnoreError();
   absl::MutexLock lock(&parts_->commit_mu);
-  parts_->cut_seq = parts_->isolation.newest();
-  if (log == nullptr) return 0;
-  ASSIGN_OR_RETURN(const uint32_t segment, log->CutSegment());
-  parts_->cut_segment = segment;
+  uint32_t segment = 0;
+  if (log != nullptr) {
+    ASSIGN_OR_RETURN(segment, log->CutSegment());
+    parts_->cut_segment = segment;
+  }
+  parts_->cut = std::make_unique<HeldSnapshot>(&parts_->isolation);
   return segment;
 }
 

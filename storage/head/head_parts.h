@@ -115,7 +115,7 @@ struct Head::Parts {
   std::array<Stripe, kStripes> stripes;
 
   // Of the flush, which is one at a time.
-  CommitSeq cut_seq = 0;                // The newest commit when the log was cut.
+  std::unique_ptr<HeldSnapshot> cut;    // The commits before the cut, until the cursor is gone.
   std::vector<MemSeries*> flush_order;  // All series when the cursor was made.
   std::vector<MemSeries*> flush_late;   // Those that gave late samples, in the same order.
   struct Limbo {  // Unlinked in `generation`, and perhaps still looked at.

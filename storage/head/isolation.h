@@ -51,11 +51,6 @@ class Isolation {  // Thread-safe.
     UpdateSettled();
   }
 
-  CommitSeq newest() {
-    absl::MutexLock lock(&mu_);
-    return newest_;
-  }
-
   // Commits up to this one are seen by every snapshot, open now or opened later. Only grows.
   CommitSeq settled() const { return settled_.load(std::memory_order_acquire); }
 
@@ -71,6 +66,21 @@ class Isolation {  // Thread-safe.
   std::vector<CommitSeq> incomplete_ ABSL_GUARDED_BY(mu_);
   std::multiset<CommitSeq> floors_ ABSL_GUARDED_BY(mu_);
   std::atomic<CommitSeq> settled_{0};
+};
+
+// Held open for as long as it lives.
+class HeldSnapshot {
+ public:
+  explicit HeldSnapshot(Isolation* isolation)
+      : isolation_(isolation), snapshot_(isolation->Open()) {}
+  HeldSnapshot(const HeldSnapshot&) = delete;
+  HeldSnapshot& operator=(const HeldSnapshot&) = delete;
+  ~HeldSnapshot() { isolation_->Close(snapshot_); }
+  const CommitSnapshot& operator*() const { return snapshot_; }
+
+ private:
+  Isolation* const isolation_;
+  const CommitSnapshot snapshot_;
 };
 
 }  // namespace storage

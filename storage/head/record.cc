@@ -379,6 +379,10 @@ absl::Status ReadRecord(std::string_view record, RecordReader* reader) {
       case RecordWriter::kFlushed:
         good = ReadNumbers(&in, &RecordReader::OnFlushed, reader);
         break;
+      case RecordWriter::kCut:
+        reader->OnCut();
+        good = true;
+        break;
       case RecordWriter::kExemplars:
         good = ReadExemplars(&in, reader);
         break;

@@ -39,6 +39,8 @@ class RecordWriter {
   void BeginMaybeLate(size_t count) { BeginNumbers(kMaybeLate, count); }
   // For checkpoints: the newest sample that lies in a block.
   void BeginFlushed(size_t count) { BeginNumbers(kFlushed, count); }
+  // For checkpoints: no block has anything of the segments that follow.
+  void AddCut() { record_.push_back(static_cast<char>(kCut)); }
   void AddSample(SeriesRef ref, model::Sample sample);
   void BeginHistograms(size_t count) { BeginNumbers(kHistograms, count); }
   void BeginMaybeLateHistograms(size_t count) { BeginNumbers(kMaybeLateHistograms, count); }
@@ -50,7 +52,7 @@ class RecordWriter {
   friend absl::Status ReadRecord(std::string_view record, class RecordReader* reader);
   enum Section : uint8_t {
     kSeries = 1, kSamples = 2, kExemplars = 3, kFlushed = 4, kHistograms = 5, kMaybeLate = 8,
-    kMaybeLateHistograms = 9
+    kMaybeLateHistograms = 9, kCut = 10
   };
   void BeginNumbers(Section section, size_t count);
 
@@ -69,6 +71,7 @@ class RecordReader {
   virtual void OnSample(SeriesRef ref, model::Sample sample) = 0;
   virtual void OnMaybeLate(SeriesRef ref, model::Sample sample) = 0;
   virtual void OnFlushed(SeriesRef ref, model::Sample newest) = 0;
+  virtual void OnCut() = 0;
   virtual void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) = 0;
   virtual void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) = 0;
   virtual void OnExemplar(SeriesRef ref, model::Exemplar exemplar) = 0;

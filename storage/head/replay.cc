@@ -5,8 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include <absl/container/flat_hash_set.h>
-
 #include "storage/base/status.h"
 #include "storage/head/histogram_bytes.h"
 #include "storage/head/record.h"
@@ -35,8 +33,6 @@ class Replayer::Impl final : public RecordReader {
     if (stats_->first_damage.empty()) stats_->first_damage = std::move(reason);
   }
 
-  // The checkpoint, if there is one, ends.
-  void BeginLog() { in_log_ = true; }
 
   void ListNew() {
     // The log holds them as connections wrote them; postings want them in order of ref.
@@ -84,7 +80,6 @@ class Replayer::Impl final : public RecordReader {
     const model::Sample sample{t, Fingerprint(h)};
     Take(ref, sample, std::make_shared<const model::AnyHistogram>(std::move(h)));
   }
-  // What is in a block already, since the flush had passed, may come again as late; it merges away.
   void OnMaybeLate(SeriesRef ref, model::Sample sample) override {
     TakeMaybeLate(ref, sample, nullptr);
   }
@@ -108,6 +103,8 @@ class Replayer::Impl final : public RecordReader {
     series->last_v = newest.v;
   }
 
+  void OnCut() override { cut_ = true; }
+
   void OnExemplar(SeriesRef ref, model::Exemplar exemplar) override {
     if (MemSeries* series = Find(ref)) parts_->exemplars.Add(series->ref, std::move(exemplar));
   }
@@ -129,8 +126,9 @@ class Replayer::Impl final : public RecordReader {
     }
     absl::MutexLock lock(parts_->StripeOf(series->ref));
     if (!Append(series, sample, histogram)) {
-      // It is in a block, or was refused then; unless what is newer came just now.
-      const bool may_be_new = series->HasCommits() || reborn_.contains(ref);
+      // Perhaps it is in a block; unless what is newer came just now. After a cut it is in none, and
+      // was overtaken on the way from the log to the head.
+      const bool may_be_new = cut_ || series->HasCommits();
       if (!may_be_new || series->Judge(sample, {}).repeat) return;
       series->AppendLate({sample, 0, std::move(histogram)}, &delta_);
     }
@@ -161,7 +159,6 @@ class Replayer::Impl final : public RecordReader {
   }
   // The series was forgotten and came again, or came since the start: it has another ref.
   void Alias(SeriesRef ref, MemSeries* series) {
-    if (in_log_) reborn_.insert(ref);
     absl::MutexLock lock(&parts_->aliases_mu);
     parts_->aliases[ref] = series;
   }
@@ -177,10 +174,7 @@ class Replayer::Impl final : public RecordReader {
   const model::TimeMs horizon_;
   ReplayStats* const stats_;
   uint32_t segment_ = 0;
-  bool in_log_ = false;
-  // Named after the checkpoint: what that says of a series' newest sample is about another ref, from
-  // before the series was forgotten. Its newest may have been deleted, and older ones come since.
-  absl::flat_hash_set<SeriesRef> reborn_;
+  bool cut_ = false;  // No block has anything of the segments.
   std::vector<MemSeries*> created_;  // Listed at the end, all at once.
   HeadDelta delta_;  // Of the record.
   model::TimeRange times_ = model::TimeRange::None();
@@ -194,7 +188,7 @@ Replayer::~Replayer() = default;
 void Replayer::Apply(std::string_view record, uint32_t segment) { impl_->Apply(record, segment); }
 void Replayer::Damaged(std::string reason) { impl_->Damaged(std::move(reason)); }
 void Replayer::ListNew() { impl_->ListNew(); }
-void Replayer::BeginLog() { impl_->BeginLog(); }
+void Replayer::OnCut() { impl_->OnCut(); }
 
 namespace {
 
@@ -238,8 +232,9 @@ absl::StatusOr<ReplayStats> ReplayLog(const std::string& log_dir, uint32_t water
     RETURN_IF_ERROR(ReadAll(checkpoint->dir, 0, UINT32_MAX, watermark,
                             [&](const wal::Reader&) { return sometimes(); }, &replayer));
     replayer.ListNew();
+  } else {
+    replayer.OnCut();  // There was no flush.
   }
-  replayer.BeginLog();
   bool begun = false;
   const auto watch = [&](const wal::Reader& reader) {
     const uint32_t segment = reader.position().segment;

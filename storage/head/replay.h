@@ -21,7 +21,7 @@ class Replayer {
   ~Replayer();
   void Apply(std::string_view record, uint32_t segment);
   void Damaged(std::string reason);
-  void BeginLog();  // What is applied from now on is not of the checkpoint.
+  void OnCut();    // No block has anything of what is applied from now on.
   void ListNew();  // Queries find what was applied so far. After the last record at the latest.
 
  private:

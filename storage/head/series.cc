@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "storage/base/check.h"
+#include "storage/chunk/histogram_columns.h"
+#include "storage/head/histogram_bytes.h"
 
 namespace storage {
 
@@ -168,6 +170,63 @@ void MemSeries::Seal(HeadDelta* delta) {
   delta->bytes += OpenBytes() - before + static_cast<int64_t>(chunk->memory_bytes());
   if (sealed == nullptr) sealed = std::make_unique<std::vector<ChunkPtr>>();
   sealed->push_back(std::move(chunk));
+}
+
+size_t MemSeries::SealBefore(size_t n, HeadDelta* delta) {
+  if (n == 0) {
+    Seal(delta);
+    return num_sealed();
+  }
+  size_t newer = HasOpen() ? static_cast<size_t>(OpenView().num_samples) : 0;
+  const bool in_open = newer > n;
+  size_t i = num_sealed();
+  while (newer < n && i > 0) newer += static_cast<size_t>((*sealed)[--i]->num_samples);
+  if (newer <= n) return i;  // A chunk begins just there.
+
+  MemSeries apart;
+  HeadDelta added;
+  const chunk::ChunkView view = in_open ? OpenView() : (*sealed)[i]->view();
+  const size_t older = apart.TakeOver(view, newer - n, &added);
+  if (in_open) {
+    added.bytes -= OpenBytes();
+    if (histogram) {
+      *seldom->histograms = std::move(*apart.seldom->histograms);
+    } else {
+      open = std::move(apart.open);
+    }
+    if (sealed == nullptr) sealed = std::make_unique<std::vector<ChunkPtr>>();
+  } else {
+    apart.Seal(&added);
+    added.bytes -= static_cast<int64_t>((*sealed)[i]->memory_bytes());
+    sealed->erase(sealed->begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  sealed->insert(sealed->begin() + static_cast<std::ptrdiff_t>(i), apart.sealed->begin(),
+                 apart.sealed->end());
+  delta->chunks += added.chunks - 1;
+  delta->bytes += added.bytes;
+  return i + older;
+}
+
+size_t MemSeries::TakeOver(const chunk::ChunkView& view, size_t split, HeadDelta* delta) {
+  chunk::MixedColumns samples;
+  CHECK(chunk::Decode(view, {}, &samples, chunk::FirstHint::kAsWritten).ok());
+  const chunk::SampleColumns& floats = samples.floats;
+  size_t older = 0, next = 0;
+  const auto sealed_at_split = [&] {
+    if (next++ != split) return;
+    Seal(delta);
+    older = num_sealed();
+  };
+  for (size_t i = 0; i < floats.size(); ++i) {
+    sealed_at_split();
+    CHECK(Append({floats.times[i], floats.values[i]}, 0, 0, delta));
+  }
+  for (size_t i = 0; i < samples.histograms.size(); ++i) {
+    sealed_at_split();
+    const model::AnyHistogram& h = samples.histograms.values[i];
+    CHECK(AppendHistogram({samples.histograms.times[i], Fingerprint(h)}, h, 0, 0, delta));
+  }
+  return older;
 }
 
 void MemSeries::TakeSealed(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delta) {

@@ -113,6 +113,9 @@ struct MemSeries {
   void AppendLate(LateSample sample, HeadDelta* delta);
   // The open chunk becomes a sealed one; nothing happens when it is empty.
   void Seal(HeadDelta* delta);
+  // All but the newest `n` samples come to lie in sealed chunks without any of these; returns how
+  // many such chunks there are.
+  size_t SealBefore(size_t n, HeadDelta* delta);
   // Removes the first `n` sealed chunks and appends them to *out, which may be null.
   void TakeSealed(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delta);
   size_t num_sealed() const { return sealed == nullptr ? 0 : sealed->size(); }
@@ -131,6 +134,8 @@ struct MemSeries {
   // `sample` is the newest now.
   void Took(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta);
   void EndHistograms(HeadDelta* delta);
+  // Appends the samples of `view`, and seals before the one at `split`; returns the chunks until then.
+  size_t TakeOver(const chunk::ChunkView& view, size_t split, HeadDelta* delta);
   void DropSeldom();  // When there is nothing in it.
   void NoteCommit(CommitSeq seq, CommitSeq settled);
 };

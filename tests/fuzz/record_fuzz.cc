@@ -35,6 +35,10 @@ class Rewriter final : public storage::RecordLog {
     writer.BeginMaybeLate(1);
     writer.AddSample(ref, sample);
   }
+  void OnCut() override {
+    RecordLog::OnCut();
+    writer.AddCut();
+  }
   void OnFlushed(SeriesRef ref, model::Sample sample) override {
     RecordLog::OnFlushed(ref, sample);
     writer.BeginFlushed(1);

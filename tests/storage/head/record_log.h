@@ -25,6 +25,7 @@ class RecordLog : public RecordReader {
     lines.push_back(fmt::format("{} maybe late @{} {:016x}", static_cast<uint64_t>(ref), s.t,
                                 std::bit_cast<uint64_t>(s.v)));
   }
+  void OnCut() override { lines.push_back("cut"); }
   void OnFlushed(SeriesRef ref, model::Sample s) override {
     lines.push_back(fmt::format("{} flushed @{} {:016x}", static_cast<uint64_t>(ref), s.t,
                                 std::bit_cast<uint64_t>(s.v)));

@@ -56,12 +56,13 @@ TEST_F(RecordTest, HoldsABatch) {
   writer_.AddExemplar(SeriesRef{8}, {{{"trace_id", "x"}}, 2.25, 1500, true});
   writer_.BeginFlushed(1);
   writer_.AddSample(SeriesRef{8}, {-5, -7});
+  writer_.AddCut();
   EXPECT_THAT(Read(),
               ElementsAre("7 {__name__=\"up\", job=\"a\"}",
                           "8 {__name__=\"up\", job=\"b\", z=\"1\"}", "3 {__name__=\"up\"}",
                           "7 @1000 3ff8000000000000", "3 @2000 7ff0000000000002",
                           "8 {trace_id=\"x\"} @1500 true 4002000000000000",
-                          "8 flushed @-5 c01c000000000000"));
+                          "8 flushed @-5 c01c000000000000", "cut"));
   EXPECT_TRUE(status_.ok()) << status_;
 }
 

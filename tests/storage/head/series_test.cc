@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
+#include "storage/chunk/histogram_columns.h"
 #include "storage/head/head_selection.h"
+#include "storage/head/histogram_bytes.h"
 
 namespace storage {
 namespace {
@@ -76,6 +80,79 @@ TEST(MemSeries, CountsTheMemoryOfItsChunks) {
   EXPECT_FALSE(series.HasSamples());
   EXPECT_TRUE(series.Judge({999, 999 * 0.1}, {}).repeat);  // Still known.
   EXPECT_EQ(series.Judge({999, 0}, {}).outcome, Outcome::kDuplicate);
+}
+
+// Of any mix of kinds, at any place, again and again.
+TEST(MemSeries, SplitsOffItsNewestSamples) {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 2000; ++round) {
+    MemSeries series;
+    HeadDelta delta;
+    std::vector<std::pair<model::TimeMs, uint64_t>> all;  // Values as bits or fingerprints.
+    model::TimeMs t = 0;
+    const auto append = [&](size_t n) {
+      const bool histograms = random() % 2 == 0;
+      for (; n > 0; --n) {
+        t += 1 + static_cast<int64_t>(random() % 20'000);
+        model::Sample sample{t, static_cast<double>(random() % 1000) / (1 + round % 3)};
+        if (random() % 20 == 0) sample.v = model::StaleNan();
+        if (histograms) {
+          model::Histogram h;
+          h.count = random() % 50;
+          h.zero_count = h.count;
+          h.sum = sample.v;
+          if (model::IsStaleNan(h.sum)) h = {}, h.sum = model::StaleNan();
+          sample.v = Fingerprint(h);
+          ASSERT_TRUE(series.AppendHistogram(sample, h, 0, 0, &delta));
+        } else {
+          ASSERT_TRUE(series.Append(sample, 0, 0, &delta));
+        }
+        all.emplace_back(sample.t, std::bit_cast<uint64_t>(series.last_v));
+      }
+    };
+    for (int step = 0; step < 3; ++step) {
+      append(random() % 150);
+      append(random() % 5);
+      const size_t newest = std::min(all.size(), random() % (random() % 2 ? 4 : 400));
+      const size_t older = series.SealBefore(newest, &delta);
+      std::vector<std::pair<model::TimeMs, uint64_t>> found;
+      size_t split = 0;
+      int64_t bytes = 0;
+      const auto read = [&](const chunk::ChunkView& view) {
+        chunk::MixedColumns columns;
+        ASSERT_TRUE(chunk::Decode(view, {}, &columns).ok());
+        ASSERT_EQ(static_cast<int>(columns.size()), view.num_samples);
+        for (size_t i = 0; i < columns.floats.size(); ++i) {
+          found.emplace_back(columns.floats.times[i],
+                             std::bit_cast<uint64_t>(columns.floats.values[i]));
+        }
+        for (size_t i = 0; i < columns.histograms.size(); ++i) {
+          found.emplace_back(columns.histograms.times[i],
+                             std::bit_cast<uint64_t>(Fingerprint(columns.histograms.values[i])));
+        }
+      };
+      for (size_t i = 0; i < series.num_sealed(); ++i) {
+        if (i == older) split = found.size();
+        const SealedChunk& chunk = *(*series.sealed)[i];
+        read(chunk.view());
+        ASSERT_EQ(found.back(), std::pair(chunk.range.max, std::bit_cast<uint64_t>(chunk.last_v)));
+        bytes += static_cast<int64_t>(chunk.memory_bytes());
+      }
+      if (older == series.num_sealed()) split = found.size();
+      if (series.HasOpen()) read(series.OpenView());
+      ASSERT_EQ(found, all);
+      ASSERT_EQ(split, all.size() - newest);
+      ASSERT_EQ(delta.chunks, static_cast<int64_t>(series.num_sealed()) + series.HasOpen());
+      ASSERT_EQ(delta.samples, static_cast<int64_t>(all.size()));
+      if (!series.HasOpen()) {
+        ASSERT_EQ(delta.bytes, bytes);
+      }
+    }
+    series.Seal(&delta);
+    series.TakeSealed(series.num_sealed(), nullptr, &delta);
+    ASSERT_EQ(delta.bytes, 0);
+    ASSERT_EQ(delta.chunks, 0);
+  }
 }
 
 TEST(HeadSelection, LeavesOutAnUnfinishedCommitBetweenFinishedOnes) {

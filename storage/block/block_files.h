@@ -1,0 +1,22 @@
+// The files of blocks as RocksDB sees them.
+#pragma once
+
+#include <rocksdb/env.h>
+
+namespace storage::block {
+
+// RocksDB's default, but for tables of a publish that failed, which stay: a MANIFEST that could be
+// written but not synced may name them, and RocksDB would remove them none the less. The next
+// opening removes what it does not name. Lives for ever. Thread-safe.
+rocksdb::Env* BlockFiles();
+
+// While it lives this thread removes no table of a RocksDB directory.
+class KeepTables {
+ public:
+  KeepTables();
+  KeepTables(const KeepTables&) = delete;
+  KeepTables& operator=(const KeepTables&) = delete;
+  ~KeepTables();
+};
+
+}  // namespace storage::block

@@ -6,8 +6,10 @@
 
 namespace wal {
 
-inline constexpr std::string_view kMagic = "TIDEWAL1";
-inline constexpr uint32_t kFileHeaderBytes = 16;  // magic, segment number, CRC-32C of both
+inline constexpr std::string_view kMagic = "TIDEWAL2";
+inline constexpr uint32_t kFileHeaderBytes = 24;  // magic, number, bytes of the one before, CRC-32C
+inline constexpr std::string_view kMagicOne = "TIDEWAL1";  // Without the bytes of the one before.
+inline constexpr uint32_t kFileHeaderOneBytes = 16;
 inline constexpr uint32_t kPageBytes = 32 * 1024;
 inline constexpr uint32_t kFragmentHeaderBytes = 7;  // CRC-32C (4), length (2), kind (1)
 

@@ -145,17 +145,29 @@ class Reader::Impl {
     const std::string path = dir_ + "/" + SegmentName(number);
     if (absl::Status status = file_.Open(path); !status.ok()) return status;
     open_ = true;
-    offset_ = kFileHeaderBytes;
     assembling_ = false;
-    const std::string_view header = file_.FromHereInPage(0).substr(0, kFileHeaderBytes);
-    const bool good = header.size() == kFileHeaderBytes && header.starts_with(kMagic) &&
+    const std::string_view page = file_.FromHereInPage(0);
+    const bool one = page.starts_with(kMagicOne);
+    offset_ = one ? kFileHeaderOneBytes : kFileHeaderBytes;
+    const std::string_view header = page.substr(0, offset_);
+    const bool whole = header.size() == offset_;
+    const bool good = whole && header.starts_with(one ? kMagicOne : kMagic) &&
                       LittleEndianAt<uint32_t>(header, 8) == number &&
-                      LittleEndianAt<uint32_t>(header, 12) == Crc32c(header.substr(0, 12));
+                      LittleEndianAt<uint32_t>(header, offset_ - 4) ==
+                          Crc32c(header.substr(0, offset_ - 4));
     // A file cut off inside its header, or all zeros, is a torn tail like any other.
-    if (!good && header.size() == kFileHeaderBytes && !AllZero(header)) {
-      Report({number, 0}, kFileHeaderBytes, "bad file header");
-    }
+    if (!good && whole && !AllZero(header)) Report({number, 0}, offset_, "bad file header");
+    if (good && !one) LookBack(LittleEndianAt<uint64_t>(header, 12));
+    bytes_before_ = file_.size();
     return true;
+  }
+
+  // The segment's header tells how long the one before was when it was ended, if that is known.
+  void LookBack(uint64_t bytes) {
+    const bool there = index_ > 0 && segments_[index_ - 1] + 1 == segments_[index_];
+    if (!there || bytes <= bytes_before_) return;
+    Report({segments_[index_ - 1], static_cast<uint32_t>(bytes_before_)}, bytes - bytes_before_,
+           "cut short");
   }
 
   // False at the end of the segment.
@@ -264,6 +276,7 @@ class Reader::Impl {
   bool open_ = false;
   PageFile file_;
   uint64_t offset_ = 0;
+  uint64_t bytes_before_ = 0;  // Of the file opened last.
   // The record being put together.
   bool assembling_ = false;
   uint32_t start_ = 0;

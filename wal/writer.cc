@@ -19,6 +19,7 @@ namespace wal {
 namespace {
 
 constexpr size_t kLeastToCompress = 128;
+constexpr uint64_t kUnknownBytes = 0;
 
 template <class T>
 void AppendLittleEndian(std::string* out, T v) {
@@ -69,7 +70,7 @@ class Writer::Impl {
     if (!segments->empty()) number = std::max(number, segments->back().number + 1);
     {
       absl::MutexLock lock(&mu_);
-      WAL_RETURN_IF_ERROR(OpenSegment(number));
+      WAL_RETURN_IF_ERROR(OpenSegment(number, kUnknownBytes));
     }
     if (options_.sync == wal::Sync::kInterval) {
       syncer_ = std::thread([this] { SyncLoop(); });
@@ -143,7 +144,8 @@ class Writer::Impl {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (closed_) return absl::UnavailableError("log " + dir_ + ": closed");
     if (file_ == nullptr) {  // An earlier failure gave the segment up.
-      if (absl::Status status = OpenSegment(stats_.segment + 1); !status.ok()) {
+      const absl::Status status = OpenSegment(stats_.segment + 1, kUnknownBytes);
+      if (!status.ok()) {
         ++stats_.append_failures;
         return status;
       }
@@ -191,16 +193,20 @@ class Writer::Impl {
     AppendFragments(record, flags, size_ + batch_.size(), &batch_);
   }
 
-  absl::Status OpenSegment(uint32_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+  // `bytes_before`: so many of the segment before are on the disk, and it gets no more.
+  absl::Status OpenSegment(uint32_t number, uint64_t bytes_before)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     std::string path = dir_ + "/" + SegmentName(number);
     auto file = options_.files->Create(path);
     while (absl::IsAlreadyExists(file.status())) {  // Left by an attempt that failed.
+      bytes_before = kUnknownBytes;
       path = dir_ + "/" + SegmentName(++number);
       file = options_.files->Create(path);
     }
     if (!file.ok()) return file.status();
     std::string header(kMagic);
     AppendLittleEndian(&header, number);
+    AppendLittleEndian(&header, bytes_before);
     AppendLittleEndian(&header, Crc32c(header));
     absl::Status status = (*file)->Append(header);
     if (status.ok()) status = options_.files->SyncDir(dir_);
@@ -222,7 +228,8 @@ class Writer::Impl {
     if (old != nullptr) WAL_RETURN_IF_ERROR(TimedSync(old.get()));
     synced_ = std::max(synced_, written_);
     const uint64_t old_size = size_;
-    if (absl::Status status = OpenSegment(stats_.segment + 1); !status.ok()) {
+    const uint64_t bytes_before = old == nullptr ? kUnknownBytes : old_size;
+    if (absl::Status status = OpenSegment(stats_.segment + 1, bytes_before); !status.ok()) {
       file_ = old;
       size_ = old_size;
       return status;

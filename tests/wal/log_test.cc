@@ -116,6 +116,49 @@ TEST_F(LogTest, TornTailIsACleanEnd) {
   }
 }
 
+TEST_F(LogTest, ASegmentShorterThanTheNextOneKnowsItIsReported) {
+  ASSERT_TRUE(Write({"a", "bb"}).ok());
+  ASSERT_TRUE(writer_->CutSegment().ok());
+  ASSERT_TRUE(Write({"c"}).ok());
+  EXPECT_THAT(ReadAll(), ElementsAre("a", "bb", "c"));
+  EXPECT_THAT(damage_, IsEmpty());
+  const auto bytes = static_cast<uint32_t>(SegmentBytes(0));
+  CutLastBytes(9);
+  EXPECT_THAT(ReadAll(), ElementsAre("a", "c"));
+  ASSERT_THAT(damage_, SizeIs(1));
+  EXPECT_EQ(damage_[0].from.segment, 0u);
+  EXPECT_EQ(damage_[0].from.offset, bytes - 9);
+  EXPECT_EQ(damage_[0].bytes, 9u);
+  EXPECT_EQ(damage_[0].reason, "cut short");
+  CutLastBytes(SegmentBytes(0));
+  EXPECT_THAT(ReadAll(), ElementsAre("c"));
+  EXPECT_THAT(damage_, SizeIs(1));
+}
+
+// Of a writer that is gone nobody knows what it had yet to write.
+TEST_F(LogTest, ASegmentOfAnEarlierWriterMayBeTorn) {
+  ASSERT_TRUE(Write({"a", "bb"}).ok());
+  Close();
+  ASSERT_TRUE(Write({"c"}).ok());
+  CutLastBytes(1);
+  EXPECT_THAT(ReadAll(), ElementsAre("a", "c"));
+  EXPECT_THAT(damage_, IsEmpty());
+}
+
+TEST_F(LogTest, SegmentsOfTheFirstFormatAreRead) {
+  ASSERT_TRUE(Write({"a", "bb"}).ok());
+  Close();
+  std::ifstream file(SegmentPath(0), std::ios::binary);
+  const std::string two((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::string one = std::string(kMagicOne) + std::string(4, '\0');
+  const uint32_t checksum = Crc32c(one);
+  one.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
+  one += two.substr(kFileHeaderBytes);
+  std::ofstream(SegmentPath(0), std::ios::binary) << one;
+  EXPECT_THAT(ReadAll(), ElementsAre("a", "bb"));
+  EXPECT_THAT(damage_, IsEmpty());
+}
+
 TEST_F(LogTest, TornTailOverPagesIsACleanEnd) {
   const std::string big(3 * kPageBytes, 'x');
   ASSERT_TRUE(Write({"a", big}).ok());

@@ -34,7 +34,7 @@ bool HoldsPrometheusData(const std::string& dir) {
   return false;
 }
 
-// The version, which this program knows.
+// The version, which this program knows; 0: the file is damaged.
 absl::StatusOr<int> ReadFormat(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
@@ -45,9 +45,7 @@ absl::StatusOr<int> ReadFormat(const std::string& path) {
     rest.remove_prefix(kFormatText.size());
     std::from_chars(rest.data(), rest.data() + rest.size(), version);
   }
-  if (version <= 0) {
-    return base::FailedPrecondition("{}: does not say \"{}<number>\"", path, kFormatText);
-  }
+  if (version <= 0) return 0;
   if (version > kVersion) {
     return base::FailedPrecondition(
         "{}: data format {} is newer than {}, the newest this version of tidemark knows", path,
@@ -129,6 +127,13 @@ absl::StatusOr<std::string> OpenDataDir(const std::string& dir) {
   if (std::filesystem::exists(path, error)) {
     ASSIGN_OR_RETURN(const int version, ReadFormat(path));
     if (version == kVersion) return own;
+    if (version == 0) {  // The log and the blocks say for themselves what they are.
+      if (!std::filesystem::exists(own + "/wal", error)) {
+        return base::FailedPrecondition("{}: does not say \"{}<number>\"", path, kFormatText);
+      }
+      base::Log(base::LogLevel::kError, "storage", "The data format's version is damaged, and written anew",
+                {{"file", path}});
+    }
     // From here on it may hold what a program of the version before cannot read. On a disk that is
     // full or read-only that is put off, with all other writing.
     if (const absl::Status status = WriteFormat(own, path); !status.ok()) {

@@ -1,5 +1,6 @@
 #include "storage/block/block_db.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <filesystem>
@@ -136,6 +137,7 @@ absl::StatusOr<std::shared_ptr<Db>> Db::Open(const std::string& dir, int64_t cac
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   db->failed_ = mode == Mode::kReadOnly;
+  const KeepTables keep;
   const auto open = [&](const rocksdb::DBOptions& with) {
     return mode == Mode::kReadOnly
                ? rocksdb::DB::OpenForReadOnly(with, dir, descriptors, &handles, &db->rocks_)
@@ -218,6 +220,35 @@ uint64_t Db::FamilyBytes(rocksdb::ColumnFamilyHandle* handle) const {
   rocksdb::ColumnFamilyMetaData metadata;
   rocks_->GetColumnFamilyMetaData(handle, &metadata);
   return metadata.size;
+}
+
+std::vector<std::string> Db::FamilyTables(rocksdb::ColumnFamilyHandle* handle) const {
+  rocksdb::ColumnFamilyMetaData metadata;
+  rocks_->GetColumnFamilyMetaData(handle, &metadata);
+  std::vector<std::string> tables;
+  for (const rocksdb::LevelMetaData& level : metadata.levels) {
+    for (const rocksdb::SstFileMetaData& file : level.files) {
+      tables.push_back(file.name.substr(file.name.rfind('/') + 1));
+    }
+  }
+  std::sort(tables.begin(), tables.end());
+  return tables;
+}
+
+absl::StatusOr<std::pair<std::string, uint64_t>> Db::Manifest() const {
+  std::vector<std::string> files;
+  uint64_t bytes = 0;
+  RETURN_IF_ERROR(FromRocks(rocks_->GetLiveFiles(files, &bytes, /*flush_memtable=*/false),
+                            "listing files"));
+  for (const std::string& file : files) {
+    if (file.starts_with("/MANIFEST")) return std::pair(file.substr(1), bytes);
+  }
+  return base::Internal("RocksDB names no MANIFEST");
+}
+
+absl::Status Db::RemoveStrayTables() {
+  RETURN_IF_ERROR(FromRocks(rocks_->DisableFileDeletions(), "removing stray tables"));
+  return FromRocks(rocks_->EnableFileDeletions(), "removing stray tables");
 }
 
 std::unique_ptr<rocksdb::Iterator> Block::NewIterator(bool fill_cache) const {

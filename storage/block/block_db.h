@@ -75,6 +75,11 @@ class Db {
   };
   absl::Status IngestAll(const std::vector<Ingest>& parts);
   uint64_t FamilyBytes(rocksdb::ColumnFamilyHandle* handle) const;
+  std::vector<std::string> FamilyTables(rocksdb::ColumnFamilyHandle* handle) const;  // "000012.sst"
+  // The MANIFEST's name, and how much of it is on the disk.
+  absl::StatusOr<std::pair<std::string, uint64_t>> Manifest() const;
+  // Tables that the MANIFEST does not name. Open leaves them, for whoever doubts the MANIFEST.
+  absl::Status RemoveStrayTables();
 
  private:
   Db() = default;

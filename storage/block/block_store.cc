@@ -19,6 +19,8 @@
 #include "storage/block/block_keys.h"
 #include "storage/block/block_querier.h"
 #include "storage/block/block_writer.h"
+#include "storage/block/live_list.h"
+#include "storage/block/rescue.h"
 #include "storage/block/series_classes.h"
 #include "storage/block/tombstones.h"
 #include "storage/block/ulid.h"
@@ -133,6 +135,16 @@ class BlockStore::Impl final : public block::Publisher {
  private:
   // Takes over what lies in the directory.
   absl::Status Load(Db::Mode mode) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
+  absl::Status OpenDb(Db::Mode mode, std::vector<Db::Family>* families)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
+  absl::Status OpenAll(const block::LiveList& live, std::vector<Db::Family>* families)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
+  absl::Status CheckNotHeadless() const;
+  // `without`: a block about to be dropped, or null.
+  std::optional<block::LiveList> ListLive(const Block* without) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // For a MANIFEST that is lost one day.
+  void RecordLive(std::optional<block::LiveList> live) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
   // For whoever is about to write.
   absl::Status EnsureWritable() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
   absl::Status Reopen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
@@ -172,6 +184,7 @@ class BlockStore::Impl final : public block::Publisher {
   uint32_t watermark_ ABSL_GUARDED_BY(mu_) = 0;
   bool watermark_lost_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t generation_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t lost_blocks_ ABSL_GUARDED_BY(mu_) = 0;  // By a rescue, for want of their tables.
   bool reopening_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status unreadable_ ABSL_GUARDED_BY(mu_);  // Why RocksDB is not open, when it is not.
   BlockStoreStats stats_ ABSL_GUARDED_BY(mu_);
@@ -200,14 +213,105 @@ absl::Status BlockStore::Impl::Load(Db::Mode mode) {
     if (error) return base::Unavailable("{}: {}", unfinished, error.message());
   }
   std::vector<Db::Family> families;
-  ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, mode, &families));
+  RETURN_IF_ERROR(OpenDb(mode, &families));
   if (const absl::Status status = CheckFormat(*db_, !families.empty()); !status.ok()) {
     for (const Db::Family& family : families) db_->DestroyHandle(family.handle);
     db_.reset();
     return base::Annotate(status, dir_);
   }
   Tidy(std::move(families));
+  if (mode == Db::Mode::kReadOnly) return absl::OkStatus();
+  RecordLive(ListLive(nullptr));  // Before anything is removed that the list of before may name.
+  DropDoomed();
+  return db_->RemoveStrayTables();
+}
+
+absl::Status BlockStore::Impl::OpenDb(Db::Mode mode, std::vector<Db::Family>* families) {
+  const std::optional<block::LiveList> live = block::ReadLiveList(dir_);
+  if (mode == Db::Mode::kReadOnly || !live) {
+    RETURN_IF_ERROR(CheckNotHeadless());
+    ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, mode, families));
+    return absl::OkStatus();
+  }
+  absl::Status status = OpenAll(*live, families);
+  if (!absl::IsDataLoss(status) && !absl::IsInternal(status)) return status;
+  base::Log(base::LogLevel::kError, "blocks",
+            "What RocksDB knows of its files is damaged, and is made anew from them",
+            {{"dir", dir_}, {"err", std::string(base::message(status))}});
+  ASSIGN_OR_RETURN(const block::Rescued rescued, block::Rescue(dir_, *live));
+  lost_blocks_ = rescued.lost.size();
+  base::Log(base::LogLevel::kWarn, "blocks", "Blocks were rescued",
+            {{"blocks", std::to_string(rescued.blocks)},
+             {"lost", std::to_string(rescued.lost.size())}});
+  ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, mode, families));
   return absl::OkStatus();
+}
+
+// kDataLoss when not all of `live` is there.
+absl::Status BlockStore::Impl::OpenAll(const block::LiveList& live,
+                                       std::vector<Db::Family>* families) {
+  if (block::RescueBegan(dir_)) return base::DataLoss("{}: a rescue was not finished", dir_);
+  const block::ManifestState manifest = block::LookAtManifest(dir_, live);
+  if (manifest == block::ManifestState::kDamaged) {
+    return base::DataLoss("{}/{} is gone or was cut short", dir_, live.manifest);
+  }
+  ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, Db::Mode::kReadWrite, families));
+  if (manifest == block::ManifestState::kNewer) return absl::OkStatus();
+  base::StringSet there;
+  for (const Db::Family& family : *families) {
+    if (db_->FamilyBytes(family.handle) > 0) there.insert(family.name);
+  }
+  const auto gone = std::find_if(live.blocks.begin(), live.blocks.end(), [&](const auto& block) {
+    return !there.contains(block.ulid);
+  });
+  if (gone == live.blocks.end()) return absl::OkStatus();
+  for (const Db::Family& family : *families) db_->DestroyHandle(family.handle);
+  families->clear();
+  db_.reset();
+  return base::DataLoss("{}: the MANIFEST lacks block {}", dir_, gone->ulid);
+}
+
+// Tables without a CURRENT would be taken for strays of a new store, and removed.
+absl::Status BlockStore::Impl::CheckNotHeadless() const {
+  std::error_code error;
+  if (std::filesystem::exists(dir_ + "/CURRENT", error)) return absl::OkStatus();
+  if (block::RescueBegan(dir_)) {
+    return base::DataLoss("{}: a rescue was not finished, and {} cannot be read", dir_,
+                          block::LiveListPath(dir_));
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(dir_, error)) {
+    if (entry.path().extension() != ".sst") continue;
+    return base::DataLoss("{}: there are tables, but neither CURRENT nor a LIVE that can be read", dir_);
+  }
+  return absl::OkStatus();
+}
+
+// Nothing while the watermark is not known.
+std::optional<block::LiveList> BlockStore::Impl::ListLive(const Block* without) const {
+  if (watermark_lost_) return std::nullopt;
+  block::LiveList live;
+  live.watermark = watermark_;
+  for (const std::shared_ptr<const Block>& block : blocks_) {
+    if (block.get() == without) continue;
+    live.blocks.push_back({block->meta().ulid, db_->FamilyTables(block->handle())});
+  }
+  return live;
+}
+
+void BlockStore::Impl::RecordLive(std::optional<block::LiveList> live) {
+  const auto write = [&]() -> absl::Status {
+    if (!live) return base::Unavailable("the watermark is not known");
+    ASSIGN_OR_RETURN(std::tie(live->manifest, live->manifest_bytes), db_->Manifest());
+    return block::WriteLiveList(dir_, *live);
+  };
+  const absl::Status status = write();
+  if (status.ok()) return;
+  // An old one might bring back what is gone, and miss what has come.
+  std::error_code ignored;
+  std::filesystem::remove(block::LiveListPath(dir_), ignored);
+  base::Log(base::LogLevel::kWarn, "blocks",
+            "Without the second list of blocks a damaged MANIFEST could not be made anew",
+            {{"err", std::string(base::message(status))}});
 }
 
 // Whether anybody but us holds a block. Under mu_ nobody can come to hold one.
@@ -373,9 +477,8 @@ void BlockStore::Impl::Tidy(std::vector<Db::Family> families) {
     base::Log(base::LogLevel::kInfo, "blocks", "Removing blocks replaced or never finished",
               {{"blocks", std::to_string(doomed_.size())}});
   }
-  DropDoomed();
   blocks_ = std::move(kept);
-  stats_.unreadable_blocks = unreadable;
+  stats_.unreadable_blocks = unreadable + lost_blocks_;
   SortBlocks();
 }
 
@@ -446,6 +549,7 @@ absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<s
     return status;
   }
   if (parts.back().handle == nullptr) stray_keys_.clear();
+  std::optional<block::LiveList> live;
   {
     absl::MutexLock lock(&mu_);
     if (watermark) watermark_ = *watermark;
@@ -462,7 +566,9 @@ absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<s
       SortBlocks();
       ++stats_.published;
     }
+    live = ListLive(nullptr);
   }
+  RecordLive(std::move(live));
   DropDoomed();
   return meta;
 }
@@ -471,12 +577,14 @@ absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
   absl::MutexLock commit(&commit_mu_);
   RETURN_IF_ERROR(EnsureWritable());
   std::shared_ptr<const Block> block;
+  std::optional<block::LiveList> live;
   {
     absl::MutexLock lock(&mu_);
     const auto it = std::find_if(blocks_.begin(), blocks_.end(),
                                  [&](const auto& b) { return b->meta().ulid == ulid; });
     if (it == blocks_.end()) return base::NotFound("no block {}", ulid);
     block = *it;
+    live = ListLive(block.get());
   }
   DropDoomed();
   for (const auto& doomed : doomed_) {  // While the child is there, its parents cannot come back.
@@ -485,6 +593,7 @@ absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
       return base::Unavailable("block {}: what it replaced could not be dropped yet", ulid);
     }
   }
+  RecordLive(std::move(live));
   RETURN_IF_ERROR(db_->DropFamily(block->handle()));
   if (!block->tombstones()->empty()) stray_keys_.insert(TombstonesKey(ulid));
   absl::MutexLock lock(&mu_);
@@ -529,8 +638,13 @@ absl::Status BlockStore::Impl::Delete(std::span<const std::vector<model::Matcher
   last_delete_->range = range;
   last_delete_->next = std::make_shared<block::DeleteLink>();
   last_delete_ = last_delete_->next;
-  absl::MutexLock lock(&mu_);
-  for (auto& [block, tombstones] : touched) block->set_tombstones(std::move(tombstones));
+  std::optional<block::LiveList> live;
+  {
+    absl::MutexLock lock(&mu_);
+    for (auto& [block, tombstones] : touched) block->set_tombstones(std::move(tombstones));
+    live = ListLive(nullptr);
+  }
+  RecordLive(std::move(live));
   return absl::OkStatus();
 }
 

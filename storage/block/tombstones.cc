@@ -64,6 +64,12 @@ Tombstones Tombstones::Add(const Tombstones& before, std::span<const DeletedSeri
   return sum;
 }
 
+Tombstones Tombstones::Union(const Tombstones& a, const Tombstones& b) {
+  std::vector<DeletedSeries> more;
+  for (size_t i = 0; i < b.refs_.size(); ++i) more.push_back({b.refs_[i], b.spans_[i], kAllTime});
+  return Add(a, more);
+}
+
 std::span<const model::TimeRange> Tombstones::Of(uint32_t ref) const {
   const auto [begin, end] = std::equal_range(refs_.begin(), refs_.end(), ref);
   return std::span(spans_).subspan(static_cast<size_t>(begin - refs_.begin()),

@@ -29,6 +29,8 @@ class Tombstones {
 
   // Those of `before` and `more`, which ascends by ref. A series of which nothing is left is gone.
   static Tombstones Add(const Tombstones& before, std::span<const DeletedSeries> more);
+  // Of one block.
+  static Tombstones Union(const Tombstones& a, const Tombstones& b);
 
   bool empty() const { return refs_.empty(); }
   std::span<const model::TimeRange> Of(uint32_t ref) const;  // Empty: nothing was deleted.

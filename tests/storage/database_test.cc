@@ -598,14 +598,26 @@ TEST_F(DatabaseTest, WithoutALockFileNothingIsLocked) {
   EXPECT_EQ((*db)->stats().clean_start, -1);
 }
 
-TEST_F(DatabaseTest, ANewerFormatIsRefusedByName) {
+TEST_F(DatabaseTest, ANewerFormatIsRefusedByNameAndADamagedOneIsMended) {
+  SampleModel want;
+  Scrape(kStart, 25, &want);
   ASSERT_TRUE(db_->Close().ok());
   std::ofstream(dir() + "/tidemark/FORMAT", std::ios::trunc) << "tidemark data format 9\n";
   absl::Status status = Database::Open(Options(dir())).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 9 is newer than 2"));
-  std::ofstream(dir() + "/tidemark/FORMAT", std::ios::trunc) << "something else";
-  status = Database::Open(Options(dir())).status();
+  const std::string mended = "tidemark data format 2";
+  std::ofstream(dir() + "/tidemark/FORMAT", std::ios::trunc) << "tidemqrk data format 2\n";
+  auto db = Database::Open(Options(dir()));
+  ASSERT_TRUE(db.ok()) << db.status();
+  EXPECT_EQ(Difference(ReadAll(**db), want), "");
+  std::string line;
+  std::getline(std::ifstream(dir() + "/tidemark/FORMAT"), line);
+  EXPECT_EQ(line, mended);
+  db->reset();
+  fs::create_directories(dir() + "/other/tidemark");
+  std::ofstream(dir() + "/other/tidemark/FORMAT") << "something else";
+  status = Database::Open(Options(dir() + "/other")).status();
   EXPECT_THAT(std::string(base::message(status)), HasSubstr("does not say"));
 }
 

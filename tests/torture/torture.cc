@@ -1,7 +1,7 @@
 // Breaks the store in every way it may be broken, and looks whether it kept its promises.
 //
 //   torture crash  [--seed N] [--kills N] [--cuts N] [--seconds S] [--sync always|any] [--faults 0|1]
-//   torture damage [--seed N] [--flips N] [--seconds S] [--cut-manifest 0|1]
+//   torture damage [--seed N] [--flips N] [--seconds S]
 //
 // crash: a server's life is traced, change by change of its files. For places in that trace, the
 // folder is made anew as a kill -9 or a power cut would have left it there, opened, and compared
@@ -50,7 +50,7 @@ struct Arguments {
   uint64_t seed = std::random_device()();
   int kills = 400, cuts = 400, flips = 300;
   double seconds = 1e9;
-  bool always = false, faults = true, cut_manifest = true;
+  bool always = false, faults = true;
   std::string dir;
 };
 
@@ -256,7 +256,6 @@ int Damage(const Arguments& args) {
         damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
         what = fmt::format("bit {} of byte {}", bit, at);
       } else if (chance == 17) {
-        if (KindOf(path) == "MANIFEST" && !args.cut_manifest) continue;
         damaged.resize(at);
         what = fmt::format("cut to {} bytes", at);
       } else if (chance == 18) {
@@ -322,8 +321,13 @@ int Damage(const Arguments& args) {
         }
         for (const auto& [t, bits] : samples) missing |= !now->second.contains(t);
       }
-      // A log that ends early is what a crash leaves as well: nobody can tell.
-      const bool torn = chance == 17 && path.find("/wal/") != std::string::npos;
+      // A log that ends early is what a crash leaves as well. Only what follows may tell.
+      const std::string folder = path.substr(0, path.rfind('/') + 1);
+      const bool followed = std::any_of(files.begin(), files.end(), [&](const auto& file) {
+        return file.first > path && file.first.starts_with(folder) &&
+               file.first.find('/', folder.size()) == std::string::npos;
+      });
+      const bool torn = chance == 17 && path.find("/wal/") != std::string::npos && !followed;
       if ((missing || more) && found->reports.empty() && !torn) {
         return failed(missing ? "samples are missing, and nothing says so"
                               : "deleted samples are back, and nothing says so");
@@ -358,7 +362,6 @@ int Main(int argc, char** argv) {
     if (name == "--flips") args.flips = static_cast<int>(value);
     if (name == "--seconds") args.seconds = value;
     if (name == "--faults") args.faults = value != 0;
-    if (name == "--cut-manifest") args.cut_manifest = value != 0;
     if (name == "--sync") args.always = std::string(argv[i + 1]) == "always";
   }
   if (std::getenv("TORTURE_LOG") == nullptr) {

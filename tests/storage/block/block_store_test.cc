@@ -452,10 +452,11 @@ TEST_F(BlockStoreTest, RefusesADatabaseOfSomebodyElse) {
   EXPECT_THAT(std::string(base::message(status)), HasSubstr("not a block store"));
 }
 
-TEST_F(BlockStoreTest, BrokenManifestIsAClearError) {
+TEST_F(BlockStoreTest, BrokenManifestWithoutASecondListIsAClearError) {
   WriteBlock(*store_, Data(5, 5));
   ASSERT_TRUE(store_->Close().ok());
   store_.reset();
+  std::filesystem::remove(dir() + "/LIVE");
   for (const auto& entry : std::filesystem::directory_iterator(dir())) {
     if (entry.path().filename().string().starts_with("MANIFEST")) {
       std::ofstream(entry.path(), std::ios::trunc) << "this is not a manifest";

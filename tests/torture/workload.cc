@@ -8,6 +8,8 @@
 
 #include "compaction/scheduler.h"
 #include "storage/base/hash.h"
+#include "storage/chunk/histogram_columns.h"
+#include "storage/head/histogram_bytes.h"
 #include "tests/torture/file_trace.h"
 
 namespace torture {
@@ -34,6 +36,43 @@ uint64_t ValueBits(int series, model::TimeMs t) {
   }
 }
 
+// Some series are of histograms, gauges or counters, with a float now and then.
+bool IsHistogram(int series, model::TimeMs t) {
+  return series % 7 == 6 && static_cast<uint64_t>(t) * 0xd6e8feb86659fd93 >> 60 != 0;
+}
+
+model::AnyHistogram HistogramAt(int series, model::TimeMs t) {
+  uint64_t x = ValueBits(series, t) * 0x9e3779b97f4a7c15 + static_cast<uint64_t>(series);
+  const auto next = [&] { return (x = x * 6364136223846793005 + 1442695040888963407) >> 40; };
+  const auto fill = [&](auto h, double unit) {
+    using Bucket = std::remove_reference_t<decltype(h.positive_buckets[0])>;
+    if (series % 2 == 0) h.hint = model::ResetHint::kGauge;
+    h.sum = static_cast<double>(next()) / 8;
+    h.zero_threshold = 0.001;
+    h.schema = series % 3;
+    h.positive_spans = {{series % 5, 2}, {1, 1}};
+    int64_t before = 0;
+    for (int i = 0; i < 3; ++i) {
+      const auto count = static_cast<int64_t>(next() % 1000);
+      h.positive_buckets.push_back(static_cast<Bucket>(unit == 1 ? count - before : count * unit));
+      before = count;
+      h.count += static_cast<decltype(h.count)>(unit == 1 ? count : count * unit);
+    }
+    if (next() % 16 == 0) {
+      h = {};
+      h.sum = model::StaleNan();
+    }
+    return h;
+  };
+  if (series % 4 == 0) return fill(model::FloatHistogram(), 0.5);
+  return fill(model::Histogram(), 1);
+}
+
+uint64_t BitsAt(int series, model::TimeMs t) {
+  if (!IsHistogram(series, t)) return ValueBits(series, t);
+  return std::bit_cast<uint64_t>(storage::Fingerprint(HistogramAt(series, t)));
+}
+
 storage::DatabaseOptions Options(const std::string& dir, ManualClock* clock) {
   storage::DatabaseOptions options;
   options.dir = dir;
@@ -54,9 +93,11 @@ absl::Status RunBatch(storage::Database* db, std::mt19937_64& random, int first_
       t -= static_cast<int64_t>(random() % static_cast<uint64_t>(options.window_ms * 9 / 8 + 1));
     }
     const model::Labels labels = SeriesLabels(i);
-    const uint64_t bits = ValueBits(i, t);
-    const auto appended = appender->Append(storage::SeriesRef::kNone, labels,
-                                           {t, std::bit_cast<double>(bits)});
+    const uint64_t bits = BitsAt(i, t);
+    const auto appended =
+        IsHistogram(i, t)
+            ? appender->AppendHistogram(storage::SeriesRef::kNone, labels, t, HistogramAt(i, t))
+            : appender->Append(storage::SeriesRef::kNone, labels, {t, std::bit_cast<double>(bits)});
     if (appended.outcome == storage::Outcome::kAccepted) act->samples[labels][t] = bits;
   }
   act->begun = FileTrace::position();
@@ -181,13 +222,19 @@ absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock) 
     if (!querier.ok()) return querier.status();
     auto selection = (*querier)->Select({{}, model::TimeRange()});
     if (!selection.ok()) return selection.status();
-    chunk::SampleColumns columns;
+    chunk::MixedColumns columns;
     for (int i = 0; i < (*selection)->size(); ++i) {
-      if (auto s = (*selection)->Read(i, model::TimeRange(), &columns); !s.ok()) return s;
+      if (auto s = (*selection)->ReadMixed(i, model::TimeRange(), &columns); !s.ok()) return s;
       if (columns.size() == 0) continue;
       Samples& samples = found.contents[model::Labels((*selection)->labels(i))];
-      for (size_t k = 0; k < columns.size(); ++k) {
-        samples[columns.times[k]] = std::bit_cast<uint64_t>(columns.values[k]);
+      const chunk::SampleColumns& floats = columns.floats;
+      for (size_t k = 0; k < floats.size(); ++k) {
+        samples[floats.times[k]] = std::bit_cast<uint64_t>(floats.values[k]);
+      }
+      const chunk::HistogramColumns& histograms = columns.histograms;
+      for (size_t k = 0; k < histograms.size(); ++k) {
+        samples[histograms.times[k]] =
+            std::bit_cast<uint64_t>(storage::Fingerprint(histograms.values[k]));
       }
     }
     found.reports = (*querier)->Warnings();

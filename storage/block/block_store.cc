@@ -34,7 +34,6 @@ using block::Db;
 constexpr std::string_view kUnfinishedDir = "/unfinished";  // Files of writers at work.
 constexpr absl::Duration kLongestWaitForReaders = absl::Seconds(2);
 constexpr absl::Duration kWaitStep = absl::Milliseconds(5);
-const std::vector<std::string> kNoParents;
 
 std::string Varint(uint64_t v) {
   std::string bytes;
@@ -163,7 +162,6 @@ class BlockStore::Impl final : public block::Publisher {
                       const base::StringSet& families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
   void Tidy(std::vector<Db::Family> families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
   void SortBlocks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  std::vector<std::string> WithTombstones(std::span<const std::string> ulids) const;
   // Drops families of blocks nobody is to see any more; what fails is tried again next time.
   void DropDoomed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
 
@@ -497,8 +495,10 @@ void BlockStore::Impl::DropDoomed() {
     if (!status.ok()) {
       base::Log(base::LogLevel::kWarn, "blocks", "Dropping a block failed; will try again",
                 {{"block", block->meta().ulid}, {"err", std::string(base::message(status))}});
+      return false;
     }
-    return status.ok();
+    if (!block->tombstones()->empty()) stray_keys_.insert(TombstonesKey(block->meta().ulid));
+    return true;
   });
 }
 
@@ -528,10 +528,6 @@ absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<s
   }
   block::KeyChanges changes;
   if (watermark) changes[std::string(block::kWatermarkKey)] = Varint(*watermark);
-  // An empty result replaces nobody: its parents stay until they are dropped.
-  for (const std::string& parent : WithTombstones(block ? meta.parents : kNoParents)) {
-    changes[TombstonesKey(parent)] = std::nullopt;
-  }
   if (!tombstones.empty()) tombstones.AppendTo(&changes[TombstonesKey(meta.ulid)].emplace());
   if (!changes.empty()) {
     std::string file;
@@ -600,18 +596,6 @@ absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
   std::erase(blocks_, block);
   ++stats_.dropped;
   return absl::OkStatus();
-}
-
-std::vector<std::string> BlockStore::Impl::WithTombstones(
-    std::span<const std::string> ulids) const {
-  std::vector<std::string> out;
-  absl::MutexLock lock(&mu_);
-  for (const auto& block : blocks_) {
-    const std::string& ulid = block->meta().ulid;
-    const bool asked = std::find(ulids.begin(), ulids.end(), ulid) != ulids.end();
-    if (asked && !block->tombstones()->empty()) out.push_back(ulid);
-  }
-  return out;
 }
 
 absl::Status BlockStore::Impl::Delete(std::span<const std::vector<model::Matcher>> sets,

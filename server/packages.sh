@@ -3,7 +3,7 @@
 # What a build needs.
 BUILD_PACKAGES=(
   g++ cmake ninja-build ccache mold pkg-config
-  librocksdb-dev libabsl-dev libboost1.81-dev libsnappy-dev libre2-dev libssl-dev libfyaml-dev
+  libjemalloc-dev librocksdb-dev libabsl-dev libboost1.81-dev libsnappy-dev libre2-dev libssl-dev libfyaml-dev
   libprotozero-dev libisal-dev zlib1g-dev libzstd-dev libxxhash-dev libspdlog-dev libfmt-dev
   libgtest-dev libgmock-dev
 )

@@ -10,6 +10,10 @@
 #include <sstream>
 #include <string_view>
 
+// Where the program is linked with jemalloc.
+extern "C" int mallctl(const char* name, void* old_value, size_t* old_size, void* new_value,
+                       size_t new_size) __attribute__((weak));
+
 namespace storage {
 namespace {
 
@@ -132,6 +136,12 @@ int64_t ResidentBytes() {
   return (resident - shared) * sysconf(_SC_PAGESIZE);
 }
 
-void ReleaseFreeMemory() { malloc_trim(0); }
+void ReleaseFreeMemory() {
+  if (mallctl != nullptr) {
+    mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);  // All arenas.
+  } else {
+    malloc_trim(0);
+  }
+}
 
 }  // namespace storage

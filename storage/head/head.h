@@ -99,8 +99,7 @@ class Head final : public Appendable {  // Thread-safe.
   // is in the head, and is what the flush is about. Waits for commits under way. Without a log it
   // returns 0.
   absl::StatusOr<uint32_t> CutForFlush();
-  // Every series with samples of commits before the cut, in label order, with these samples alone;
-  // open chunks are sealed as the cursor passes, or split.
+  // Every series with samples of commits before the cut, in label order, with these samples alone.
   std::unique_ptr<SeriesCursor> FlushCursor();
   // After the cursor reached its end. The late samples that go with it, as spans of time that each
   // want a block of their own: days, and windows of 2 h in the last day. LateCursor gives those of

@@ -22,34 +22,28 @@ class FlushCursorImpl final : public SeriesCursor {
 
   absl::StatusOr<bool> Next() override {
     while (next_ < parts_->flush_order.size()) {
-      if (TakeChunks(parts_->flush_order[next_++])) return true;
+      if (Take(next_++)) return true;
     }
-    held_.clear();
-    views_.clear();
     return false;
   }
   model::LabelsView labels() const override { return model::LabelsView(labels_); }
-  std::span<const chunk::ChunkView> chunks() const override { return views_; }
+  std::span<const chunk::ChunkView> chunks() const override { return older_.chunks; }
 
  private:
-  bool TakeChunks(MemSeries* series) {
-    held_.clear();
-    views_.clear();
-    HeadDelta delta;
+  // The series stays as it is until the block is there: a flush that sealed all would take half as
+  // much memory again as the head has.
+  bool Take(size_t place) {
+    MemSeries* const series = parts_->flush_order[place];
     {
       absl::MutexLock lock(parts_->StripeOf(series->ref));
       if (LateSamples* late = series->late()) {
         late->flushing = NumBeforeCut(*late);
-        if (late->flushing > 0) parts_->flush_late.push_back(series);
+        if (late->flushing > 0) parts_->flush_late.push_back(place);
       }
-      series->flushing = static_cast<uint32_t>(series->SealBefore(NumAfterCut(*series), &delta));
-      if (series->flushing > 0) {
-        held_.assign(series->sealed->begin(), series->sealed->begin() + series->flushing);
-      }
+      series->CopyBefore(NumAfterCut(*series), &older_);
     }
-    if (held_.empty()) return false;
-    parts_->Count(delta);
-    for (const ChunkPtr& chunk : held_) views_.push_back(chunk->view());
+    if (older_.num == 0) return false;
+    parts_->flush_given[place] = {static_cast<uint32_t>(older_.num), older_.last};
     labels_.clear();
     parts_->index.AppendLabels(series->pairs(), &labels_);
     return true;
@@ -72,8 +66,7 @@ class FlushCursorImpl final : public SeriesCursor {
   Head::Parts* const parts_;
   size_t next_ = 0;
   std::string labels_;
-  std::vector<ChunkPtr> held_;
-  std::vector<chunk::ChunkView> views_;
+  OlderSamples older_;
 };
 
 // Late samples in `range` that were given to the flush, as chunks.
@@ -83,23 +76,20 @@ class LateCursorImpl final : public SeriesCursor {
 
   absl::StatusOr<bool> Next() override {
     while (next_ < parts_->flush_late.size()) {
-      const MemSeries* series = parts_->flush_late[next_++];
+      const size_t place = parts_->flush_late[next_++];
+      const MemSeries* series = parts_->flush_order[place];
       samples_.clear();
-      in_order_.clear();
       {
         absl::MutexLock lock(parts_->StripeOf(series->ref));
-        for (uint32_t i = 0; i < series->flushing; ++i) {
-          const ChunkPtr& chunk = (*series->sealed)[i];
-          if (chunk->range.Overlaps(range_)) in_order_.push_back(chunk);
-        }
         for (uint32_t i = 0; i < series->late()->flushing; ++i) {
           const LateSample& late = series->late()->all[i];
           if (range_.Contains(late.sample.t)) samples_.push_back(late);
         }
+        SortLate(samples_.begin(), &samples_);
+        if (parts_->flush_given[place].samples > 0) {
+          LeaveOutInOrder(*series, parts_->flush_given[place].last.t);
+        }
       }
-      if (samples_.empty()) continue;
-      SortLate(samples_.begin(), &samples_);
-      LeaveOutInOrder();
       if (samples_.empty()) continue;
       Encode();
       labels_.clear();
@@ -113,15 +103,18 @@ class LateCursorImpl final : public SeriesCursor {
 
  private:
   // As a reader of the head does: at equal times what came in order stays. In another block the
-  // late one might win.
-  void LeaveOutInOrder() {
-    if (in_order_.empty()) return;
-    const model::TimeRange wanted{samples_.front().sample.t, samples_.back().sample.t};
+  // late one might win. `last`: of the flush.
+  void LeaveOutInOrder(const MemSeries& series, model::TimeMs last) {
+    if (samples_.empty()) return;
+    const model::TimeRange wanted{samples_.front().sample.t,
+                                  std::min(samples_.back().sample.t, last)};
     columns_.clear();
-    for (const ChunkPtr& chunk : in_order_) {
-      if (!chunk->range.Overlaps(wanted)) continue;
-      chunk::Decode(chunk->view(), wanted, &columns_).IgnoreError();  // The head's own bytes.
-    }
+    const auto decode = [&](const chunk::ChunkView& view) {
+      if (!view.range.Overlaps(wanted)) return;
+      chunk::Decode(view, wanted, &columns_).IgnoreError();  // The head's own bytes.
+    };
+    for (size_t i = 0; i < series.num_sealed(); ++i) decode((*series.sealed)[i]->view());
+    if (series.HasOpen()) decode(series.OpenView());
     const auto has = [](const std::vector<model::TimeMs>& times, model::TimeMs t) {
       return std::binary_search(times.begin(), times.end(), t);
     };
@@ -150,23 +143,20 @@ class LateCursorImpl final : public SeriesCursor {
   size_t next_ = 0;
   std::string labels_;
   std::vector<LateSample> samples_;
-  std::vector<ChunkPtr> in_order_;  // Of the same series and flush.
-  chunk::MixedColumns columns_;
+  chunk::MixedColumns columns_;  // In order.
   std::vector<ChunkPtr> chunks_;
   std::vector<chunk::ChunkView> views_;
 };
 
 // The newest sample of `series` that every restart from the checkpoint can know: the last flushed
 // one. Samples after it are in the segments that follow. False when none is known.
-bool LastFlushed(Head::Parts* parts, const MemSeries& series, model::Sample* last) {
+bool LastFlushed(Head::Parts* parts, const MemSeries& series, const Head::Parts::Given& given,
+                 model::Sample* last) {
   absl::MutexLock lock(parts->StripeOf(series.ref));
   // What replay has yet to bring may be older than what came since.
   if (parts->replaying && series.HasCommits()) return false;
-  if (series.flushing > 0) {
-    const SealedChunk& chunk = *(*series.sealed)[series.flushing - 1];
-    *last = {chunk.range.max, chunk.last_v};
-    return true;
-  }
+  *last = given.last;
+  if (given.samples > 0) return true;
   // All of it came after the cut: what was before is not remembered.
   if (series.num_sealed() > 0 || series.HasOpen()) return false;
   *last = {series.last_t.load(std::memory_order_relaxed), series.last_v};
@@ -177,7 +167,8 @@ class CheckpointSession {
  public:
   CheckpointSession(Head::Parts* parts, wal::CheckpointWriter* out) : parts_(parts), out_(out) {}
 
-  absl::Status WriteSeries(std::span<MemSeries* const> all) {
+  absl::Status WriteSeries() {
+    const std::span<MemSeries* const> all = parts_->flush_order;
     // Amid replay blocks have some of the old log that stays.
     if (!parts_->replaying) {
       record_.Clear();
@@ -185,7 +176,7 @@ class CheckpointSession {
       RETURN_IF_ERROR(Write());
     }
     for (size_t i = 0; i < all.size(); i += kSeriesPerRecord) {
-      RETURN_IF_ERROR(WriteBatch(all.subspan(i, std::min(kSeriesPerRecord, all.size() - i))));
+      RETURN_IF_ERROR(WriteBatch(i, std::min(i + kSeriesPerRecord, all.size())));
     }
     return absl::OkStatus();
   }
@@ -227,23 +218,27 @@ class CheckpointSession {
   }
 
  private:
-  absl::Status WriteBatch(std::span<MemSeries* const> batch) {
-    std::vector<MemSeries*> logged;
-    for (MemSeries* series : batch) {
+  absl::Status WriteBatch(size_t begin, size_t end) {
+    std::vector<size_t> logged;
+    for (size_t i = begin; i < end; ++i) {
       // What was never committed is not there yet; its commit will log it.
-      if (series->logged_in.load(std::memory_order_relaxed) != 0) logged.push_back(series);
+      const uint32_t segment = parts_->flush_order[i]->logged_in.load(std::memory_order_relaxed);
+      if (segment != 0) logged.push_back(i);
     }
     if (logged.empty()) return absl::OkStatus();
     record_.Clear();
     record_.BeginSeries(logged.size());
     std::vector<std::string_view> pairs;
     std::vector<std::pair<SeriesRef, model::Sample>> lasts;
-    for (const MemSeries* series : logged) {
+    for (const size_t i : logged) {
+      const MemSeries* series = parts_->flush_order[i];
       pairs.clear();
       for (const PairId id : series->pairs()) pairs.push_back(parts_->index.bytes(id));
       record_.AddSeries(series->ref, pairs);
       model::Sample last;
-      if (LastFlushed(parts_, *series, &last)) lasts.emplace_back(series->ref, last);
+      if (LastFlushed(parts_, *series, parts_->flush_given[i], &last)) {
+        lasts.emplace_back(series->ref, last);
+      }
     }
     record_.BeginFlushed(lasts.size());
     for (const auto& [ref, last] : lasts) record_.AddSample(ref, last);
@@ -276,12 +271,18 @@ class Dropper {
     oldest_inside_ = parts_->gate.oldest();
     parts_->min_time.store(std::numeric_limits<int64_t>::max());
     HeadDelta delta;
-    parts_->map.ForEach([&](MemSeries* series) { DropChunks(series, &delta); });
+    if (flushed_) {
+      for (size_t i = 0; i < parts_->flush_order.size(); ++i) {
+        DropGiven(parts_->flush_order[i], parts_->flush_given[i].samples, &delta);
+      }
+    }
+    parts_->map.ForEach([&](MemSeries* series) { LookAt(series, &delta); });
     parts_->Count(delta);
     Remove();
     FreeLimbo();
     if (!flushed_) return;
     parts_->flush_order = {};
+    parts_->flush_given = {};
     parts_->flush_late = {};
   }
 
@@ -318,17 +319,19 @@ class Dropper {
     parts_->view = std::move(next);
   }
 
-  void DropChunks(MemSeries* series, HeadDelta* delta) {
+  void DropGiven(MemSeries* series, size_t num_samples, HeadDelta* delta) {
+    if (num_samples == 0) return;
+    std::vector<ChunkPtr> dropped;
     absl::MutexLock lock(parts_->StripeOf(series->ref));
-    if (flushed_ && series->flushing > 0) {
-      std::vector<ChunkPtr> dropped;
-      series->TakeSealed(series->flushing, retired_ == nullptr ? nullptr : &dropped, delta);
-      series->flushing = 0;
-      if (retired_ != nullptr) {
-        absl::MutexLock view_lock(&retired_->mu);
-        retired_->chunks[series->ref] = std::move(dropped);
-      }
-    }
+    series->TakeOldest(num_samples, retired_ == nullptr ? nullptr : &dropped, delta);
+    if (retired_ == nullptr) return;
+    absl::MutexLock view_lock(&retired_->mu);
+    retired_->chunks[series->ref] = std::move(dropped);
+  }
+
+  // Drops late samples, and finds out whether the series may go.
+  void LookAt(MemSeries* series, HeadDelta* delta) {
+    absl::MutexLock lock(parts_->StripeOf(series->ref));
     if (flushed_) series->ComeBack(horizon_);  // Before its late samples go.
     if (LateSamples* late = series->late(); flushed_ && late != nullptr && late->flushing > 0) {
       std::vector<LateSample> dropped;
@@ -428,6 +431,7 @@ absl::StatusOr<uint32_t> Head::CutForFlush() {
 
 std::unique_ptr<SeriesCursor> Head::FlushCursor() {
   parts_->flush_order = parts_->order.RankAll();
+  parts_->flush_given.assign(parts_->flush_order.size(), {});
   parts_->flush_late.clear();
   return std::make_unique<FlushCursorImpl>(parts_.get());
 }
@@ -442,7 +446,8 @@ std::vector<model::TimeRange> Head::LateRanges() const {
       std::max(std::min(max_time(), parts_->Horizon()), kNoTime + 2 * kDayMs);
   const model::TimeMs days_before = start_of(newest - kDayMs, kDayMs);
   std::map<model::TimeMs, model::TimeMs> ends;  // By start.
-  for (const MemSeries* series : parts_->flush_late) {
+  for (const size_t place : parts_->flush_late) {
+    const MemSeries* series = parts_->flush_order[place];
     absl::MutexLock lock(parts_->StripeOf(series->ref));
     const LateSamples& late = *series->late();
     for (uint32_t i = 0; i < late.flushing; ++i) {
@@ -463,9 +468,8 @@ std::unique_ptr<SeriesCursor> Head::LateCursor(model::TimeRange range) {
 }
 
 absl::Status Head::WriteCheckpoint(wal::CheckpointWriter* out) {
-  if (parts_->flush_order.empty()) parts_->flush_order = parts_->order.RankAll();
   CheckpointSession session(parts_.get(), out);
-  RETURN_IF_ERROR(session.WriteSeries(parts_->flush_order));
+  RETURN_IF_ERROR(session.WriteSeries());
   RETURN_IF_ERROR(session.WriteAliases());
   return session.WriteExemplars();
 }

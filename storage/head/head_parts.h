@@ -117,7 +117,12 @@ struct Head::Parts {
   // Of the flush, which is one at a time.
   std::unique_ptr<HeldSnapshot> cut;    // The commits before the cut, until the cursor is gone.
   std::vector<MemSeries*> flush_order;  // All series when the cursor was made.
-  std::vector<MemSeries*> flush_late;   // Those that gave late samples, in the same order.
+  struct Given {                        // In order, of one series.
+    uint32_t samples = 0;
+    model::Sample last;
+  };
+  std::vector<Given> flush_given;   // In the same order.
+  std::vector<size_t> flush_late;   // Places of those that gave late samples.
   struct Limbo {  // Unlinked in `generation`, and perhaps still looked at.
     Generation generation;
     std::vector<MemSeries*> series;

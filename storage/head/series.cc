@@ -172,6 +172,70 @@ void MemSeries::Seal(HeadDelta* delta) {
   sealed->push_back(std::move(chunk));
 }
 
+size_t MemSeries::num_in_order() const {
+  size_t n = HasOpen() ? static_cast<size_t>(OpenView().num_samples) : 0;
+  for (size_t i = 0; i < num_sealed(); ++i) n += static_cast<size_t>((*sealed)[i]->num_samples);
+  return n;
+}
+
+namespace {
+
+// The first `n` samples of `view`, which has more: its bytes go into *copy. Gives the last of them.
+model::Sample CopyFirst(size_t n, chunk::ChunkView* view, std::string* copy) {
+  view->num_samples = static_cast<int>(n);
+  *copy = view->bytes;  // With some of what follows; the count says where to end.
+  (*copy)[0] = static_cast<char>(n >> 8);
+  (*copy)[1] = static_cast<char>(n);
+  view->bytes = *copy;
+  chunk::MixedColumns samples;
+  CHECK(chunk::Decode(*view, {}, &samples).ok());
+  const chunk::SampleColumns& floats = samples.floats;
+  const chunk::HistogramColumns& histograms = samples.histograms;
+  const model::Sample last =
+      floats.size() > 0
+          ? model::Sample{floats.times.back(), floats.values.back()}
+          : model::Sample{histograms.times.back(), Fingerprint(histograms.values.back())};
+  view->range.max = last.t;
+  return last;
+}
+
+}  // namespace
+
+void MemSeries::CopyBefore(size_t n, OlderSamples* out) const {
+  out->chunks.clear();
+  out->sealed.clear();
+  const size_t all = num_in_order();
+  out->num = all - std::min(n, all);
+  size_t left = out->num;
+  for (size_t i = 0; i < num_sealed() && left > 0; ++i) {
+    const ChunkPtr& chunk = (*sealed)[i];
+    const size_t there = static_cast<size_t>(chunk->num_samples);
+    out->chunks.push_back(chunk->view());
+    if (there > left) {
+      out->last = CopyFirst(left, &out->chunks.back(), &out->copy);
+      return;
+    }
+    out->sealed.push_back(chunk);
+    out->last = {chunk->range.max, chunk->last_v};
+    left -= there;
+  }
+  if (left == 0) return;
+  chunk::ChunkView& view = out->chunks.emplace_back(OpenView());
+  if (static_cast<size_t>(view.num_samples) > left) {
+    out->last = CopyFirst(left, &view, &out->copy);
+    return;
+  }
+  out->last = {last_t.load(std::memory_order_relaxed), last_v};
+  out->copy = view.bytes;
+  view.bytes = out->copy;
+}
+
+void MemSeries::TakeOldest(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delta) {
+  const size_t all = num_in_order();
+  CHECK(n <= all);
+  TakeSealed(SealBefore(all - n, delta), out, delta);
+}
+
 size_t MemSeries::SealBefore(size_t n, HeadDelta* delta) {
   if (n == 0) {
     Seal(delta);

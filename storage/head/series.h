@@ -53,6 +53,16 @@ struct CommitRun {
   uint32_t count = 0;
 };
 
+// The older samples of a series, for a flush.
+struct OlderSamples {
+  size_t num = 0;
+  model::Sample last;  // Of them; of a histogram its fingerprint.
+  std::vector<chunk::ChunkView> chunks;
+  // What the views point into.
+  std::vector<ChunkPtr> sealed;
+  std::string copy;
+};
+
 // What few series have.
 struct Seldom {
   LateSamples late;
@@ -76,7 +86,6 @@ struct MemSeries {
   std::unique_ptr<PairId[]> pair_ids;
 
   // Guarded by the stripe's lock.
-  uint32_t flushing : 30 = 0;  // So many of the oldest sealed chunks were given to the flush.
   uint32_t emptied : 1 = 1;    // Since the last DropFlushed there was no chunk.
   uint32_t histogram : 1 = 0;  // The newest sample is one: seldom->histograms, and `open` is empty.
   uint32_t last_count = 0;     // Samples of the last commit,
@@ -113,11 +122,16 @@ struct MemSeries {
   void AppendLate(LateSample sample, HeadDelta* delta);
   // The open chunk becomes a sealed one; nothing happens when it is empty.
   void Seal(HeadDelta* delta);
+  // All but the newest `n` samples, as they are now. Replaces *out.
+  void CopyBefore(size_t n, OlderSamples* out) const;
+  // Removes the oldest `n` samples, and appends them to *out, which may be null.
+  void TakeOldest(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delta);
   // All but the newest `n` samples come to lie in sealed chunks without any of these; returns how
   // many such chunks there are.
   size_t SealBefore(size_t n, HeadDelta* delta);
   // Removes the first `n` sealed chunks and appends them to *out, which may be null.
   void TakeSealed(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delta);
+  size_t num_in_order() const;  // Samples, without the late ones.
   size_t num_sealed() const { return sealed == nullptr ? 0 : sealed->size(); }
   // Removes the first `n` late samples and appends them to *out, which may be null.
   void TakeLate(size_t n, std::vector<LateSample>* out, HeadDelta* delta);

@@ -114,14 +114,13 @@ TEST(MemSeries, SplitsOffItsNewestSamples) {
       append(random() % 150);
       append(random() % 5);
       const size_t newest = std::min(all.size(), random() % (random() % 2 ? 4 : 400));
-      const size_t older = series.SealBefore(newest, &delta);
       std::vector<std::pair<model::TimeMs, uint64_t>> found;
-      size_t split = 0;
-      int64_t bytes = 0;
       const auto read = [&](const chunk::ChunkView& view) {
         chunk::MixedColumns columns;
         ASSERT_TRUE(chunk::Decode(view, {}, &columns).ok());
         ASSERT_EQ(static_cast<int>(columns.size()), view.num_samples);
+        ASSERT_EQ(view.num_samples, static_cast<uint8_t>(view.bytes[0]) << 8 |
+                                        static_cast<uint8_t>(view.bytes[1]));
         for (size_t i = 0; i < columns.floats.size(); ++i) {
           found.emplace_back(columns.floats.times[i],
                              std::bit_cast<uint64_t>(columns.floats.values[i]));
@@ -131,6 +130,21 @@ TEST(MemSeries, SplitsOffItsNewestSamples) {
                              std::bit_cast<uint64_t>(Fingerprint(columns.histograms.values[i])));
         }
       };
+      OlderSamples copied;
+      series.CopyBefore(newest, &copied);
+      for (const chunk::ChunkView& view : copied.chunks) {
+        read(view);
+        ASSERT_EQ(found.back().first, view.range.max);
+      }
+      ASSERT_EQ(copied.num, all.size() - newest);
+      ASSERT_TRUE(std::equal(found.begin(), found.end(), all.begin(), all.end() - newest));
+      if (copied.num > 0) {
+        ASSERT_EQ(found.back(), std::pair(copied.last.t, std::bit_cast<uint64_t>(copied.last.v)));
+      }
+      found.clear();
+      const size_t older = series.SealBefore(newest, &delta);
+      size_t split = 0;
+      int64_t bytes = 0;
       for (size_t i = 0; i < series.num_sealed(); ++i) {
         if (i == older) split = found.size();
         const SealedChunk& chunk = *(*series.sealed)[i];
@@ -148,8 +162,11 @@ TEST(MemSeries, SplitsOffItsNewestSamples) {
         ASSERT_EQ(delta.bytes, bytes);
       }
     }
-    series.Seal(&delta);
-    series.TakeSealed(series.num_sealed(), nullptr, &delta);
+    const size_t newest = std::min(all.size(), random() % 10);
+    series.TakeOldest(all.size() - newest, nullptr, &delta);
+    ASSERT_EQ(series.num_in_order(), newest);
+    ASSERT_EQ(delta.samples, static_cast<int64_t>(newest));
+    series.TakeOldest(newest, nullptr, &delta);
     ASSERT_EQ(delta.bytes, 0);
     ASSERT_EQ(delta.chunks, 0);
   }

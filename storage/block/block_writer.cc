@@ -10,6 +10,7 @@
 #include "storage/base/status.h"
 #include "storage/block/block_db.h"
 #include "storage/block/block_keys.h"
+#include "storage/block/postings_builder.h"
 #include "storage/block/sealed_row.h"
 #include "storage/block/time_columns.h"
 #include "storage/chunk/sealed/value_codec.h"
@@ -22,12 +23,6 @@ constexpr uint64_t kFileBytes = 128 << 20;
 constexpr size_t kRowBytes = 16 << 10;
 
 rocksdb::Slice ToSlice(std::string_view s) { return {s.data(), s.size()}; }
-
-// The refs of one label pair, encoded as they come.
-struct PairPostings {
-  uint32_t last = 0;
-  std::string bytes;
-};
 
 class Writer final : public BlockWriter {
  public:
@@ -66,7 +61,6 @@ class Writer final : public BlockWriter {
   absl::Status PutTimes();
   absl::Status PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks);
   absl::Status PutIndex();
-  void AddPostings(uint32_t ref, model::LabelsView labels);
 
   Publisher* const publisher_;
   const std::shared_ptr<const DeleteLink> since_;  // What was deleted when it began.
@@ -75,10 +69,10 @@ class Writer final : public BlockWriter {
   absl::Status failed_;  // The first error sticks.
   bool published_ = false;
   std::string last_labels_;
-  base::StringMap<base::StringMap<PairPostings>> postings_;  // By name, by value.
-  std::vector<model::TimeRange> row_ranges_;                 // Reused.
+  PostingsBuilder postings_;
+  std::vector<model::TimeRange> row_ranges_;  // Reused.
   TimeColumnsWriter columns_;
-  std::string buffer_;                                       // Reused.
+  std::string buffer_;                        // Reused.
 };
 
 absl::Status CheckChunks(model::LabelsView labels, std::span<const chunk::ChunkView> chunks) {
@@ -118,7 +112,7 @@ absl::Status Writer::EndSeries(model::LabelsView labels) {
   buffer_.clear();
   AppendSeries(labels, row_ranges_, &buffer_);
   if (failed_ = series_.Put(SeriesKey(ref), buffer_); !failed_.ok()) return failed_;
-  AddPostings(ref, labels);
+  postings_.Add(ref, labels);
   return absl::OkStatus();
 }
 
@@ -208,32 +202,14 @@ absl::Status Writer::PutRows(uint32_t ref, std::span<const chunk::ChunkView> chu
   return absl::OkStatus();
 }
 
-void Writer::AddPostings(uint32_t ref, model::LabelsView labels) {
-  for (const model::Label& label : labels) {
-    auto name = postings_.find(label.name);
-    if (name == postings_.end()) name = postings_.try_emplace(std::string(label.name)).first;
-    auto value = name->second.find(label.value);
-    if (value == name->second.end()) {
-      value = name->second.try_emplace(std::string(label.value)).first;
-    }
-    base::AppendVarint(&value->second.bytes, ref - value->second.last);
-    value->second.last = ref;
-  }
-}
-
 absl::Status Writer::PutIndex() {
   buffer_.clear();
   AppendMeta(meta_, &buffer_);
   RETURN_IF_ERROR(index_.Put(kMetaKey, buffer_));
-  std::vector<std::pair<std::string, const PairPostings*>> pairs;
-  for (const auto& [name, values] : postings_) {
-    for (const auto& [value, postings] : values) {
-      pairs.emplace_back(PairKey(name, value), &postings);
-    }
-  }
-  std::sort(pairs.begin(), pairs.end());
-  for (const auto& [key, postings] : pairs) RETURN_IF_ERROR(index_.Put(key, postings->bytes));
-  return absl::OkStatus();
+  return postings_.ForEach([&](std::string_view name, std::string_view value,
+                               std::string_view postings) {
+    return index_.Put(PairKey(name, value), postings);
+  });
 }
 
 absl::StatusOr<BlockMeta> Writer::Publish(std::optional<uint32_t> watermark) {

@@ -54,7 +54,7 @@ class Publisher {
 };
 
 // `path` is free, in the store's directory; the files' names begin with it. `publisher` must
-// outlive the writer. Memory: the postings, about 2 bytes per series and label.
+// outlive the writer. Memory: the postings (postings_builder.h).
 std::unique_ptr<BlockWriter> NewWriter(std::string path, BlockMeta meta, Publisher* publisher,
                                        std::shared_ptr<const DeleteLink> since);
 

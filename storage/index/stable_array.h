@@ -23,24 +23,36 @@ class StableArray {
   // Makes [0, size) usable. The caller keeps other growers out.
   void Grow(uint32_t size) {
     if (size == 0) return;
-    for (int k = 0; k <= PartOf(size - 1); ++k) {
-      if (parts_[k].load(std::memory_order_relaxed) == nullptr) {
-        parts_[k].store(new T[size_t{kFirst} << k](), std::memory_order_release);
+    for (int p = 0; p <= PlaceOf(size - 1).part; ++p) {
+      if (parts_[p].load(std::memory_order_relaxed) == nullptr) {
+        parts_[p].store(new T[size_t{1} << BitsOf(p)](), std::memory_order_release);
       }
     }
   }
 
   T& operator[](uint32_t i) const {
-    const int k = PartOf(i);
-    return parts_[k].load(std::memory_order_acquire)[i + kFirst - (uint64_t{kFirst} << k)];
+    const Place place = PlaceOf(i);
+    return parts_[place.part].load(std::memory_order_acquire)[place.at];
   }
 
  private:
-  // Part k holds kFirst << k elements.
-  static constexpr uint32_t kFirst = 256;
-  static int PartOf(uint32_t i) { return std::bit_width((uint64_t{i} + kFirst) / kFirst) - 1; }
+  // Four parts of 64 elements, four of 128, and so on: never a fifth more than is in use.
+  static constexpr int kFirstBits = 6;
+  struct Place {
+    int part;
+    uint64_t at;
+  };
+  static int BitsOf(int part) { return kFirstBits + part / 4; }
+  static Place PlaceOf(uint32_t i) {
+    constexpr uint64_t kFour = uint64_t{4} << kFirstBits;
+    const uint64_t n = i + kFour;
+    const int doublings = std::bit_width(n / kFour) - 1;
+    const uint64_t offset = n - (kFour << doublings);
+    const int bits = kFirstBits + doublings;
+    return {4 * doublings + static_cast<int>(offset >> bits), offset & ((uint64_t{1} << bits) - 1)};
+  }
 
-  std::array<std::atomic<T*>, 26> parts_{};
+  std::array<std::atomic<T*>, 4 * 26> parts_{};
 };
 
 }  // namespace storage

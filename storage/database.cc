@@ -212,8 +212,11 @@ absl::Status Database::Impl::Replay(const std::function<bool(const ReplayProgres
     base::Log(base::LogLevel::kError, kComponent,
               "Parts of the log are damaged and were left out; all else was read",
               {{"damaged", std::to_string(replayed.damaged)},
-               {"first", replayed.first_damage},
+               {"first", replayed.places.front()},
                {"samples_of_unknown_series", std::to_string(replayed.unknown_series)}});
+  }
+  for (const std::string& place : replayed.places) {
+    blocks_->damage()->Add({.what = "log, " + place, .found_by = FoundBy::kStart});
   }
   base::Log(base::LogLevel::kInfo, kComponent, "Read the log",
             {{"from_segment", std::to_string(first)},

@@ -2,7 +2,6 @@
 
 #include <rocksdb/iterator.h>
 
-#include "storage/base/log.h"
 #include "storage/base/status.h"
 #include "storage/block/block_keys.h"
 
@@ -73,15 +72,9 @@ void Cursor::ReadRow(model::TimeRange row) {
   }
   if (!it_->status().ok()) it_.reset();
   if (damaged == 0) return;
-  const bool first = damaged_ == 0;
   damaged_ += static_cast<uint64_t>(damaged);
-  block_->db().damaged_chunks().Add(static_cast<uint64_t>(damaged));
-  if (!first) return;  // One line a block will do; the count is in damaged_chunks().
-  base::Log(base::LogLevel::kError, "blocks", "Damaged chunks are left out",
-            {{"block", block_->meta().ulid},
-             {"series", labels().ToString()},
-             {"mint", std::to_string(row.min)},
-             {"maxt", std::to_string(row.max)}});
+  block_->Damaged(FoundBy::kMerge, static_cast<uint64_t>(damaged), labels(), row,
+                  fmt::format("{} damaged chunks or rows are left out", damaged));
 }
 
 }  // namespace storage::block

@@ -115,11 +115,17 @@ rocksdb::Options TableOptions(int level, bool index) {
 }
 
 absl::StatusOr<std::shared_ptr<Db>> Db::Open(const std::string& dir, int64_t cache_bytes,
-                                             Mode mode, std::vector<Family>* families) {
+                                             Mode mode, std::shared_ptr<DamageList> damage,
+                                             std::vector<Family>* families) {
   std::error_code error;
-  RETURN_IF_ERROR(wal::FileSystem::Posix()->CreateDirs(dir));
+  if (mode == Mode::kReadWrite) {
+    RETURN_IF_ERROR(wal::FileSystem::Posix()->CreateDirs(dir));
+  } else if (!std::filesystem::exists(dir + "/CURRENT", error)) {  // RocksDB would make the folder.
+    return base::NotFound("{}: no blocks there", dir);
+  }
 
   std::shared_ptr<Db> db(new Db);
+  db->damage_ = std::move(damage);
   db->cache_bytes_ = cache_bytes;
   db->cache_ = rocksdb::NewLRUCache(static_cast<size_t>(std::max<int64_t>(cache_bytes, 0)));
 
@@ -259,5 +265,15 @@ std::unique_ptr<rocksdb::Iterator> Block::NewIterator(bool fill_cache) const {
 }
 
 std::string Block::Context() const { return "block " + meta_.ulid; }
+
+void Block::Damaged(FoundBy found_by, uint64_t chunks, model::LabelsView series,
+                    model::TimeRange range, std::string_view what) const {
+  db_->Damaged(chunks, {.block = meta_.ulid,
+                        .series = series.empty() ? "" : series.ToString(),
+                        .range = {std::max(range.min, meta_.range.min),
+                                  std::min(range.max, meta_.range.max)},
+                        .what = std::string(what),
+                        .found_by = found_by});
+}
 
 }  // namespace storage::block

@@ -18,6 +18,7 @@
 #include "storage/base/stats.h"
 #include "storage/block/block_store.h"
 #include "storage/block/tombstones.h"
+#include "storage/damage.h"
 
 namespace rocksdb {
 class Cache;
@@ -50,10 +51,11 @@ class Db {
   };
 
   // Opens or creates; *families is all there are but the default one. Read-only needs no space on
-  // the disk, and counts as failed().
+  // the disk, changes nothing and counts as failed(). Damage met goes to `damage`.
   enum class Mode { kReadWrite, kReadOnly };
   static absl::StatusOr<std::shared_ptr<Db>> Open(const std::string& dir, int64_t cache_bytes,
-                                                  Mode mode, std::vector<Family>* families);
+                                                  Mode mode, std::shared_ptr<DamageList> damage,
+                                                  std::vector<Family>* families);
   ~Db();
 
   rocksdb::DB* rocks() const { return rocks_; }
@@ -63,6 +65,11 @@ class Db {
   int64_t cache_used_bytes() const;
   bool failed() const { return failed_; }
   base::Counter& damaged_chunks() { return damaged_chunks_; }
+  // Counts `chunks` and lists where they are; a Block's Damaged() says more easily of which.
+  void Damaged(uint64_t chunks, Damage damage) {
+    damaged_chunks_.Add(chunks);
+    damage_->Add(std::move(damage));
+  }
 
   absl::StatusOr<rocksdb::ColumnFamilyHandle*> CreateFamily(const std::string& name);
   // Gone for the next Open; readers that hold it go on. The handle is not destroyed.
@@ -90,6 +97,7 @@ class Db {
   std::shared_ptr<rocksdb::Cache> cache_;
   std::atomic<int64_t> cache_bytes_{0};
   base::Counter damaged_chunks_;
+  std::shared_ptr<DamageList> damage_;
 };
 
 // A block open for reading, dropped or not, as long as somebody holds it. Immutable, but for what
@@ -124,6 +132,9 @@ class Block {
   // Over the whole family. `fill_cache` false for what is read once.
   std::unique_ptr<rocksdb::Iterator> NewIterator(bool fill_cache) const;
   std::string Context() const;  // "block 01ABC..."
+  // Of a series, or with empty labels of more than one.
+  void Damaged(FoundBy found_by, uint64_t chunks, model::LabelsView series, model::TimeRange range,
+               std::string_view what) const;
 
  private:
   const std::shared_ptr<Db> db_;

@@ -73,7 +73,7 @@ absl::StatusOr<std::unique_ptr<Selection>> BlockQuerier::Select(const SelectRequ
 
 absl::Status BlockQuerier::LeftOut(const absl::Status& status) {
   if (!absl::IsDataLoss(status)) return status;
-  block_->db().damaged_chunks().Add();
+  block_->Damaged(FoundBy::kQuery, 1, {}, block_->meta().range, base::message(status));
   warnings_->Add(fmt::format("{}: its index is damaged, all or part of what it has between {} and {} "
                              "is left out ({})",
                              block_->Context(), block_->meta().range.min, block_->meta().range.max,

@@ -69,7 +69,8 @@ absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range) 
     label_bytes_.append(reader.labels());
   }
   if (damaged > 0) {
-    block_->db().damaged_chunks().Add(damaged);
+    const std::string what = fmt::format("the entries of {} series are damaged", damaged);
+    block_->Damaged(FoundBy::kQuery, damaged, {}, block_->meta().range, what);
     warnings_->Add(fmt::format("{}: the entries of {} series are damaged, and what they have is left out",
                                block_->Context(), damaged));
   }
@@ -198,8 +199,8 @@ void BlockSelection::ReadSealed(std::string_view key, std::string_view bytes, co
 
 void BlockSelection::Damaged(const Item& item, model::TimeRange where,
                              std::string_view what) const {
-  block_->db().damaged_chunks().Add();
   const model::LabelsView series = labels(static_cast<int>(&item - items_.data()));
+  block_->Damaged(FoundBy::kQuery, 1, series, where, what);
   warnings_->Add(fmt::format("{}: samples of {} between {} and {} are damaged and left out ({})",
                              block_->Context(), series.ToString(), where.min, where.max, what));
 }

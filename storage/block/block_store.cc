@@ -24,6 +24,7 @@
 #include "storage/block/series_classes.h"
 #include "storage/block/tombstones.h"
 #include "storage/block/ulid.h"
+#include "storage/block/verifier.h"
 
 namespace storage {
 namespace {
@@ -82,6 +83,7 @@ class BlockStore::Impl final : public block::Publisher {
   ~Impl() override = default;
 
   absl::Status Open();
+  absl::Status OpenReadOnly();
   absl::StatusOr<BlockMeta> Commit(BlockMeta meta, std::vector<std::string> files,
                                    std::optional<uint32_t> watermark,
                                    const block::DeleteLink& since) override;
@@ -121,6 +123,8 @@ class BlockStore::Impl final : public block::Publisher {
     return generation_;
   }
   BlockStoreStats stats() const;
+  DamageList* damage() const { return damage_.get(); }
+  absl::Status VerifyShared(const std::function<void(Damage)>& tell) const;
   void SetCacheBytes(int64_t bytes) {
     cache_bytes_ = bytes;
     absl::MutexLock lock(&mu_);
@@ -142,6 +146,7 @@ class BlockStore::Impl final : public block::Publisher {
   // `without`: a block about to be dropped, or null.
   std::optional<block::LiveList> ListLive(const Block* without) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CompareWith(const block::LiveList& live) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // For a MANIFEST that is lost one day.
   void RecordLive(std::optional<block::LiveList> live) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
   // For whoever is about to write.
@@ -166,6 +171,8 @@ class BlockStore::Impl final : public block::Publisher {
   void DropDoomed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
 
   const std::string dir_;
+  const std::shared_ptr<DamageList> damage_ = std::make_shared<DamageList>();
+  bool read_only_ = false;  // For ever. Constant after opening.
   std::atomic<int64_t> cache_bytes_;
   std::shared_ptr<Db> db_;  // Changed under both locks, so read under either.
 
@@ -203,6 +210,47 @@ absl::Status BlockStore::Impl::Open() {
   return absl::OkStatus();
 }
 
+absl::Status BlockStore::Impl::OpenReadOnly() {
+  absl::MutexLock commit(&commit_mu_);
+  absl::MutexLock lock(&mu_);
+  read_only_ = true;
+  const std::optional<block::LiveList> live = block::ReadLiveList(dir_);
+  RETURN_IF_ERROR(Load(Db::Mode::kReadOnly));
+  std::error_code error;
+  if (!live && std::filesystem::exists(block::LiveListPath(dir_), error)) {
+    damage_->Add({.what = "the second list of blocks is damaged", .found_by = FoundBy::kStart});
+  }
+  // A server that writes there may have changed both meanwhile.
+  if (live && block::ReadLiveList(dir_) == live) CompareWith(*live);
+  return absl::OkStatus();
+}
+
+void BlockStore::Impl::CompareWith(const block::LiveList& live) {
+  if (block::LookAtManifest(dir_, live) == block::ManifestState::kNewer) return;
+  base::StringSet known;
+  for (const auto& block : blocks_) known.insert(block->meta().ulid);
+  for (const Damage& damage : damage_->list()) known.insert(damage.block);  // Set aside.
+  for (const block::LiveList::Entry& entry : live.blocks) {
+    if (known.contains(entry.ulid)) continue;
+    damage_->Add({.block = entry.ulid,
+                  .what = "the MANIFEST lacks it; the next start makes it anew",
+                  .found_by = FoundBy::kStart});
+  }
+}
+
+absl::Status BlockStore::Impl::VerifyShared(const std::function<void(Damage)>& tell) const {
+  std::shared_ptr<Db> db;
+  {
+    absl::MutexLock lock(&mu_);
+    AwaitReopening();
+    RETURN_IF_ERROR(unreadable_);
+    db = db_;
+  }
+  if (db == nullptr) return base::FailedPrecondition("the block store is closed");
+  block::VerifyShared(*db, tell);
+  return absl::OkStatus();
+}
+
 absl::Status BlockStore::Impl::Load(Db::Mode mode) {
   if (mode == Db::Mode::kReadWrite) {
     const std::string unfinished = dir_ + std::string(kUnfinishedDir);
@@ -228,7 +276,7 @@ absl::Status BlockStore::Impl::OpenDb(Db::Mode mode, std::vector<Db::Family>* fa
   const std::optional<block::LiveList> live = block::ReadLiveList(dir_);
   if (mode == Db::Mode::kReadOnly || !live) {
     RETURN_IF_ERROR(CheckNotHeadless());
-    ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, mode, families));
+    ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, mode, damage_, families));
     return absl::OkStatus();
   }
   absl::Status status = OpenAll(*live, families);
@@ -238,10 +286,15 @@ absl::Status BlockStore::Impl::OpenDb(Db::Mode mode, std::vector<Db::Family>* fa
             {{"dir", dir_}, {"err", std::string(base::message(status))}});
   ASSIGN_OR_RETURN(const block::Rescued rescued, block::Rescue(dir_, *live));
   lost_blocks_ = rescued.lost.size();
+  for (const std::string& ulid : rescued.lost) {
+    damage_->Add({.block = ulid,
+                  .what = "a table of it is gone or useless, and what knew of it was damaged",
+                  .found_by = FoundBy::kStart});
+  }
   base::Log(base::LogLevel::kWarn, "blocks", "Blocks were rescued",
             {{"blocks", std::to_string(rescued.blocks)},
              {"lost", std::to_string(rescued.lost.size())}});
-  ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, mode, families));
+  ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, mode, damage_, families));
   return absl::OkStatus();
 }
 
@@ -253,7 +306,7 @@ absl::Status BlockStore::Impl::OpenAll(const block::LiveList& live,
   if (manifest == block::ManifestState::kDamaged) {
     return base::DataLoss("{}/{} is gone or was cut short", dir_, live.manifest);
   }
-  ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, Db::Mode::kReadWrite, families));
+  ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, Db::Mode::kReadWrite, damage_, families));
   if (manifest == block::ManifestState::kNewer) return absl::OkStatus();
   base::StringSet there;
   for (const Db::Family& family : *families) {
@@ -323,6 +376,7 @@ bool BlockStore::Impl::HasReaders() const {
 
 absl::Status BlockStore::Impl::EnsureWritable() {
   if (closed_) return base::FailedPrecondition("the block store is closed");
+  if (read_only_) return base::FailedPrecondition("the block store is open for reading only");
   if (db_ != nullptr && !db_->failed()) return absl::OkStatus();
   {
     absl::MutexLock lock(&mu_);
@@ -368,6 +422,8 @@ absl::Status BlockStore::Impl::LoseWatermark(const absl::Status& why) {
   base::Log(base::LogLevel::kError, "blocks",
             "What concerns all blocks is damaged; the log is read from its beginning",
             {{"dir", dir_}, {"err", std::string(base::message(why))}});
+  damage_->Add({.what = fmt::format("what concerns all blocks: {}", base::message(why)),
+                .found_by = FoundBy::kStart});
   watermark_lost_ = true;
   return absl::OkStatus();
 }
@@ -382,6 +438,7 @@ absl::Status BlockStore::Impl::CheckFormat(Db& db, bool has_families) {
     if (it->Valid() || has_families) {
       return base::FailedPrecondition("a RocksDB database, but not a block store: no format key");
     }
+    if (read_only_) return absl::OkStatus();
     std::string file;
     RETURN_IF_ERROR(WriteDefaults({}, &file));
     return db.IngestAll({{nullptr, {file}}});
@@ -427,9 +484,10 @@ void BlockStore::Impl::LoadTombstones(std::span<const std::shared_ptr<Block>> bl
         continue;
       }
       block->set_tombstones_damaged();
-      base::Log(base::LogLevel::kError, "blocks",
-                "The record of what was deleted of a block is damaged; deleted samples may show",
-                {{"block", ulid}});
+      damage_->Add({.block = ulid,
+                    .range = block->meta().range,
+                    .what = "the record of what was deleted of it is damaged; deleted samples may show",
+                    .found_by = FoundBy::kStart});
     }
   }
   if (it->status().ok()) return;
@@ -439,6 +497,8 @@ void BlockStore::Impl::LoadTombstones(std::span<const std::shared_ptr<Block>> bl
   base::Log(base::LogLevel::kError, "blocks",
             "Records of what was deleted cannot be read; deleted samples may show",
             {{"err", it->status().ToString()}});
+  damage_->Add({.what = "records of what was deleted cannot be read: " + it->status().ToString(),
+                .found_by = FoundBy::kStart});
 }
 
 // A family without meta was never finished; one named as a parent has been replaced.
@@ -460,18 +520,27 @@ void BlockStore::Impl::Tidy(std::vector<Db::Family> families) {
     } else {
       ++unreadable;
       db_->DestroyHandle(family.handle);
-      base::Log(base::LogLevel::kError, "blocks", "A block cannot be read and is set aside",
-                {{"block", family.name}, {"err", std::string(base::message(meta.status()))}});
+      damage_->Add({.block = family.name,
+                    .what = fmt::format("its meta cannot be read, and it is set aside: {}",
+                                        base::message(meta.status())),
+                    .found_by = FoundBy::kStart});
     }
   }
   LoadTombstones(found, names);
   std::vector<std::shared_ptr<const Block>> kept;
   for (std::shared_ptr<Block>& block : found) {
-    auto& where = replaced.contains(block->meta().ulid) ? doomed_ : kept;
-    where.push_back(std::move(block));
+    const bool doomed = replaced.contains(block->meta().ulid);
+    if (!doomed && block->meta().damaged_chunks > 0) {
+      damage_->Add({.block = block->meta().ulid,
+                    .range = block->meta().range,
+                    .what = fmt::format("{} damaged chunks were left out when it was merged",
+                                        block->meta().damaged_chunks),
+                    .found_by = FoundBy::kMerge});
+    }
+    (doomed ? doomed_ : kept).push_back(std::move(block));
   }
   found.clear();
-  if (!doomed_.empty()) {
+  if (!doomed_.empty() && !read_only_) {
     base::Log(base::LogLevel::kInfo, "blocks", "Removing blocks replaced or never finished",
               {{"blocks", std::to_string(doomed_.size())}});
   }
@@ -505,6 +574,7 @@ void BlockStore::Impl::DropDoomed() {
 absl::StatusOr<std::unique_ptr<BlockWriter>> BlockStore::Impl::NewBlock(BlockMeta meta) {
   absl::MutexLock commit(&commit_mu_);
   if (closed_) return base::FailedPrecondition("the block store is closed");
+  if (read_only_) return base::FailedPrecondition("the block store is open for reading only");
   const std::string path = fmt::format("{}{}/{}", dir_, kUnfinishedDir, next_file_++);
   return block::NewWriter(path, std::move(meta), this, last_delete_);
 }
@@ -555,7 +625,10 @@ absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<s
       std::erase_if(blocks_, [&](const std::shared_ptr<const Block>& old) {
         const bool replaced = std::find(meta.parents.begin(), meta.parents.end(),
                                         old->meta().ulid) != meta.parents.end();
-        if (replaced) doomed_.push_back(old);
+        if (replaced) {
+          doomed_.push_back(old);
+          damage_->BlockGone(old->meta().ulid);
+        }
         return replaced;
       });
       blocks_.push_back(block);
@@ -594,6 +667,7 @@ absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
   if (!block->tombstones()->empty()) stray_keys_.insert(TombstonesKey(ulid));
   absl::MutexLock lock(&mu_);
   std::erase(blocks_, block);
+  damage_->BlockGone(ulid);
   ++stats_.dropped;
   return absl::OkStatus();
 }
@@ -669,6 +743,13 @@ absl::StatusOr<std::unique_ptr<BlockStore>> BlockStore::Open(std::string dir,
   return std::unique_ptr<BlockStore>(new BlockStore(std::move(impl)));
 }
 
+absl::StatusOr<std::unique_ptr<BlockStore>> BlockStore::OpenReadOnly(std::string dir,
+                                                                     int64_t cache_bytes) {
+  auto impl = std::make_unique<Impl>(std::move(dir), cache_bytes);
+  RETURN_IF_ERROR(impl->OpenReadOnly());
+  return std::unique_ptr<BlockStore>(new BlockStore(std::move(impl)));
+}
+
 std::vector<BlockMeta> BlockStore::Metas() const {
   std::vector<BlockMeta> metas;
   for (const auto& block : impl_->Blocks()) {
@@ -706,6 +787,19 @@ absl::StatusOr<std::unique_ptr<BlockCursor>> BlockStore::NewCursor(const std::st
   ASSIGN_OR_RETURN(std::shared_ptr<const Block> block, impl_->Find(ulid));
   return std::unique_ptr<BlockCursor>(std::make_unique<block::Cursor>(std::move(block)));
 }
+
+absl::StatusOr<std::unique_ptr<BlockVerifier>> BlockStore::NewVerifier(
+    const std::string& ulid, std::function<void(Damage)> tell) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const Block> block, impl_->Find(ulid));
+  return std::unique_ptr<BlockVerifier>(
+      std::make_unique<block::Verifier>(*block, std::move(tell)));
+}
+
+absl::Status BlockStore::VerifyShared(const std::function<void(Damage)>& tell) const {
+  return impl_->VerifyShared(tell);
+}
+
+DamageList* BlockStore::damage() const { return impl_->damage(); }
 
 void BlockStore::SetCacheBytes(int64_t bytes) { impl_->SetCacheBytes(bytes); }
 int64_t BlockStore::cache_used_bytes() const { return impl_->cache_used_bytes(); }

@@ -9,6 +9,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "storage/damage.h"
 #include "storage/querier.h"
 
 namespace storage {
@@ -57,6 +58,19 @@ class BlockCursor : public SeriesCursor {
   virtual uint64_t damaged_chunks() const = 0;  // So far.
 };
 
+// Reads a whole block from the disk, past the caches, and compares what it says twice: checksums, each
+// sample's time with its chunk's, chunks with rows, rows with series entries, entries with postings,
+// counts with the meta. Tells of each damaged place; goes on behind it. Keeps nobody from dropping
+// the block. Not thread-safe.
+class BlockVerifier {
+ public:
+  virtual ~BlockVerifier() = default;
+  // Goes on until about so many bytes more were read. False when it is through.
+  virtual bool Next(uint64_t bytes) = 0;
+  virtual uint64_t bytes_read() const = 0;
+  virtual uint64_t damaged() const = 0;  // Places so far.
+};
+
 struct BlockStoreStats {  // Totals since Open.
   uint64_t damaged_chunks = 0;      // Met while reading; one that is met again counts again.
   uint64_t unreadable_blocks = 0;   // Found at Open with a damaged meta: set aside, kept on disk.
@@ -72,6 +86,10 @@ class BlockStore {
   // opened for writing (a full disk, a read-only one) but for reading is, and is tried again by the
   // next write.
   static absl::StatusOr<std::unique_ptr<BlockStore>> Open(std::string dir, int64_t cache_bytes);
+  // Another's directory as it is now: writes nothing, not even where a crash left something to tidy,
+  // and may be done while another process writes there. Changes are refused.
+  static absl::StatusOr<std::unique_ptr<BlockStore>> OpenReadOnly(std::string dir,
+                                                                  int64_t cache_bytes);
   ~BlockStore();
 
   std::vector<BlockMeta> Metas() const;  // By range.min.
@@ -98,6 +116,13 @@ class BlockStore {
   absl::StatusOr<std::vector<uint64_t>> CountByClass(
       const std::string& ulid,
       std::span<const std::vector<std::vector<model::Matcher>>> classes) const;
+  // `tell` gets what it finds, without found_by; kNotFound when there is no such block.
+  absl::StatusOr<std::unique_ptr<BlockVerifier>> NewVerifier(
+      const std::string& ulid, std::function<void(Damage)> tell) const;
+  // The same at once for the little that concerns all blocks.
+  absl::Status VerifyShared(const std::function<void(Damage)>& tell) const;
+  // What was come upon at opening, by queries and merges. Others may add to it. Lives as long as this.
+  DamageList* damage() const;
   absl::Status Drop(const std::string& ulid);  // kNotFound when there is none.
   // Deletes the samples in `range` of the series that satisfy any of the matcher sets: at once for
   // whoever asks later, in all blocks or, after an error or a crash, in none. What is merged from

@@ -76,7 +76,8 @@ class Rescuer {
   absl::Status Rebuild() {
     std::vector<Db::Family> none;
     ASSIGN_OR_RETURN(const std::shared_ptr<Db> db,
-                     Db::Open(dir_, kCacheBytes, Db::Mode::kReadWrite, &none));
+                     Db::Open(dir_, kCacheBytes, Db::Mode::kReadWrite,
+                              std::make_shared<DamageList>(), &none));
     for (const LiveList::Entry& block : live_.blocks) {
       const absl::Status status = AddBlock(block, *db);
       if (absl::IsUnavailable(status)) return status;

@@ -54,7 +54,8 @@ struct ReplayStats {
   uint64_t damaged = 0;          // Stretches of the log, and records, that could not be read.
   uint64_t unknown_series = 0;   // Samples whose series was in a damaged part.
   double seconds = 0;
-  std::string first_damage;      // Where and why, for the log line; empty without damage.
+  static constexpr size_t kMaxPlaces = 1000;
+  std::vector<std::string> places;  // Where and why; the first of them.
 };
 
 // Series that satisfy any of the sets and whose newest sample lies in `range`.

@@ -30,7 +30,7 @@ class Replayer::Impl final : public RecordReader {
 
   void Damaged(std::string reason) {
     ++stats_->damaged;
-    if (stats_->first_damage.empty()) stats_->first_damage = std::move(reason);
+    if (stats_->places.size() < ReplayStats::kMaxPlaces) stats_->places.push_back(std::move(reason));
   }
 
 

@@ -292,7 +292,8 @@ TEST_F(HeadTest, DamageInTheLogCostsWhatItHitAndIsReported) {
   }
   Start();
   EXPECT_EQ(replayed_.damaged, 1u);
-  EXPECT_THAT(replayed_.first_damage, ::testing::HasSubstr("segment 0 at "));
+  ASSERT_FALSE(replayed_.places.empty());
+  EXPECT_THAT(replayed_.places[0], ::testing::HasSubstr("segment 0 at "));
   const SampleModel left = InHead();
   EXPECT_GT(left.at(up_).size(), 1000u);  // Pages are 32 KiB.
   EXPECT_LT(left.at(up_).size(), 2000u);

@@ -153,4 +153,27 @@ absl::StatusOr<std::string> OpenDataDir(const std::string& dir) {
   return own;
 }
 
+absl::StatusOr<std::string> FindDataDir(const std::string& dir, bool* damaged) {
+  const std::string own = dir + "/tidemark", path = own + "/FORMAT";
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    return base::NotFound("{}: no data of tidemark there (no {})", dir, path);
+  }
+  ASSIGN_OR_RETURN(const int version, ReadFormat(path));
+  *damaged = version == 0;
+  return own;
+}
+
+bool IsLocked(const std::string& dir) {
+  // Without room for a file the folder is locked itself.
+  for (const std::string& path : {dir + "/lock", dir}) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    const bool held = ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    ::close(fd);
+    if (held) return true;
+  }
+  return false;
+}
+
 }  // namespace storage

@@ -36,4 +36,10 @@ absl::Status CheckPermission(const std::string& dir);
 // Says once in the log when `dir` also holds data of Prometheus, which is left alone.
 absl::StatusOr<std::string> OpenDataDir(const std::string& dir);
 
+// The same, when it is there, without changing anything; kNotFound when it is not.
+// *damaged: FORMAT is, as the next start will notice and mend.
+absl::StatusOr<std::string> FindDataDir(const std::string& dir, bool* damaged);
+// Whether somebody holds a DirLock on it. A lock taken at that very moment may fail.
+bool IsLocked(const std::string& dir);
+
 }  // namespace storage

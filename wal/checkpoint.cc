@@ -1,5 +1,6 @@
 #include "wal/checkpoint.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <vector>
 
@@ -90,26 +91,28 @@ absl::Status CheckpointWriter::Finish() {
   return impl_->files->SyncDir(impl_->log_dir);
 }
 
-absl::StatusOr<std::optional<Checkpoint>> LastCheckpoint(const std::string& log_dir) {
+absl::StatusOr<std::vector<Checkpoint>> ListCheckpoints(const std::string& log_dir) {
   auto names = ListNames(log_dir);
   if (!names.ok()) return names.status();
-  std::optional<Checkpoint> last;
+  std::vector<Checkpoint> list;
   for (const std::string& name : *names) {
-    const auto number = NumberOf(name);
-    if (number && (!last || *number > last->segment)) last = {*number, log_dir + "/" + name};
+    if (const auto number = NumberOf(name)) list.push_back({*number, log_dir + "/" + name});
   }
-  return last;
+  std::sort(list.begin(), list.end(),
+            [](const Checkpoint& a, const Checkpoint& b) { return a.segment < b.segment; });
+  return list;
+}
+
+absl::StatusOr<std::optional<Checkpoint>> LastCheckpoint(const std::string& log_dir) {
+  auto list = ListCheckpoints(log_dir);
+  if (!list.ok()) return list.status();
+  return list->empty() ? std::nullopt : std::optional(list->back());
 }
 
 absl::StatusOr<std::optional<Checkpoint>> OldestCheckpoint(const std::string& log_dir) {
-  auto names = ListNames(log_dir);
-  if (!names.ok()) return names.status();
-  std::optional<Checkpoint> oldest;
-  for (const std::string& name : *names) {
-    const auto number = NumberOf(name);
-    if (number && (!oldest || *number < oldest->segment)) oldest = {*number, log_dir + "/" + name};
-  }
-  return oldest;
+  auto list = ListCheckpoints(log_dir);
+  if (!list.ok()) return list.status();
+  return list->empty() ? std::nullopt : std::optional(list->front());
 }
 
 absl::StatusOr<std::optional<Checkpoint>> FindCheckpoint(const std::string& log_dir,

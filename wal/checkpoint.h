@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <absl/status/statusor.h>
 
@@ -35,6 +36,8 @@ struct Checkpoint {
   std::string dir;       // Open it with wal::Reader::Open(dir, 0).
 };
 
+// All complete ones, by number.
+absl::StatusOr<std::vector<Checkpoint>> ListCheckpoints(const std::string& log_dir);
 // The newest complete one, the oldest, and the one of an exact number.
 absl::StatusOr<std::optional<Checkpoint>> LastCheckpoint(const std::string& log_dir);
 absl::StatusOr<std::optional<Checkpoint>> OldestCheckpoint(const std::string& log_dir);

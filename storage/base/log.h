@@ -13,7 +13,7 @@
 
 namespace base {
 
-enum class LogLevel { kDebug, kInfo, kWarn, kError };
+enum class LogLevel { kDebug, kInfo, kWarn, kError, kNothing };  // The last is for SetLog only.
 enum class LogFormat { kLogfmt, kJson };
 
 struct LogField {

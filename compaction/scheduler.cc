@@ -19,6 +19,7 @@ namespace {
 constexpr std::string_view kComponent = "compaction";
 constexpr model::TimeMs kLongestFlushRetryMs = 5 * 60 * 1000;
 constexpr uint32_t kSeriesBetweenLooks = 4096;
+constexpr int64_t kMinScrubStep = 64 << 10, kMaxScrubStep = 1 << 20;
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -56,6 +57,7 @@ Scheduler::Scheduler(storage::Database* database, SchedulerOptions options)
       options_(WithDefaults(std::move(options))),
       clock_watch_(options_.clock->NowMs(), options_.steady_ms(), NewestOf(*database)),
       flush_slot_(options_.clock->NowMs() / options_.flush_interval_ms),
+      scrub_(database->blocks(), database->dir() + "/tidemark/scrub", options_.scrub),
       retention_(options_.retention) {}
 
 Scheduler::~Scheduler() { Stop(); }
@@ -138,14 +140,39 @@ void Scheduler::Loop() {
   while (!stop_) {
     try {
       RunOnce();
+      Rest();
+      continue;
     } catch (const std::exception& e) {  // Memory, most likely; the next round may have it.
       Failed("A round of compaction failed", base::Internal("{}", e.what()),
              &SchedulerStats::merge_failures);
     }
     absl::MutexLock lock(&mu_);
-    if (!stop_ && !flush_requested_ && cleanings_asked_ == cleanings_done_) {
-      wake_.WaitWithTimeout(&mu_, absl::Milliseconds(options_.check_interval_ms));
+    if (!HasWork()) wake_.WaitWithTimeout(&mu_, absl::Milliseconds(options_.check_interval_ms));
+  }
+}
+
+bool Scheduler::HasWork() const {
+  return stop_ || flush_requested_ || cleanings_asked_ != cleanings_done_;
+}
+
+// Reads a little at a time, and what others want done is done first.
+void Scheduler::Rest() {
+  const int64_t until = SystemSteadyMs() + options_.check_interval_ms;
+  const int64_t rate = options_.scrub.bytes_per_second;
+  const auto step = static_cast<uint64_t>(std::clamp(rate / 4, kMinScrubStep, kMaxScrubStep));
+  bool due = rate > 0;
+  for (;;) {
+    if (due && !stop_ && SystemSteadyMs() >= next_scrub_ms_) {
+      const std::optional<uint64_t> read = scrub_.Step(step, Now());
+      due = read.has_value();
+      next_scrub_ms_ = SystemSteadyMs() + static_cast<int64_t>(read.value_or(0)) * 1000 / rate;
     }
+    absl::MutexLock lock(&mu_);
+    stats_.scrub = scrub_.stats();
+    const int64_t now = SystemSteadyMs();
+    if (HasWork() || now >= until) return;
+    const int64_t next = due ? std::min(until, next_scrub_ms_) : until;
+    wake_.WaitWithTimeout(&mu_, absl::Milliseconds(next - now));
   }
 }
 

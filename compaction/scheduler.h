@@ -1,4 +1,4 @@
-// The one thread that flushes the head, merges blocks and drops old ones.
+// The one thread that flushes the head, merges blocks, drops old ones, and looks for damage in them.
 #pragma once
 
 #include <atomic>
@@ -13,6 +13,7 @@
 #include "compaction/clock_watch.h"
 #include "compaction/planner.h"
 #include "compaction/retention.h"
+#include "compaction/scrub.h"
 #include "storage/base/clock.h"
 #include "storage/database.h"
 
@@ -29,6 +30,7 @@ struct SchedulerOptions {
   int64_t retry_merge_ms = 60 * 60 * 1000;
   PlanOptions plan;
   RetentionOptions retention;
+  ScrubOptions scrub;
   // Room on the disk that merges may take; null: any. A merge of more has to wait.
   std::function<int64_t()> spare_bytes;
   base::Clock* clock = base::SystemClock::Get();  // Outlives the scheduler.
@@ -45,6 +47,7 @@ struct SchedulerStats {  // Totals.
   uint64_t dropped_by_time = 0, dropped_by_size = 0, drop_failures = 0;
   uint64_t clock_steps = 0;    // Seen of the wall clock, in either direction.
   uint64_t thinned = 0;        // Blocks rewritten since the time of some of their series was over.
+  ScrubStats scrub;
   RetentionOptions retention;  // As it is now.
   std::string last_error;      // Of the last step that failed; stays when later ones go well.
 };
@@ -72,6 +75,8 @@ class Scheduler {
 
  private:
   void Loop();
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Rest();  // Until the next look, or until there is other work; reads on in blocks meanwhile.
   model::TimeMs Now();  // By the wall clock; notes its steps.
   void Stepped(int64_t step_ms);
   void FlushIfDue();
@@ -103,6 +108,8 @@ class Scheduler {
   int failed_flushes_ = 0;  // In a row.
   bool room_was_missing_ = false;
   uint32_t asked_ = 0;
+  Scrub scrub_;
+  int64_t next_scrub_ms_ = 0;  // By the steady clock.
   std::map<std::string, model::TimeMs> set_aside_;  // Blocks of failed merges, until then.
 
   // What was taken out of blocks, or found not to be in them; for retention_round_.

@@ -156,6 +156,32 @@ void WriteParts(JsonWriter* json, const storage::DatabaseStats& stats) {
   json->EndObject();
 }
 
+void Text(JsonWriter* json, std::string_view key, std::string_view value) {
+  json->Key(key);
+  json->String(value);
+}
+
+void WriteDamage(JsonWriter* json, const storage::DamageList& damage) {
+  json->Key("damage");
+  json->BeginArray();
+  for (const storage::Damage& d : damage.list()) {
+    json->BeginObject();
+    Text(json, "block", d.block);
+    Text(json, "series", d.series);
+    if (d.range != model::TimeRange()) {  // All time: nobody knows.
+      Signed(json, "mint", d.range.min);
+      Signed(json, "maxt", d.range.max);
+    }
+    Text(json, "what", d.what);
+    Signed(json, "found_at", d.found_at_ms);
+    Text(json, "found_by", ToString(d.found_by));
+    json->EndObject();
+  }
+  json->EndArray();
+  Number(json, "damageFound", damage.found());
+  Number(json, "damageNotListed", damage.not_listed());
+}
+
 }  // namespace
 
 absl::Status WriteStorageStatus(const ApiDependencies& d, Reply* reply) {
@@ -172,6 +198,7 @@ absl::Status WriteStorageStatus(const ApiDependencies& d, Reply* reply) {
   const std::vector<storage::BlockMeta> metas = database->blocks()->Metas();
   WritePartitions(json, metas, resources);
   WriteBlockList(json, metas, resources);
+  WriteDamage(json, *database->blocks()->damage());
   json->EndObject();
   return absl::OkStatus();
 }

@@ -264,6 +264,8 @@ absl::Status App::StartAll() {
   replaying_ = std::thread([this] { ReplayLog(); });
   compaction::SchedulerOptions options;
   options.retention = RetentionOf(*reloader_.config());
+  options.scrub = {.interval_ms = flags_.DurationMs("storage.scrub-interval"),
+                   .bytes_per_second = static_cast<int64_t>(flags_.Bytes("storage.scrub-rate"))};
   options.spare_bytes = [this, database] { return SpareBytes(database->dir(), flags_); };
   scheduler_ = std::make_unique<compaction::Scheduler>(database, options);
   running_scheduler_ = scheduler_.get();

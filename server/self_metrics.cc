@@ -147,6 +147,9 @@ void WriteBlocks(storage::Database* database, const storage::DatabaseStats& stat
                stats.blocks.damaged_chunks);
   out->Gauge("tidemark_unreadable_blocks", "Blocks set aside at the start.",
              stats.blocks.unreadable_blocks);
+  out->Counter("tidemark_damaged_places_total",
+               "Different places found damaged on the disk, by anybody: /api/v1/status/storage.",
+               database->blocks()->damage()->found());
 }
 
 void WriteCompaction(const compaction::SchedulerStats& stats, MetricText* out) {
@@ -177,6 +180,17 @@ void WriteCompaction(const compaction::SchedulerStats& stats, MetricText* out) {
   out->Counter("tidemark_retention_policy_rewrites_total",
                "Blocks rewritten without series whose retention policy had run out.",
                stats.thinned);
+  out->Counter("tidemark_scrub_blocks_total", "Blocks read whole to look for damage.",
+               stats.scrub.blocks);
+  out->Counter("tidemark_scrub_bytes_total", "Bytes read for that.", stats.scrub.bytes);
+  out->Counter("tidemark_scrub_damaged_places_total",
+               "Damaged places met by that; one that is met again counts again.",
+               stats.scrub.damaged);
+  out->Gauge("tidemark_scrub_blocks_due", "Blocks whose turn it is.",
+             static_cast<double>(stats.scrub.blocks_due));
+  out->Gauge("tidemark_scrub_oldest_timestamp_seconds",
+             "When the block was verified, or written, for which that is longest ago, Unix time.",
+             static_cast<double>(stats.scrub.oldest) / 1000);
   out->Counter("tidemark_retention_failures_total", "Blocks that could not be removed.",
                stats.drop_failures);
   out->Gauge("prometheus_tsdb_retention_limit_bytes", "Bytes that may be kept; 0 for no limit.",

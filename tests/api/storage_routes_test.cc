@@ -84,6 +84,27 @@ TEST_F(StorageRoutesTest, StorageTellsDaysOfBlocks) {
   EXPECT_THAT(body, HasSubstr(R"("flushes":1,)"));
 }
 
+TEST_F(StorageRoutesTest, StorageListsDamage) {
+  EXPECT_THAT(Get("/api/v1/status/storage"),
+              HasSubstr(R"("damage":[],"damageFound":0,"damageNotListed":0)"));
+  storage::DamageList* const damage = database_->blocks()->damage();
+  damage->Add({.block = "01A",
+               .series = "{__name__=\"m\"}",
+               .range = {5, 7},
+               .what = "a chunk's checksum is wrong",
+               .found_by = storage::FoundBy::kScrub});
+  damage->Add({.what = "log, segment 3 at 5: bad checksum", .found_by = storage::FoundBy::kStart});
+  const auto list = damage->list();
+  EXPECT_THAT(
+      Get("/api/v1/status/storage"),
+      HasSubstr(fmt::format(
+          R"("damage":[{{"block":"01A","series":"{{__name__=\"m\"}}","mint":5,"maxt":7,)"
+          R"("what":"a chunk's checksum is wrong","found_at":{},"found_by":"scrub"}},)"
+          R"({{"block":"","series":"","what":"log, segment 3 at 5: bad checksum",)"
+          R"("found_at":{},"found_by":"start"}}],"damageFound":2,"damageNotListed":0)",
+          list[0].found_at_ms, list[1].found_at_ms)));
+}
+
 TEST_F(StorageRoutesTest, WithoutADatabaseTheyAreUnavailable) {
   slot_.Set(nullptr);
   EXPECT_THAT(Get("/api/v1/status/limits"), HasSubstr(R"("errorType":"unavailable")"));

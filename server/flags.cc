@@ -242,7 +242,8 @@ std::string HelpText() {
   std::string out =
       "usage: tidemark [<flags>]\n"
       "       tidemark check config FILE...\n"
-      "       tidemark check healthy|ready [--url=http://localhost:9090]\n\n"
+      "       tidemark check healthy|ready [--url=http://localhost:9090]\n"
+      "       tidemark tsdb verify [DIR]\n\n"
       "A time-series server that stands in for Prometheus.\n\nFlags:\n"
       "  -h, --help\n      Show this.\n  --version\n      Show the version.\n";
   for (const FlagSpec& spec : FlagTable()) {

@@ -7,6 +7,7 @@
 
 #include "server/app.h"
 #include "server/commands/check.h"
+#include "server/commands/tsdb.h"
 #include "storage/base/log.h"
 #include "storage/base/status.h"
 
@@ -28,6 +29,9 @@ int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (!args.empty() && args[0] == "check") {
     return server::RunCheck(std::span(args).subspan(1));
+  }
+  if (!args.empty() && args[0] == "tsdb") {
+    return server::RunTsdb(std::span(args).subspan(1));
   }
   absl::StatusOr<server::Flags> flags = server::Flags::Parse(args);
   if (!flags.ok()) {

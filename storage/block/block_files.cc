@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 
 namespace storage::block {

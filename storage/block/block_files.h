@@ -1,7 +1,9 @@
 // The files of blocks as RocksDB sees them.
 #pragma once
 
-#include <rocksdb/env.h>
+namespace rocksdb {
+class Env;
+}
 
 namespace storage::block {
 

@@ -1,6 +1,7 @@
 #include "storage/block/block_files.h"
 
 #include <gtest/gtest.h>
+#include <rocksdb/env.h>
 
 #include <filesystem>
 #include <fstream>

@@ -223,7 +223,9 @@ void AppendDecimals(const Decimals& d, size_t n, uint8_t flags, std::string* hea
   if (d.noisy) AppendStream({d.rest.data(), n}, d.rest_stream.order, out);
 }
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+// What chooses among clones runs before a sanitizer is ready.
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+    !defined(__clang__)
 #define TIDEMARK_CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
 #else
 #define TIDEMARK_CLONES

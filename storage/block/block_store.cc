@@ -19,6 +19,7 @@
 #include "storage/block/block_keys.h"
 #include "storage/block/block_querier.h"
 #include "storage/block/block_writer.h"
+#include "storage/block/hold.h"
 #include "storage/block/live_list.h"
 #include "storage/block/rescue.h"
 #include "storage/block/series_classes.h"
@@ -90,6 +91,7 @@ class BlockStore::Impl final : public block::Publisher {
   absl::StatusOr<std::unique_ptr<BlockWriter>> NewBlock(BlockMeta meta);
   absl::Status Drop(const std::string& ulid);
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
+  absl::StatusOr<std::unique_ptr<HeldFiles>> Hold();
   absl::Status Close();
 
   std::vector<std::shared_ptr<const Block>> Blocks() const {
@@ -706,6 +708,17 @@ absl::Status BlockStore::Impl::Delete(std::span<const std::vector<model::Matcher
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<HeldFiles>> BlockStore::Impl::Hold() {
+  absl::MutexLock commit(&commit_mu_);
+  RETURN_IF_ERROR(EnsureWritable());
+  std::optional<block::LiveList> live;
+  {
+    absl::MutexLock lock(&mu_);
+    live = ListLive(nullptr);
+  }
+  return block::Hold(db_, dir_, std::move(live));
+}
+
 absl::StatusOr<std::shared_ptr<const Block>> BlockStore::Impl::Find(const std::string& ulid) const {
   ASSIGN_OR_RETURN(std::vector<std::shared_ptr<const Block>> blocks, ReadableBlocks());
   for (std::shared_ptr<const Block>& block : blocks) {
@@ -820,6 +833,8 @@ absl::Status BlockStore::Delete(std::span<const std::vector<model::Matcher>> set
                                 model::TimeRange range) {
   return impl_->Delete(sets, range);
 }
+
+absl::StatusOr<std::unique_ptr<HeldFiles>> BlockStore::Hold() { return impl_->Hold(); }
 
 absl::Status BlockStore::Drop(const std::string& ulid) { return impl_->Drop(ulid); }
 

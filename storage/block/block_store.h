@@ -9,6 +9,7 @@
 
 #include <absl/status/statusor.h>
 
+#include "storage/block/held_files.h"
 #include "storage/damage.h"
 #include "storage/querier.h"
 
@@ -129,6 +130,9 @@ class BlockStore {
   // them, also by a merge under way, is without them. Blocks published later are new data.
   // Space: by merges only.
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
+  // What a copy of the store as it is now consists of. A publish, a merge, a drop and a delete are
+  // each in it whole or not at all.
+  absl::StatusOr<std::unique_ptr<HeldFiles>> Hold();
   uint64_t bytes() const;                      // On disk now.
   BlockStoreStats stats() const;
   void SetCacheBytes(int64_t bytes);  // What is too much leaves at once.

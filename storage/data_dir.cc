@@ -15,6 +15,7 @@
 #include "storage/base/log.h"
 #include "storage/base/status.h"
 #include "storage/block/ulid.h"
+#include "storage/copies/copy_file.h"
 #include "wal/file.h"
 
 namespace storage {
@@ -54,19 +55,25 @@ absl::StatusOr<int> ReadFormat(const std::string& path) {
   return version;
 }
 
+std::string FormatLine() { return fmt::format("{}{}\n", kFormatText, kVersion); }
+
 absl::Status WriteFormat(const std::string& dir, const std::string& path) {
   wal::FileSystem* const files = wal::FileSystem::Posix();
   const std::string aside = path + ".tmp";
   std::error_code ignored;
   std::filesystem::remove(aside, ignored);
   ASSIGN_OR_RETURN(auto file, files->Create(aside));
-  RETURN_IF_ERROR(file->Append(fmt::format("{}{}\n", kFormatText, kVersion)));
+  RETURN_IF_ERROR(file->Append(FormatLine()));
   RETURN_IF_ERROR(file->Sync());
   RETURN_IF_ERROR(files->Rename(aside, path));
   return files->SyncDir(dir);
 }
 
 }  // namespace
+
+absl::Status WriteDataFormat(const std::string& dir, wal::FileSystem* files) {
+  return WriteFile(dir + "/tidemark/FORMAT", FormatLine(), files);
+}
 
 absl::Status CheckPermission(const std::string& dir) {
   if (::access(dir.c_str(), R_OK | W_OK | X_OK) == 0 || errno != EACCES) return absl::OkStatus();

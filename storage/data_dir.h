@@ -6,6 +6,8 @@
 
 #include <absl/status/statusor.h>
 
+#include "wal/file.h"
+
 namespace storage {
 
 // An exclusive flock on <dir>/lock, for as long as it lives. The file is removed at the end, as
@@ -41,5 +43,9 @@ absl::StatusOr<std::string> OpenDataDir(const std::string& dir);
 absl::StatusOr<std::string> FindDataDir(const std::string& dir, bool* damaged);
 // Whether somebody holds a DirLock on it. A lock taken at that very moment may fail.
 bool IsLocked(const std::string& dir);
+
+// <dir>/tidemark/FORMAT of a directory that is being made; `dir`/tidemark is there.
+absl::Status WriteDataFormat(const std::string& dir,
+                             wal::FileSystem* files = wal::FileSystem::Posix());
 
 }  // namespace storage

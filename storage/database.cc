@@ -9,6 +9,8 @@
 #include "storage/base/log.h"
 #include "storage/base/stats.h"
 #include "storage/base/status.h"
+#include "storage/copies/new_folder.h"
+#include "storage/copies/store_copy.h"
 #include "storage/data_dir.h"
 #include "storage/disk_space.h"
 #include "storage/head/head.h"
@@ -82,6 +84,7 @@ class Database::Impl {
     return closed_ ? Closed() : CountedFlush();
   }
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
+  absl::Status Snapshot(const std::string& to, bool skip_head);
   absl::Status Close();
   DatabaseStats stats() const;
   uint64_t wal_bytes() const { return TreeBytes(wal_dir_); }
@@ -111,7 +114,7 @@ class Database::Impl {
   // Constant after Open. Destroyed in the reverse order: the lock is let go last.
   const DatabaseOptions options_;
   std::unique_ptr<DirLock> lock_;
-  std::string wal_dir_;
+  std::string wal_dir_, blocks_dir_;
   std::unique_ptr<BlockStore> blocks_;
   std::unique_ptr<wal::Writer> owned_log_;
   std::atomic<wal::Writer*> log_{nullptr};  // Null while none could be opened.
@@ -148,8 +151,10 @@ absl::Status Database::Impl::Open() {
     }
   }
   ASSIGN_OR_RETURN(const std::string own, OpenDataDir(options_.dir));
+  RemoveUnfinishedSnapshots(options_.dir);
   wal_dir_ = own + "/wal";
-  ASSIGN_OR_RETURN(blocks_, BlockStore::Open(own + "/blocks", options_.block_cache_bytes));
+  blocks_dir_ = own + "/blocks";
+  ASSIGN_OR_RETURN(blocks_, BlockStore::Open(blocks_dir_, options_.block_cache_bytes));
   if (blocks_->watermark_lost()) {
     ASSIGN_OR_RETURN(const uint32_t first, FirstOfLog(wal_dir_));
     blocks_->set_watermark(first);
@@ -334,6 +339,33 @@ absl::Status Database::Impl::Delete(std::span<const std::vector<model::Matcher>>
   return absl::OkStatus();
 }
 
+// The lock is held until it is settled what belongs to the snapshot. In the middle of a flush late
+// samples of a batch can lie in blocks and its others not yet. What a merge leaves half done is
+// nothing but what a crash would leave.
+absl::Status Database::Impl::Snapshot(const std::string& to, bool skip_head) {
+  wal::FileSystem* const files = options_.wal.files;
+  std::unique_ptr<HeldFiles> held;
+  std::unique_ptr<NewFolder> folder;
+  {
+    absl::MutexLock lock(&flush_mu_);
+    if (closed_) return Closed();
+    if (replay_segment_ != kReplayed) {
+      return base::Unavailable("the log is still being read; try again when it is done");
+    }
+    ASSIGN_OR_RETURN(folder, NewFolder::Begin(to, kUnfinishedSnapshot, files));
+    if (!skip_head) RETURN_IF_ERROR(CountedFlush());
+    ASSIGN_OR_RETURN(held, blocks_->Hold());
+    // Names, newest samples and exemplars of the series, which no block has.
+    RETURN_IF_ERROR(CopyCheckpoint(wal_dir_, blocks_->watermark(), folder->aside(), files));
+  }
+  RETURN_IF_ERROR(CopyBlocks(blocks_dir_, *held, folder->aside(), files));
+  RETURN_IF_ERROR(WriteDataFormat(folder->aside(), files));
+  RETURN_IF_ERROR(folder->Finish());
+  base::Log(base::LogLevel::kInfo, kComponent, "Made a snapshot",
+            {{"path", to}, {"files", std::to_string(held->files().size())}});
+  return absl::OkStatus();
+}
+
 // Late samples go to blocks of their own, so that a straggler of last week does not make the fresh
 // block a week wide. Should the flush fail after this, they come again, and merge away.
 absl::Status Database::Impl::FlushLate() {
@@ -448,6 +480,9 @@ absl::Status Database::FlushHead() { return impl_->FlushHead(); }
 absl::Status Database::Delete(std::span<const std::vector<model::Matcher>> sets,
                               model::TimeRange range) {
   return impl_->Delete(sets, range);
+}
+absl::Status Database::Snapshot(const std::string& to, bool skip_head) {
+  return impl_->Snapshot(to, skip_head);
 }
 absl::Status Database::Close() { return impl_->Close(); }
 Admission* Database::admission() { return impl_->admission(); }

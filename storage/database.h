@@ -104,6 +104,12 @@ class Database final : public Appendable, public Queryable {
   // acknowledged before the call, at once and durably, or after an error nothing. What comes later
   // is new data. The head is flushed first when it holds any of it.
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
+  // Makes `to`, which must not be there, a data directory of its own with all that was acknowledged
+  // before the call, without halves of batches or deletes; with `skip_head` only what lies in blocks
+  // by now. Tables become hard links, where there can be some. It is called `to`.tmp until it is
+  // whole and on the disk; a failure removes it. Ingest, merges and deletes go on meanwhile, files
+  // they need no more stay as long. kUnavailable while the old log is read or nothing can be written.
+  absl::Status Snapshot(const std::string& to, bool skip_head);
   // FlushHead, so that nothing is left to replay, then everything is closed. Appenders and Queriers
   // must be gone, and Replay ended; when it was not done, the log stays as it is. Idempotent.
   absl::Status Close();

@@ -4,13 +4,16 @@
 #include "api/route_groups.h"
 #include "promql/parser.h"
 #include "storage/base/status.h"
+#include "storage/copies/copy_name.h"
 
 namespace api {
 namespace {
 
-// What storage says is never the caller's fault.
-absl::Status AsInternal(const absl::Status& status) {
-  if (status.ok()) return status;
+// What storage says is never the caller's fault, and may be over soon: the log is still being read,
+// the disk is full.
+absl::Status OfStorage(const absl::Status& status, Reply* reply) {
+  reply->UnavailableForNow();
+  if (status.ok() || absl::IsUnavailable(status)) return status;
   return base::Internal("{}", base::message(status));
 }
 
@@ -28,16 +31,29 @@ absl::Status DeleteSeries(const ApiDependencies& d, const Request& request, Repl
     sets.push_back(*std::move(set));
   }
   reply->NoContent();
-  return AsInternal(d.storage->Delete(sets, range));
+  return OfStorage(d.storage->Delete(sets, range), reply);
 }
 
 absl::Status CleanTombstones(const ApiDependencies& d, const Request&, Reply* reply) {
   reply->NoContent();
-  return AsInternal(d.storage->CleanTombstones());
+  return OfStorage(d.storage->CleanTombstones(), reply);
 }
 
-absl::Status Snapshot(const ApiDependencies&, const Request&, Reply*) {
-  return base::Unavailable("snapshot is not supported by this version yet");
+absl::Status Snapshot(const ApiDependencies& d, const Request& request, Reply* reply) {
+  ASSIGN_OR_RETURN(const bool skip_head, BoolParam(request, "skip_head"));
+  // Ours: who chooses the name can remove a snapshot of which it never got the answer.
+  std::string name(request.Param("name"));
+  if (name.empty()) name = storage::NewCopyName(d.clock->NowMs());
+  if (!storage::IsCopyName(name)) {
+    return InvalidParam("name", "not of the form 20061231T235959Z-0123456789abcdef");
+  }
+  const absl::Status made = d.storage->Snapshot(name, skip_head);
+  RETURN_IF_ERROR(OfStorage(base::Annotate(made, "create snapshot"), reply));
+  reply->json()->BeginObject();
+  reply->json()->Key("name");
+  reply->json()->String(name);
+  reply->json()->EndObject();
+  return absl::OkStatus();
 }
 
 }  // namespace

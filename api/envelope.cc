@@ -60,7 +60,8 @@ Response ErrorResponse(int code, std::string_view type, std::string_view message
 Response Finish(Reply* reply, const absl::Status& status) {
   if (!status.ok()) {
     const ErrorKind kind = KindOf(status.code());
-    return ErrorResponse(kind.code, kind.type, base::message(status));
+    const bool for_now = reply->unavailable_for_now_ && absl::IsUnavailable(status);
+    return ErrorResponse(for_now ? 503 : kind.code, kind.type, base::message(status));
   }
   Response response;
   if (reply->no_content_) {

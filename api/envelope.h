@@ -6,7 +6,7 @@
 //   kDeadlineExceeded                               503 timeout
 //   kCancelled                                      499 canceled
 //   kNotFound                                       404 not_found
-//   kUnavailable                                    500 unavailable
+//   kUnavailable                                    500 unavailable (Reply can make it 503)
 //   anything else                                   500 internal
 #pragma once
 
@@ -31,6 +31,8 @@ class Reply {
   JsonWriter* json() { return &json_; }       // Write exactly one value.
   void Warn(std::string text) { warnings.push_back(std::move(text)); }
   void NoContent() { no_content_ = true; }    // 204 without a body.
+  // kUnavailable is 503 here: what is asked for can be had, but not now.
+  void UnavailableForNow() { unavailable_for_now_ = true; }
 
   std::vector<std::string> warnings, infos;
 
@@ -38,7 +40,7 @@ class Reply {
   friend Response Finish(Reply* reply, const absl::Status& status);
   std::string body_;
   JsonWriter json_;
-  bool no_content_ = false;
+  bool no_content_ = false, unavailable_for_now_ = false;
 };
 
 // Ends the envelope; with an error, whatever was written is dropped. At most ten warnings and ten

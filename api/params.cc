@@ -253,6 +253,18 @@ absl::StatusOr<int64_t> LimitParam(const Request& request) {
   return limit;
 }
 
+// What Go's strconv.ParseBool takes.
+absl::StatusOr<bool> BoolParam(const Request& request, std::string_view name) {
+  constexpr std::string_view kTrue[] = {"1", "t", "T", "TRUE", "true", "True"};
+  constexpr std::string_view kFalse[] = {"", "0", "f", "F", "FALSE", "false", "False"};
+  const std::string_view text = request.Param(name);
+  if (std::find(std::begin(kFalse), std::end(kFalse), text) != std::end(kFalse)) return false;
+  if (std::find(std::begin(kTrue), std::end(kTrue), text) != std::end(kTrue)) return true;
+  return InvalidParam(name, fmt::format("unable to parse boolean: strconv.ParseBool: parsing {}: "
+                                        "invalid syntax",
+                                        Quoted(text)));
+}
+
 std::string_view UrlParam(const Request& request, std::string_view name) {
   for (const auto& [key, value] : request.url_params) {
     if (key == name) return value;

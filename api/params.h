@@ -45,6 +45,7 @@ absl::StatusOr<int64_t> ParseInt(std::string_view text);
 absl::StatusOr<model::TimeMs> TimeParam(const Request& request, std::string_view name,
                                         model::TimeMs default_value);
 absl::StatusOr<int64_t> LimitParam(const Request& request);  // 0: none.
+absl::StatusOr<bool> BoolParam(const Request& request, std::string_view name);  // False when absent.
 // A parameter that Prometheus takes from the URL only, "" when absent. Lower: ASCII letters made small.
 std::string_view UrlParam(const Request& request, std::string_view name);
 std::string LowerUrlParam(const Request& request, std::string_view name);

@@ -108,6 +108,8 @@ class StorageProvider {
                               model::TimeRange range) = 0;
   // Rewrites the blocks of which something is deleted; blocks until that is done.
   virtual absl::Status CleanTombstones() = 0;
+  // Makes <data directory>/snapshots/<name>, a data directory of its own.
+  virtual absl::Status Snapshot(std::string_view name, bool skip_head) = 0;
   // The database itself, for what only reports; null while there is none.
   virtual storage::Database* database() const { return nullptr; }
 };

@@ -79,6 +79,12 @@ absl::Status StorageSlot::CleanTombstones() {
   return clean ? clean() : NotReady();
 }
 
+absl::Status StorageSlot::Snapshot(std::string_view name, bool skip_head) {
+  storage::Database* db = database();
+  if (db == nullptr) return NotReady();
+  return db->Snapshot(fmt::format("{}/snapshots/{}", db->dir(), name), skip_head);
+}
+
 storage::ReplayProgress StorageSlot::Replay() {
   absl::MutexLock lock(&mu_);
   return replay_;

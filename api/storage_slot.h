@@ -40,6 +40,7 @@ class StorageSlot final : public storage::Queryable,
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets,
                       model::TimeRange range) override;
   absl::Status CleanTombstones() override;
+  absl::Status Snapshot(std::string_view name, bool skip_head) override;
 
  private:
   mutable absl::Mutex mu_;

@@ -94,6 +94,11 @@ class FakeStorage : public StorageProvider {
     ++cleanings;
     return clean_status;
   }
+  absl::Status Snapshot(std::string_view name, bool skip_head) override {
+    snapshots.emplace_back(name);
+    skipped_head = skip_head;
+    return snapshot_status;
+  }
 
   std::vector<storage::ExemplarSeries> exemplars;
   storage::HeadInfo head;
@@ -102,8 +107,10 @@ class FakeStorage : public StorageProvider {
   storage::ReplayProgress replay;
   std::vector<std::vector<model::Matcher>> deleted_sets;
   model::TimeRange deleted_range;
-  absl::Status delete_status, clean_status;
+  absl::Status delete_status, clean_status, snapshot_status;
   int cleanings = 0;
+  std::vector<std::string> snapshots;
+  bool skipped_head = false;
   size_t asked_sets = 0, asked_limit = 0;
   model::TimeRange asked_range;
 };

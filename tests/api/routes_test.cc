@@ -379,11 +379,48 @@ TEST_F(RoutesTest, DeletingAnswersAsPrometheusDoes) {
 
   server_.storage.delete_status = base::Unavailable("disk full");
   response = server_.Send(Method::kPost, path + "?match[]=up");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.body, R"({"status":"error","errorType":"unavailable","error":"disk full"})");
+  server_.storage.delete_status = base::DataLoss("a bad table");
+  response = server_.Send(Method::kPost, path + "?match[]=up");
   EXPECT_EQ(response.status, 500);
-  EXPECT_EQ(response.body, R"({"status":"error","errorType":"internal","error":"disk full"})");
+  EXPECT_EQ(response.body, R"({"status":"error","errorType":"internal","error":"a bad table"})");
 
   EXPECT_EQ(server_.Send(Method::kPost, "/api/v1/admin/tsdb/clean_tombstones").status, 204);
   EXPECT_EQ(server_.storage.cleanings, 1);
+}
+
+TEST_F(RoutesTest, SnapshotsAnswerAsPrometheusDoes) {
+  server_.status.admin = true;
+  const std::string path = "/api/v1/admin/tsdb/snapshot";
+  Response response = server_.Send(Method::kPost, path);
+  EXPECT_EQ(response.status, 200);
+  ASSERT_THAT(server_.storage.snapshots, SizeIs(1));
+  EXPECT_THAT(server_.storage.snapshots[0], StartsWith("20231114T221320Z-"));
+  EXPECT_EQ(response.body, fmt::format(R"({{"status":"success","data":{{"name":"{}"}}}})",
+                                       server_.storage.snapshots[0]));
+  EXPECT_FALSE(server_.storage.skipped_head);
+  EXPECT_EQ(server_.Send(Method::kPut, path + "?skip_head=T").status, 200);
+  EXPECT_TRUE(server_.storage.skipped_head);
+  EXPECT_EQ(server_.PostForm(path, "skip_head=False").status, 200);
+  EXPECT_FALSE(server_.storage.skipped_head);
+  EXPECT_THAT(server_.Send(Method::kPost, path + "?name=20261129T101112Z-0123456789abcdef").body,
+              HasSubstr(R"("name":"20261129T101112Z-0123456789abcdef")"));
+
+  EXPECT_THAT(server_.storage.snapshots, SizeIs(4));
+  response = server_.Send(Method::kPost, path + "?skip_head=yes");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(response.body,
+            R"({"status":"error","errorType":"bad_data","error":"invalid parameter \"skip_head\": )"
+            R"(unable to parse boolean: strconv.ParseBool: parsing \"yes\": invalid syntax"})");
+  EXPECT_EQ(server_.Send(Method::kPost, path + "?name=../../etc").status, 400);
+  EXPECT_THAT(server_.storage.snapshots, SizeIs(4));
+
+  server_.storage.snapshot_status = base::Unavailable("the log is still being read");
+  response = server_.Send(Method::kPost, path);
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.body, R"({"status":"error","errorType":"unavailable",)"
+                           R"("error":"create snapshot: the log is still being read"})");
 }
 
 TEST_F(RoutesTest, BeforeReadyOnlyTheOpenRoutesAnswer) {

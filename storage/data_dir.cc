@@ -15,6 +15,7 @@
 #include "storage/base/log.h"
 #include "storage/base/status.h"
 #include "storage/block/ulid.h"
+#include "storage/copies/backup.h"
 #include "storage/copies/copy_file.h"
 #include "wal/file.h"
 
@@ -69,6 +70,23 @@ absl::Status WriteFormat(const std::string& dir, const std::string& path) {
   return files->SyncDir(dir);
 }
 
+// Where an empty database would be made though there is data, of a kind.
+absl::Status CheckNoCopy(const std::string& dir, const std::string& own) {
+  std::error_code error;
+  if (const std::string half = own + std::string(kUnfinishedRestore);
+      std::filesystem::exists(half, error)) {
+    return base::FailedPrecondition(
+        "{}: a restore into this directory did not finish; run it again, or remove {}", dir, half);
+  }
+  if (std::filesystem::exists(fmt::format("{}/{}", dir, kManifestName), error)) {
+    return base::FailedPrecondition(
+        "{}: this is a backup; make a data directory of it with: tidemark restore {} "
+        "--storage.tsdb.path=DIR",
+        dir, dir);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status WriteDataFormat(const std::string& dir, wal::FileSystem* files) {
@@ -94,7 +112,8 @@ absl::StatusOr<std::unique_ptr<DirLock>> DirLock::TakeFolder(const std::string& 
   return std::unique_ptr<DirLock>(new DirLock("", fd, false));
 }
 
-absl::StatusOr<std::unique_ptr<DirLock>> DirLock::Take(const std::string& dir) {
+absl::StatusOr<std::unique_ptr<DirLock>> DirLock::Take(const std::string& dir,
+                                                       std::string_view what) {
   const std::string path = dir + "/lock";
   bool left_behind = ::access(path.c_str(), F_OK) == 0;
   for (;;) {
@@ -106,7 +125,7 @@ absl::StatusOr<std::unique_ptr<DirLock>> DirLock::Take(const std::string& dir) {
       ::close(fd);
       if (error == EWOULDBLOCK) {
         return base::FailedPrecondition(
-            "{}: the data directory is in use by another process (its lock file is held)", dir);
+            "{}: the {} is in use by another process (its lock file is held)", dir, what);
       }
       return base::Unavailable("{}: {}", path, std::strerror(error));
     }
@@ -122,13 +141,15 @@ absl::StatusOr<std::unique_ptr<DirLock>> DirLock::Take(const std::string& dir) {
 }
 
 DirLock::~DirLock() {
-  ::unlink(path_.c_str());  // While it is held: nobody else can have a lock on this file.
+  // While it is held: nobody else can have a lock on this file.
+  if (!leave_behind_) ::unlink(path_.c_str());
   ::close(fd_);
 }
 
 absl::StatusOr<std::string> OpenDataDir(const std::string& dir) {
   const std::string own = dir + "/tidemark", path = own + "/FORMAT";
   wal::FileSystem* const files = wal::FileSystem::Posix();
+  RETURN_IF_ERROR(CheckNoCopy(dir, own));
   RETURN_IF_ERROR(files->CreateDirs(own));
   std::error_code error;
   if (std::filesystem::exists(path, error)) {

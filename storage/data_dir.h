@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <absl/status/statusor.h>
 
@@ -14,12 +15,15 @@ namespace storage {
 // Prometheus does, so one that is there at the start was left by a crash.
 class DirLock {
  public:
-  // kFailedPrecondition when another process has it. Where the file cannot be made for want of
-  // space, the directory itself is locked.
-  static absl::StatusOr<std::unique_ptr<DirLock>> Take(const std::string& dir);
+  // kFailedPrecondition when another process has it: `what` is in use. Where the file cannot be
+  // made for want of space, the directory itself is locked.
+  static absl::StatusOr<std::unique_ptr<DirLock>> Take(const std::string& dir,
+                                                       std::string_view what = "data directory");
   ~DirLock();
   DirLock(const DirLock&) = delete;
   bool left_behind() const { return left_behind_; }
+  // The file stays, as the crash left it: whoever only looked at the data has not tidied it.
+  void LeaveBehind() { leave_behind_ = true; }
 
  private:
   static absl::StatusOr<std::unique_ptr<DirLock>> TakeFolder(const std::string& dir);
@@ -28,13 +32,15 @@ class DirLock {
   const std::string path_;
   const int fd_;
   const bool left_behind_;
+  bool leave_behind_ = false;
 };
 
 // kFailedPrecondition, with what to do about it, when `dir` is there and may not be written to by
 // this user. A read-only file system is fine here.
 absl::Status CheckPermission(const std::string& dir);
 
-// Our own folder inside `dir`, made when it is new. kFailedPrecondition for a newer version.
+// Our own folder inside `dir`, made when it is new. kFailedPrecondition for a newer version, for a
+// backup and for what a restore left unfinished.
 // Says once in the log when `dir` also holds data of Prometheus, which is left alone.
 absl::StatusOr<std::string> OpenDataDir(const std::string& dir);
 

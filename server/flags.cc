@@ -243,7 +243,9 @@ std::string HelpText() {
       "usage: tidemark [<flags>]\n"
       "       tidemark check config FILE...\n"
       "       tidemark check healthy|ready [--url=http://localhost:9090]\n"
-      "       tidemark tsdb verify [DIR]\n\n"
+      "       tidemark tsdb verify [DIR]\n"
+      "       tidemark backup [--url=http://localhost:9090] [--storage.tsdb.path=DIR] DESTINATION\n"
+      "       tidemark restore BACKUP --storage.tsdb.path=DIR\n\n"
       "A time-series server that stands in for Prometheus.\n\nFlags:\n"
       "  -h, --help\n      Show this.\n  --version\n      Show the version.\n";
   for (const FlagSpec& spec : FlagTable()) {

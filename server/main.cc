@@ -6,6 +6,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "server/app.h"
+#include "server/commands/backup.h"
 #include "server/commands/check.h"
 #include "server/commands/tsdb.h"
 #include "storage/base/log.h"
@@ -27,12 +28,11 @@ int main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 #endif
   const std::vector<std::string> args(argv + 1, argv + argc);
-  if (!args.empty() && args[0] == "check") {
-    return server::RunCheck(std::span(args).subspan(1));
-  }
-  if (!args.empty() && args[0] == "tsdb") {
-    return server::RunTsdb(std::span(args).subspan(1));
-  }
+  const std::string command = args.empty() ? "" : args[0];
+  if (command == "check") return server::RunCheck(std::span(args).subspan(1));
+  if (command == "tsdb") return server::RunTsdb(std::span(args).subspan(1));
+  if (command == "backup") return server::RunBackup(std::span(args).subspan(1));
+  if (command == "restore") return server::RunRestore(std::span(args).subspan(1));
   absl::StatusOr<server::Flags> flags = server::Flags::Parse(args);
   if (!flags.ok()) {
     std::fprintf(stderr, "Error parsing command line arguments: %s\nTry 'tidemark --help'.\n",

@@ -242,6 +242,7 @@ std::string HelpText() {
   std::string out =
       "usage: tidemark [<flags>]\n"
       "       tidemark check config FILE...\n"
+      "       tidemark check backup BACKUP...\n"
       "       tidemark check healthy|ready [--url=http://localhost:9090]\n"
       "       tidemark tsdb verify [DIR]\n"
       "       tidemark backup [--url=http://localhost:9090] [--storage.tsdb.path=DIR] DESTINATION\n"

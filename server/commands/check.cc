@@ -2,16 +2,19 @@
 
 #include <cstdio>
 
+#include "server/commands/usage.h"
 #include "server/config/load.h"
 #include "server/http_client.h"
 #include "storage/base/log.h"
 #include "storage/base/status.h"
+#include "storage/copies/backup.h"
 
 namespace server {
 namespace {
 
 constexpr char kUsage[] =
     "usage: tidemark check config FILE...\n"
+    "       tidemark check backup BACKUP...\n"
     "       tidemark check healthy|ready [--url=http://localhost:9090]\n";
 
 bool CheckConfig(const std::string& path) {
@@ -39,6 +42,18 @@ bool CheckConfig(const std::string& path) {
   return good;
 }
 
+bool CheckBackup(const std::string& path) {
+  const absl::StatusOr<storage::BackupReport> report = storage::VerifyBackup(path);
+  if (!report.ok()) {
+    std::fprintf(stderr, "Checking %s\n  FAILED: %s\n", path.c_str(),
+                 std::string(base::message(report.status())).c_str());
+    return false;
+  }
+  std::printf("Checking %s\n  SUCCESS: %llu files, %s, all as they were backed up\n", path.c_str(),
+              static_cast<unsigned long long>(report->files), Megabytes(report->bytes).c_str());
+  return true;
+}
+
 int Ask(const std::string& what, const std::string& url) {
   HttpClient client;
   const auto settings = HttpSettings::Make(HttpClientConfig{});
@@ -62,6 +77,11 @@ int RunCheck(std::span<const std::string> args) {
   if (what == "config" && args.size() > 1) {
     bool good = true;
     for (const std::string& path : args.subspan(1)) good &= CheckConfig(path);
+    return good ? 0 : 1;
+  }
+  if (what == "backup" && args.size() > 1) {
+    bool good = true;
+    for (const std::string& path : args.subspan(1)) good &= CheckBackup(path);
     return good ? 0 : 1;
   }
   if (what == "healthy" || what == "ready") {

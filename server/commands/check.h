@@ -1,4 +1,4 @@
-// tidemark check config FILE..., tidemark check healthy|ready [--url=...].
+// tidemark check config FILE..., check backup BACKUP..., check healthy|ready [--url=...].
 #pragma once
 
 #include <span>

@@ -11,6 +11,7 @@
 
 #include "storage/chunk/chunk.h"
 #include "storage/chunk/histogram_columns.h"
+#include "storage/model/exemplar.h"
 #include "storage/model/labels.h"
 #include "storage/model/matcher.h"
 
@@ -64,6 +65,11 @@ class Queryable {  // Thread-safe.
   virtual absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range) = 0;
 };
 
+struct ExemplarSeries {
+  model::Labels labels;
+  std::vector<model::Exemplar> exemplars;  // As model::SortUnique leaves them.
+};
+
 // Series and their chunks as bytes, in label order: for flushing, compaction and remote read, which
 // move chunks without opening them. Not thread-safe.
 class SeriesCursor {
@@ -72,6 +78,8 @@ class SeriesCursor {
   virtual absl::StatusOr<bool> Next() = 0;                         // False at the end.
   virtual model::LabelsView labels() const = 0;                    // Until the next Next().
   virtual std::span<const chunk::ChunkView> chunks() const = 0;    // Likewise; by time.
+  // Likewise, in order, each once. A series may have these only.
+  virtual std::span<const model::Exemplar> exemplars() const { return {}; }
 };
 
 }  // namespace storage

@@ -5,8 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "storage/model/exemplar.h"
-#include "storage/model/labels.h"
 #include "storage/model/sample.h"
 
 namespace storage {
@@ -27,11 +25,6 @@ struct CardinalityEntry {
 };
 struct Cardinality {  // The largest first, `limit` each; of the head.
   std::vector<CardinalityEntry> series_by_metric, values_by_label, bytes_by_label, series_by_pair;
-};
-
-struct ExemplarSeries {
-  model::Labels labels;
-  std::vector<model::Exemplar> exemplars;
 };
 
 }  // namespace storage

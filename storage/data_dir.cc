@@ -22,7 +22,7 @@
 namespace storage {
 namespace {
 
-constexpr int kVersion = 2;  // 1 had no histograms.
+constexpr int kVersion = 3;  // 1 had no histograms, 2 no exemplars in blocks.
 constexpr std::string_view kFormatText = "tidemark data format ";
 
 bool HoldsPrometheusData(const std::string& dir) {

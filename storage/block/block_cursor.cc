@@ -11,6 +11,7 @@ Cursor::Cursor(std::shared_ptr<const Block> block)
     : block_(std::move(block)),
       tombstones_(block_->tombstones()),
       series_(*block_),
+      exemplar_reader_(*block_, /*fill_cache=*/false),
       times_(*block_) {}
 
 Cursor::~Cursor() = default;
@@ -18,6 +19,7 @@ Cursor::~Cursor() = default;
 absl::StatusOr<bool> Cursor::Next() {
   chunks_.clear();
   sealed_.clear();
+  exemplars_.clear();
   num_rows_ = 0;
   if (ref_ == block_->num_series()) return false;
   RETURN_IF_ERROR(series_.Read(++ref_));
@@ -25,9 +27,11 @@ absl::StatusOr<bool> Cursor::Next() {
   for (const model::TimeRange& row : series_.rows()) {
     if (!Covers(deleted_, row)) ReadRow(row);
   }
+  if (exemplar_reader_.Find(ref_) == ref_) exemplar_reader_.Read(model::TimeRange(), &exemplars_);
   if (!deleted_.empty()) {
     std::erase_if(chunks_, [&](const auto& chunk) { return Covers(deleted_, chunk.range); });
     CutOut(deleted_, 0, &sealed_);
+    std::erase_if(exemplars_, [&](const auto& e) { return Covers(deleted_, {e.t, e.t}); });
   }
   return true;
 }

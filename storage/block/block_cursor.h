@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "storage/block/block_db.h"
+#include "storage/block/exemplar_reader.h"
 #include "storage/block/sealed_row.h"
 #include "storage/block/series_reader.h"
 #include "storage/block/time_columns.h"
@@ -20,9 +21,10 @@ class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
   absl::StatusOr<bool> Next() override;
   model::LabelsView labels() const override { return model::LabelsView(series_.labels()); }
   std::span<const chunk::ChunkView> chunks() const override { return chunks_; }
+  std::span<const model::Exemplar> exemplars() const override { return exemplars_; }
   const chunk::SampleColumns& sealed() const override { return sealed_; }
   std::span<const model::TimeRange> deleted() const override { return deleted_; }
-  uint64_t damaged_chunks() const override { return damaged_; }
+  uint64_t damaged_chunks() const override { return damaged_ + exemplar_reader_.damaged(); }
 
  private:
   void ReadRow(model::TimeRange row);
@@ -40,6 +42,8 @@ class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
   std::vector<std::string> row_bytes_;  // Of the series; reused.
   size_t num_rows_ = 0;
   std::vector<chunk::ChunkView> chunks_;
+  ExemplarReader exemplar_reader_;
+  std::vector<model::Exemplar> exemplars_;
   const TimeColumns times_;
   SealedRow row_;  // Reused.
   chunk::SampleColumns sealed_;

@@ -250,6 +250,11 @@ void AppendMeta(const BlockMeta& meta, std::string* value) {
   }
   base::AppendVarint(value, meta.parents.size());
   for (const std::string& parent : meta.parents) base::AppendString(value, parent);
+  if (meta.num_exemplars > 0) {
+    base::AppendVarint(value, meta.num_exemplars);
+    base::AppendZigZag(value, meta.exemplar_range.min);
+    base::AppendVarint(value, Minus(meta.exemplar_range.max, meta.exemplar_range.min));
+  }
   base::AppendLittleEndian(value, wal::Crc32c(std::string_view(*value).substr(begin)));
 }
 
@@ -270,6 +275,17 @@ bool ParseMeta(std::string_view value, BlockMeta* meta) {
     std::string_view parent;
     if (!base::GetString(&value, &parent)) return false;
     meta->parents.emplace_back(parent);
+  }
+  meta->num_exemplars = 0;
+  meta->exemplar_range = model::TimeRange::None();
+  if (!value.empty()) {
+    uint64_t length;
+    if (!base::GetVarint(&value, &meta->num_exemplars) || meta->num_exemplars == 0 ||
+        !base::GetZigZag(&value, &meta->exemplar_range.min) ||
+        !base::GetVarint(&value, &length)) {
+      return false;
+    }
+    meta->exemplar_range.max = Plus(meta->exemplar_range.min, length);
   }
   return value.empty() && meta->num_series <= kMaxRef;
 }

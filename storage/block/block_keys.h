@@ -3,6 +3,7 @@
 // A block is one column family:
 //   c <ref be32> <last time be64, sign flipped>   a row: chunks of one series, with a directory
 //   d <ref be32> <last time be64, sign flipped>   a sealed row: values of one series (sealed_row.h)
+//   e <ref be32> <last time be64, sign flipped>   exemplars of one series (exemplar_row.h)
 //   m                                             the block's meta
 //   p <name escaped> 00 01 <value>                postings: the refs that carry the pair
 //   s <ref be32>                                  a series: its labels, and the times of its rows
@@ -28,7 +29,8 @@
 
 namespace storage::block {
 
-inline constexpr uint64_t kFormatVersion = 2;  // 1 had no sealed rows and no tombstones.
+// 1 had no sealed rows and no tombstones, 2 no exemplars.
+inline constexpr uint64_t kFormatVersion = 3;
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kWatermarkKey = "watermark";
 inline constexpr std::string_view kTombstonesPrefix = "tombstones/";

@@ -19,6 +19,7 @@
 #include "storage/block/block_keys.h"
 #include "storage/block/block_querier.h"
 #include "storage/block/block_writer.h"
+#include "storage/block/exemplar_query.h"
 #include "storage/block/hold.h"
 #include "storage/block/live_list.h"
 #include "storage/block/rescue.h"
@@ -681,7 +682,9 @@ absl::Status BlockStore::Impl::Delete(std::span<const std::vector<model::Matcher
   std::vector<std::pair<std::shared_ptr<const Block>, block::Tombstones>> touched;
   block::KeyChanges changes;
   for (std::shared_ptr<const Block>& block : Blocks()) {
-    if (!block->meta().range.Overlaps(range)) continue;
+    const BlockMeta& meta = block->meta();
+    const bool has_exemplars = meta.num_exemplars > 0 && meta.exemplar_range.Overlaps(range);
+    if (!meta.range.Overlaps(range) && !has_exemplars) continue;
     ASSIGN_OR_RETURN(const std::vector<block::DeletedSeries> deleted,
                      block::FindDeleted(block, sets, range));
     if (deleted.empty()) continue;
@@ -794,6 +797,18 @@ absl::StatusOr<std::vector<std::unique_ptr<Querier>>> BlockStore::NewQueriers(
     queriers.push_back(std::make_unique<block::BlockQuerier>(std::move(block), range));
   }
   return queriers;
+}
+
+absl::StatusOr<std::vector<std::vector<ExemplarSeries>>> BlockStore::Exemplars(
+    std::span<const std::vector<model::Matcher>> sets, model::TimeRange range,
+    size_t* room) const {
+  ASSIGN_OR_RETURN(std::vector<std::shared_ptr<const Block>> blocks, impl_->ReadableBlocks());
+  std::vector<std::vector<ExemplarSeries>> parts;
+  for (std::shared_ptr<const Block>& block : blocks) {
+    ASSIGN_OR_RETURN(parts.emplace_back(),
+                     block::FindExemplars(std::move(block), sets, range, room));
+  }
+  return parts;
 }
 
 absl::StatusOr<std::unique_ptr<BlockCursor>> BlockStore::NewCursor(const std::string& ulid) const {

@@ -24,6 +24,8 @@ struct BlockMeta {
   uint64_t damaged_chunks = 0;       // Left out when it was merged from its parents.
   uint64_t bytes = 0;                // On disk.
   uint64_t deleted_series = 0;       // Of which something was deleted since it was written.
+  uint64_t num_exemplars = 0;
+  model::TimeRange exemplar_range = model::TimeRange::None();  // May lie outside of `range`.
 };
 
 // Builds one block, in label order. Chunk bytes are copied unread. Destroyed before Publish, it
@@ -40,6 +42,9 @@ class BlockWriter {
   // The same for a series that has histograms, in `chunks`, beside floats.
   virtual absl::Status AddMixed(model::LabelsView labels, const chunk::SampleColumns& samples,
                                 std::span<const chunk::ChunkView> chunks) = 0;
+  // Of the series added last, or of one that comes after it and has no samples. In order, each once.
+  virtual absl::Status AddExemplars(model::LabelsView labels,
+                                    std::span<const model::Exemplar> exemplars) = 0;
   // For a merge whose inputs were damaged: what BlockMeta::damaged_chunks will say.
   virtual void SetDamagedChunks(uint64_t n) = 0;
   // Makes the block readable and its parents gone, as one step: after a crash one sees either all
@@ -49,7 +54,7 @@ class BlockWriter {
 };
 
 // A SeriesCursor over one block. Damaged chunks are left out and counted, and so are chunks of
-// which all is deleted; a series may be left without any.
+// which all is deleted; a series may be left without any. Deleted exemplars are left out.
 class BlockCursor : public SeriesCursor {
  public:
   // What sealed rows of the series hold and is not deleted, in time order; chunks() has the rest.
@@ -100,7 +105,8 @@ class BlockStore {
   bool watermark_lost() const;
   void set_watermark(uint32_t segment);
 
-  // level and parents of `meta` are used; the writer finds out the rest.
+  // level and parents of `meta` are used, and the range for a block that gets exemplars only; the
+  // writer finds out the rest.
   absl::StatusOr<std::unique_ptr<BlockWriter>> NewBlock(BlockMeta meta);
   // Counts up with every publish, and whenever blocks may have appeared otherwise.
   uint64_t generation() const;
@@ -124,8 +130,13 @@ class BlockStore {
   absl::Status VerifyShared(const std::function<void(Damage)>& tell) const;
   // What was come upon at opening, by queries and merges. Others may add to it. Lives as long as this.
   DamageList* damage() const;
+  // The exemplars in `range` of the series that satisfy any of the matcher sets, of each block in
+  // label order. kResourceExhausted when they are more than *room, which they are taken from.
+  absl::StatusOr<std::vector<std::vector<ExemplarSeries>>> Exemplars(
+      std::span<const std::vector<model::Matcher>> sets, model::TimeRange range,
+      size_t* room) const;
   absl::Status Drop(const std::string& ulid);  // kNotFound when there is none.
-  // Deletes the samples in `range` of the series that satisfy any of the matcher sets: at once for
+  // Deletes the samples and exemplars in `range` of the series that satisfy any of the matcher sets: at once for
   // whoever asks later, in all blocks or, after an error or a crash, in none. What is merged from
   // them, also by a merge under way, is without them. Blocks published later are new data.
   // Space: by merges only.

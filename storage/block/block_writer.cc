@@ -10,6 +10,7 @@
 #include "storage/base/status.h"
 #include "storage/block/block_db.h"
 #include "storage/block/block_keys.h"
+#include "storage/block/exemplar_row.h"
 #include "storage/block/postings_builder.h"
 #include "storage/block/sealed_row.h"
 #include "storage/block/time_columns.h"
@@ -31,14 +32,18 @@ class Writer final : public BlockWriter {
       : publisher_(publisher),
         since_(std::move(since)),
         meta_(std::move(meta)),
+        range_without_samples_(meta_.range),
         rows_(path + "-c", meta_.level, false),
         sealed_rows_(path + "-d", meta_.level, false),
+        exemplars_(path + "-e", meta_.level, false),
         index_(path + "-p", meta_.level, true),
         series_(path + "-s", meta_.level, true),
         times_(path + "-t", meta_.level, true) {
     meta_.ulid.clear();
     meta_.range = model::TimeRange::None();
     meta_.num_series = meta_.num_chunks = meta_.num_samples = meta_.bytes = 0;
+    meta_.num_exemplars = 0;
+    meta_.exemplar_range = model::TimeRange::None();
   }
 
   absl::Status AddSeries(model::LabelsView labels,
@@ -48,6 +53,8 @@ class Writer final : public BlockWriter {
   }
   absl::Status AddMixed(model::LabelsView labels, const chunk::SampleColumns& samples,
                         std::span<const chunk::ChunkView> chunks) override;
+  absl::Status AddExemplars(model::LabelsView labels,
+                            std::span<const model::Exemplar> exemplars) override;
   void SetDamagedChunks(uint64_t n) override { meta_.damaged_chunks = n; }
   absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark) override;
 
@@ -58,6 +65,7 @@ class Writer final : public BlockWriter {
   absl::Status EndSeries(model::LabelsView labels);
   absl::Status PutSealedRows(model::LabelsView labels, const chunk::SampleColumns& samples);
   absl::Status PutChunks(std::span<const chunk::ChunkView> chunks);
+  absl::Status PutExemplars(std::span<const model::Exemplar> exemplars);
   absl::Status PutTimes();
   absl::Status PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks);
   absl::Status PutIndex();
@@ -65,7 +73,8 @@ class Writer final : public BlockWriter {
   Publisher* const publisher_;
   const std::shared_ptr<const DeleteLink> since_;  // What was deleted when it began.
   BlockMeta meta_;
-  TableFiles rows_, sealed_rows_, index_, series_, times_;
+  const model::TimeRange range_without_samples_;
+  TableFiles rows_, sealed_rows_, exemplars_, index_, series_, times_;
   absl::Status failed_;  // The first error sticks.
   bool published_ = false;
   std::string last_labels_;
@@ -176,6 +185,40 @@ absl::Status Writer::PutSealedRows(model::LabelsView labels, const chunk::Sample
   return absl::OkStatus();
 }
 
+absl::Status Writer::AddExemplars(model::LabelsView labels,
+                                  std::span<const model::Exemplar> exemplars) {
+  if (exemplars.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(failed_);
+  const auto not_after = std::adjacent_find(
+      exemplars.begin(), exemplars.end(),
+      [](const auto& a, const auto& b) { return Compare(a, b) >= 0; });
+  if (not_after != exemplars.end()) {
+    failed_ = base::InvalidArgument("series {}: the exemplar after {} does not come after it",
+                                    labels.ToString(), not_after->t);
+    return failed_;
+  }
+  if (meta_.num_series == 0 || labels.bytes() != last_labels_) {
+    RETURN_IF_ERROR(BeginSeries(labels, model::TimeRange::None()));
+    RETURN_IF_ERROR(EndSeries(labels));
+  }
+  failed_ = PutExemplars(exemplars);
+  return failed_;
+}
+
+absl::Status Writer::PutExemplars(std::span<const model::Exemplar> exemplars) {
+  meta_.num_exemplars += exemplars.size();
+  meta_.exemplar_range.Extend({exemplars.front().t, exemplars.back().t});
+  while (!exemplars.empty()) {
+    const auto row = exemplars.first(ExemplarRowSize(exemplars));
+    exemplars = exemplars.subspan(row.size());
+    const std::string key = ExemplarRowKey(static_cast<uint32_t>(meta_.num_series), row.back().t);
+    buffer_.clear();
+    AppendExemplarRow(key, row, &buffer_);
+    RETURN_IF_ERROR(exemplars_.Put(key, buffer_));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Writer::PutTimes() {
   for (uint32_t id = 0; id < columns_.columns().size(); ++id) {
     const std::string key = TimeColumnKey(id);
@@ -218,10 +261,16 @@ absl::StatusOr<BlockMeta> Writer::Publish(std::optional<uint32_t> watermark) {
   published_ = true;
   if (meta_.num_series == 0) return publisher_->Commit(meta_, {}, watermark, *since_);
 
+  if (meta_.range.empty()) {
+    const bool given = range_without_samples_ != model::TimeRange();
+    meta_.range = given ? range_without_samples_ : meta_.exemplar_range;
+  }
   RETURN_IF_ERROR(PutIndex());
   RETURN_IF_ERROR(PutTimes());
   std::vector<std::string> files;
-  for (TableFiles* tables : {&rows_, &sealed_rows_, &index_, &series_, &times_}) {  // In the order of their keys.
+  // In the order of their keys.
+  for (TableFiles* tables :
+       {&rows_, &sealed_rows_, &exemplars_, &index_, &series_, &times_}) {
     RETURN_IF_ERROR(tables->Finish());
     files.insert(files.end(), tables->files().begin(), tables->files().end());
     meta_.bytes += tables->bytes();

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include <absl/container/flat_hash_map.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_reader.h>
 
 #include "storage/base/status.h"
 #include "storage/block/block_index.h"
 #include "storage/block/block_keys.h"
+#include "storage/block/exemplar_reader.h"
+#include "storage/block/exemplar_row.h"
 #include "storage/block/series_reader.h"
 
 namespace storage::block {
@@ -21,9 +24,32 @@ bool SatisfiesAny(model::LabelsView labels,
                      [&](const auto& set) { return Satisfies(labels, set); });
 }
 
+// By ref, from the first exemplar to the last.
+using ExemplarTimes = absl::flat_hash_map<uint32_t, model::TimeRange>;
+
+// A file of other keys has none.
+absl::Status ReadExemplarTimes(const std::string& file, ExemplarTimes* times) {
+  rocksdb::SstFileReader reader(TableOptions(/*level=*/0, /*index=*/true));
+  RETURN_IF_ERROR(FromRocks(reader.Open(file), file));
+  std::unique_ptr<rocksdb::Iterator> it(reader.NewIterator(rocksdb::ReadOptions()));
+  uint32_t ref;
+  model::TimeMs last;
+  std::vector<model::Exemplar> exemplars;
+  for (it->Seek("e"); it->Valid() && ParseExemplarRowKey(View(it->key()), &ref, &last);
+       it->Next()) {
+    exemplars.clear();
+    if (!ParseExemplarRow(View(it->key()), View(it->value()), &exemplars)) {
+      return base::DataLoss("{}: exemplars of series {} are damaged", file, ref);
+    }
+    times->try_emplace(ref, model::TimeRange::None())
+        .first->second.Extend({exemplars.front().t, exemplars.back().t});
+  }
+  return FromRocks(it->status(), file);
+}
+
 // Appends what the file's series entries lose; a file of other keys has none.
 absl::Status ResolveInFile(const DeleteLink& since, const std::string& file,
-                           std::vector<DeletedSeries>* deleted) {
+                           const ExemplarTimes& exemplars, std::vector<DeletedSeries>* deleted) {
   rocksdb::SstFileReader reader(TableOptions(/*level=*/0, /*index=*/true));
   RETURN_IF_ERROR(FromRocks(reader.Open(file), file));
   std::unique_ptr<rocksdb::Iterator> it(reader.NewIterator(rocksdb::ReadOptions()));
@@ -36,7 +62,11 @@ absl::Status ResolveInFile(const DeleteLink& since, const std::string& file,
     }
     for (const DeleteLink* link = &since; link->next != nullptr; link = link->next.get()) {
       if (!SatisfiesAny(model::LabelsView(labels), link->sets)) continue;
-      if (const auto series = DeleteIn(ref, rows, link->range)) deleted->push_back(*series);
+      const auto times = exemplars.find(ref);
+      const auto series =
+          DeleteIn(ref, rows, times == exemplars.end() ? model::TimeRange::None() : times->second,
+                   link->range);
+      if (series) deleted->push_back(*series);
     }
   }
   return FromRocks(it->status(), file);
@@ -56,11 +86,11 @@ bool Satisfies(model::LabelsView labels, std::span<const model::Matcher> matcher
 }
 
 std::optional<DeletedSeries> DeleteIn(uint32_t ref, std::span<const model::TimeRange> rows,
-                                      model::TimeRange range) {
+                                      model::TimeRange exemplars, model::TimeRange range) {
   const bool touched = std::any_of(rows.begin(), rows.end(),
                                    [&](const auto& row) { return row.Overlaps(range); });
-  if (!touched) return std::nullopt;
-  model::TimeRange all = model::TimeRange::None();
+  if (!touched && !(exemplars.Overlaps(range) && !exemplars.empty())) return std::nullopt;
+  model::TimeRange all = exemplars;
   for (const model::TimeRange& row : rows) all.Extend(row);  // Rows of two kinds may overlap.
   return DeletedSeries{ref, {std::max(range.min, all.min), std::min(range.max, all.max)}, all};
 }
@@ -76,10 +106,12 @@ absl::StatusOr<std::vector<DeletedSeries>> FindDeleted(
   }
   std::vector<DeletedSeries> deleted;
   SeriesReader reader(*block);
+  ExemplarReader exemplars(*block, /*fill_cache=*/true);
   for (const SeriesRef series : Union(std::move(found))) {
     const auto ref = static_cast<uint32_t>(series);
     RETURN_IF_ERROR(reader.Read(ref));
-    if (const auto part = DeleteIn(ref, reader.rows(), range)) deleted.push_back(*part);
+    const auto part = DeleteIn(ref, reader.rows(), exemplars.Times(ref), range);
+    if (part) deleted.push_back(*part);
   }
   return deleted;
 }
@@ -88,7 +120,11 @@ absl::StatusOr<Tombstones> ResolveLateDeletes(const DeleteLink& since,
                                               std::span<const std::string> files) {
   std::vector<DeletedSeries> deleted;
   if (since.next != nullptr) {
-    for (const std::string& file : files) RETURN_IF_ERROR(ResolveInFile(since, file, &deleted));
+    ExemplarTimes exemplars;
+    for (const std::string& file : files) RETURN_IF_ERROR(ReadExemplarTimes(file, &exemplars));
+    for (const std::string& file : files) {
+      RETURN_IF_ERROR(ResolveInFile(since, file, exemplars, &deleted));
+    }
   }
   return Tombstones::Add({}, deleted);
 }

@@ -33,9 +33,10 @@ struct DeleteLink {
 
 bool Satisfies(model::LabelsView labels, std::span<const model::Matcher> matchers);
 
-// What a delete of `range` means for a series with these rows; nothing when none is touched.
+// What a delete of `range` means for a series with these rows, and exemplars from the first to the
+// last of those times; nothing when none is touched.
 std::optional<DeletedSeries> DeleteIn(uint32_t ref, std::span<const model::TimeRange> rows,
-                                      model::TimeRange range);
+                                      model::TimeRange exemplars, model::TimeRange range);
 
 // What a delete takes of a published block, by ref.
 absl::StatusOr<std::vector<DeletedSeries>> FindDeleted(

@@ -19,7 +19,7 @@ namespace storage::block {
 struct DeletedSeries {
   uint32_t ref;
   model::TimeRange span;
-  model::TimeRange all;  // From its first sample in the block to its last.
+  model::TimeRange all;  // From its first sample or exemplar in the block to its last.
 };
 
 // Immutable. Spans of one series ascend and do not touch.

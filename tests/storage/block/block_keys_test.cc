@@ -147,6 +147,19 @@ TEST(BlockKeys, MetaComesBackWhole) {
   for (size_t i = 0; i < value.size(); ++i) {
     EXPECT_FALSE(ParseMeta(std::string_view(value).substr(0, i), &got));
   }
+  EXPECT_EQ(got.num_exemplars, 0u);
+  EXPECT_TRUE(got.exemplar_range.empty());
+
+  meta.num_exemplars = 5;
+  meta.exemplar_range = {-900, kMaxTime};
+  std::string with_exemplars;
+  AppendMeta(meta, &with_exemplars);
+  EXPECT_EQ(with_exemplars.substr(0, value.size() - 4), value.substr(0, value.size() - 4));
+  ASSERT_TRUE(ParseMeta(with_exemplars, &got));
+  EXPECT_EQ(got.num_exemplars, 5u);
+  EXPECT_EQ(got.exemplar_range, meta.exemplar_range);
+  ASSERT_TRUE(ParseMeta(value, &got));
+  EXPECT_EQ(got.num_exemplars, 0u);
 }
 
 TEST(Ulid, AscendsAndLooksLikeOne) {

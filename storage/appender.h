@@ -70,7 +70,8 @@ class Appender {
     return {SeriesRef::kNone, Outcome::kInvalidHistogram};
   }
 
-  // False when the exemplar is refused (out of order, duplicate).
+  // False when the exemplar is refused: out of order, or its labels are too long. One that the
+  // series' newest repeats is accepted and changes nothing.
   virtual bool AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) = 0;
 
   // To the log, then to the head, then visible, as one step: a query sees all of the batch or

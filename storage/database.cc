@@ -22,6 +22,7 @@ namespace storage {
 namespace {
 
 constexpr std::string_view kComponent = "storage";
+constexpr size_t kMaxExemplarsRead = 1'000'000;  // From blocks, by one query; some 200 MB.
 
 uint64_t TreeBytes(const std::string& dir) {
   uint64_t bytes = 0;
@@ -44,7 +45,31 @@ absl::Status WriteSeries(SeriesCursor* cursor, BlockWriter* writer) {
     ASSIGN_OR_RETURN(const bool more, cursor->Next());
     if (!more) return absl::OkStatus();
     RETURN_IF_ERROR(writer->AddSeries(cursor->labels(), cursor->chunks()));
+    RETURN_IF_ERROR(writer->AddExemplars(cursor->labels(), cursor->exemplars()));
   }
+}
+
+// All parts as one, in label order, each exemplar once.
+std::vector<ExemplarSeries> MergeExemplars(std::vector<std::vector<ExemplarSeries>> parts) {
+  std::vector<ExemplarSeries> all;
+  for (std::vector<ExemplarSeries>& part : parts) {
+    all.insert(all.end(), std::make_move_iterator(part.begin()),
+               std::make_move_iterator(part.end()));
+  }
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return a.labels < b.labels; });
+  std::vector<ExemplarSeries> merged;
+  for (ExemplarSeries& series : all) {
+    if (merged.empty() || merged.back().labels != series.labels) {
+      merged.push_back(std::move(series));
+      continue;
+    }
+    std::vector<model::Exemplar>& exemplars = merged.back().exemplars;
+    exemplars.insert(exemplars.end(), std::make_move_iterator(series.exemplars.begin()),
+                     std::make_move_iterator(series.exemplars.end()));
+  }
+  for (ExemplarSeries& series : merged) SortUnique(&series.exemplars);
+  return merged;
 }
 
 // Where reading must begin when nobody knows what lies in blocks: at the oldest checkpoint, or the
@@ -79,6 +104,8 @@ class Database::Impl {
   absl::Status Open();
   absl::Status Replay(const std::function<bool(const ReplayProgress&)>& progress);
   absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range);
+  absl::StatusOr<std::vector<ExemplarSeries>> Exemplars(
+      std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range);
   absl::Status FlushHead() {
     absl::MutexLock lock(&flush_mu_);
     return closed_ ? Closed() : CountedFlush();
@@ -250,6 +277,21 @@ absl::StatusOr<std::unique_ptr<Querier>> Database::Impl::NewQuerier(model::TimeR
   }
 }
 
+absl::StatusOr<std::vector<ExemplarSeries>> Database::Impl::Exemplars(
+    std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range) {
+  RETURN_IF_ERROR(admission_.CheckQuery());
+  for (;;) {
+    if (closed_) return Closed();
+    const uint64_t before = blocks_->generation();  // As in NewQuerier.
+    ASSIGN_OR_RETURN(std::vector<ExemplarSeries> in_head, head_.Exemplars(matchers, range));
+    size_t room = kMaxExemplarsRead;
+    ASSIGN_OR_RETURN(auto parts, blocks_->Exemplars(matchers, range, &room));
+    if (blocks_->generation() != before) continue;
+    parts.push_back(std::move(in_head));
+    return MergeExemplars(std::move(parts));
+  }
+}
+
 // A series whose last sample is older than this may go: a sample that far behind the newest is out
 // of bounds anyway, so nothing that would be refused today is taken tomorrow. Clocks of targets
 // that run ahead do not count.
@@ -286,7 +328,10 @@ absl::StatusOr<BlockMeta> Database::Impl::Flush(const DeletedFromHead* deleted) 
   // Before the cut: what replay has applied until now goes to the block with all else.
   const uint32_t replayed_before = replay_segment_;
   if (replayed_before <= blocks_->watermark() && replayed_before != kReplayed) return BlockMeta();
-  ASSIGN_OR_RETURN(std::unique_ptr<BlockWriter> writer, blocks_->NewBlock({}));
+  BlockMeta like;
+  const model::TimeMs now = options_.clock->NowMs();
+  like.range = {now, now};  // Of exemplars alone: their own times may be any.
+  ASSIGN_OR_RETURN(std::unique_ptr<BlockWriter> writer, blocks_->NewBlock(like));
   ASSIGN_OR_RETURN(const uint32_t cut, head_.CutForFlush());
   const uint32_t segment = std::min(cut, replayed_before);
   Step(FlushStep::kLogCut);
@@ -312,7 +357,8 @@ absl::StatusOr<bool> Database::Impl::HeadHas(const DeletedFromHead& deleted) {
     ASSIGN_OR_RETURN(const auto selection, querier->Select({set, deleted.range}));
     if (selection->size() > 0) return true;
   }
-  return false;
+  ASSIGN_OR_RETURN(const auto exemplars, head_.Exemplars(deleted.sets, deleted.range));
+  return !exemplars.empty();
 }
 
 // Flushed, all of it lies in blocks, where one step deletes it. No flush may come between the two,
@@ -473,7 +519,7 @@ absl::StatusOr<std::unique_ptr<Querier>> Database::NewQuerier(model::TimeRange r
 
 absl::StatusOr<std::vector<ExemplarSeries>> Database::Exemplars(
     std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range) {
-  return impl_->head().Exemplars(matchers, range);
+  return impl_->Exemplars(matchers, range);
 }
 
 absl::Status Database::FlushHead() { return impl_->FlushHead(); }

@@ -42,7 +42,7 @@ struct DatabaseOptions {
   wal::WriterOptions wal;
   bool lock_dir = true;              // False for --storage.tsdb.no-lockfile.
   int64_t block_cache_bytes = 32 << 20;
-  int64_t max_exemplars = 100'000;   // 0: exemplars are refused.
+  int64_t max_exemplars = 100'000;   // In memory, until a flush. 0: exemplars are refused.
   SeriesLimitOptions limits;         // Of the head; new series beyond are kLimited.
   int64_t out_of_order_window_ms = 0;  // How late a sample may be; see SetOutOfOrderWindow.
   bool replay_on_open = true;        // Else the owner calls Replay.
@@ -92,7 +92,8 @@ class Database final : public Appendable, public Queryable {
   // Samples so far behind the newest are taken although their series has newer ones; 0: none are.
   void SetOutOfOrderWindow(int64_t window_ms);
   absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range) override;
-  // Exemplars of the series that satisfy any of the matcher sets, in label order.
+  // Exemplars of the series that satisfy any of the matcher sets, in label order, of head and blocks.
+  // kResourceExhausted when they are too many for the memory.
   absl::StatusOr<std::vector<ExemplarSeries>> Exemplars(
       std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range);
 
@@ -100,7 +101,7 @@ class Database final : public Appendable, public Queryable {
   // log's watermark, and removes the log before it. Ingest and queries go on meanwhile. What was
   // flushed leaves the head; series without news since `idle_ms` leave too.
   absl::Status FlushHead();
-  // Deletes the samples in `range` of the series that satisfy any of the matcher sets: all that was
+  // Deletes samples and exemplars in `range` of the series that satisfy any of the sets: all that was
   // acknowledged before the call, at once and durably, or after an error nothing. What comes later
   // is new data. The head is flushed first when it holds any of it.
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);

@@ -23,6 +23,7 @@ class Ignore final : public RecordReader {
   void OnHistogram(SeriesRef, model::TimeMs, model::AnyHistogram) override {}
   void OnMaybeLateHistogram(SeriesRef, model::TimeMs, model::AnyHistogram) override {}
   void OnExemplar(SeriesRef, model::Exemplar) override {}
+  void OnFlushedExemplar(SeriesRef, model::Exemplar) override {}
 };
 
 }  // namespace

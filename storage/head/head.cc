@@ -129,6 +129,7 @@ absl::StatusOr<std::vector<ExemplarSeries>> Head::Exemplars(
     parts_->index.AppendLabels(s.series->pairs(), &labels);
     out.push_back({model::Labels::FromCanonical(std::move(labels)),
                    std::move(by_ref[s.series->ref])});
+    SortUnique(&out.back().exemplars);
   }
   return out;
 }

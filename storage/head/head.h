@@ -35,7 +35,7 @@
 namespace storage {
 
 struct HeadOptions {
-  int64_t max_exemplars = 100'000;  // 0: exemplars are refused.
+  int64_t max_exemplars = 100'000;  // Held until a flush takes them. 0: exemplars are refused.
   SeriesLimitOptions limits;        // New series beyond them are kLimited.
   Admission* admission = nullptr;   // Asked before each commit. Outlives the head. Null: all goes.
   uint64_t hash_seed = 0;           // Of the map from labels to series; 0: a random one.
@@ -92,7 +92,8 @@ class Head final : public Appendable {  // Thread-safe.
   // again, and start over when a block was published in between. What DropFlushed drops later stays
   // visible to this Querier.
   std::unique_ptr<Querier> NewQuerier(model::TimeRange range);
-  // Of the series that satisfy any of the matcher sets, in label order; series without any left out.
+  // What no block has of the series that satisfy any of the matcher sets, in label order; series
+  // without any left out.
   absl::StatusOr<std::vector<ExemplarSeries>> Exemplars(
       std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range);
 
@@ -100,15 +101,16 @@ class Head final : public Appendable {  // Thread-safe.
   // is in the head, and is what the flush is about. Waits for commits under way. Without a log it
   // returns 0.
   absl::StatusOr<uint32_t> CutForFlush();
-  // Every series with samples of commits before the cut, in label order, with these samples alone.
+  // Every series with samples or exemplars of commits before the cut, in label order, with these
+  // alone.
   std::unique_ptr<SeriesCursor> FlushCursor();
   // After the cursor reached its end. The late samples that go with it, as spans of time that each
   // want a block of their own: days, and windows of 2 h in the last day. LateCursor gives those of
   // one. Publish them before the block with the watermark; should only some be, they merge away.
   std::vector<model::TimeRange> LateRanges() const;
   std::unique_ptr<SeriesCursor> LateCursor(model::TimeRange range);
-  // After the cursor reached its end. Every live series with its last flushed sample, and the
-  // exemplars held; what later segments add is not in it.
+  // After the cursor reached its end. Every live series with its last flushed sample and exemplar;
+  // what later segments add is not in it.
   absl::Status WriteCheckpoint(wal::CheckpointWriter* out);
   // After the block is visible. Drops what the last FlushCursor gave out. Series without a sample
   // later than `idle_before` and without any chunk left are forgotten, names and all.

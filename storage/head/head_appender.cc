@@ -165,9 +165,9 @@ Appended HeadAppender::AppendKnown(const SeriesKey& key, model::Sample sample) {
 bool HeadAppender::AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) {
   MemSeries* series = parts_->map.Find(ref);
   if (series == nullptr || !Touch(series)) return false;
-  if (!parts_->exemplars.Accepts(ref, exemplar)) return false;
-  exemplars_.push_back({series, exemplar});
-  return true;
+  const auto verdict = parts_->exemplars.Judge(ref, exemplar, rules_.window_ms);
+  if (verdict == ExemplarRing::Verdict::kNew) exemplars_.push_back({series, exemplar});
+  return verdict != ExemplarRing::Verdict::kRefused;
 }
 
 std::vector<MemSeries*> HeadAppender::ToBeLogged(uint32_t segment) const {
@@ -267,7 +267,9 @@ void HeadAppender::Apply() {
   }
   for (PendingExemplar& pending : exemplars_) {
     const SeriesRef ref = pending.series->ref;
-    if (parts_->exemplars.Add(ref, std::move(pending.exemplar))) parts_->exemplars_appended.Add();
+    const auto verdict =
+        parts_->exemplars.Add(ref, std::move(pending.exemplar), rules_.window_ms);
+    if (verdict == ExemplarRing::Verdict::kNew) parts_->exemplars_appended.Add();
   }
 }
 

@@ -17,19 +17,35 @@ constexpr size_t kExemplarsPerRecord = 1024;
 
 class FlushCursorImpl final : public SeriesCursor {
  public:
-  explicit FlushCursorImpl(Head::Parts* parts) : parts_(parts) {}
+  explicit FlushCursorImpl(Head::Parts* parts)
+      : parts_(parts), all_exemplars_(parts->exemplars.GiveOut()) {}
   ~FlushCursorImpl() override { parts_->cut.reset(); }
 
   absl::StatusOr<bool> Next() override {
     while (next_ < parts_->flush_order.size()) {
-      if (Take(next_++)) return true;
+      const size_t place = next_++;
+      const bool has_samples = Take(place);
+      const MemSeries* series = parts_->flush_order[place];
+      if (!TakeExemplars(series->ref) && !has_samples) continue;
+      labels_.clear();
+      parts_->index.AppendLabels(series->pairs(), &labels_);
+      return true;
     }
+    exemplars_.clear();
     return false;
   }
   model::LabelsView labels() const override { return model::LabelsView(labels_); }
   std::span<const chunk::ChunkView> chunks() const override { return older_.chunks; }
+  std::span<const model::Exemplar> exemplars() const override { return exemplars_; }
 
  private:
+  bool TakeExemplars(SeriesRef ref) {
+    exemplars_.clear();
+    const auto it = all_exemplars_.find(ref);
+    if (it != all_exemplars_.end()) exemplars_ = std::move(it->second);
+    return !exemplars_.empty();
+  }
+
   // The series stays as it is until the block is there: a flush that sealed all would take half as
   // much memory again as the head has.
   bool Take(size_t place) {
@@ -44,8 +60,6 @@ class FlushCursorImpl final : public SeriesCursor {
     }
     if (older_.num == 0) return false;
     parts_->flush_given[place] = {static_cast<uint32_t>(older_.num), older_.last};
-    labels_.clear();
-    parts_->index.AppendLabels(series->pairs(), &labels_);
     return true;
   }
 
@@ -64,8 +78,10 @@ class FlushCursorImpl final : public SeriesCursor {
   }
 
   Head::Parts* const parts_;
+  ExemplarRing::BySeries all_exemplars_;
   size_t next_ = 0;
   std::string labels_;
+  std::vector<model::Exemplar> exemplars_;
   OlderSamples older_;
 };
 
@@ -203,16 +219,19 @@ class CheckpointSession {
   }
 
   absl::Status WriteExemplars() {
-    std::vector<std::pair<SeriesRef, model::Exemplar>> held;
-    parts_->exemplars.ForEach([&](SeriesRef ref, const model::Exemplar& exemplar) {
-      held.emplace_back(ref, exemplar);
-    });
-    for (size_t i = 0; i < held.size(); i += kExemplarsPerRecord) {
-      const size_t n = std::min(kExemplarsPerRecord, held.size() - i);
-      record_.Clear();
-      record_.BeginExemplars(n);
-      for (size_t j = i; j < i + n; ++j) record_.AddExemplar(held[j].first, held[j].second);
-      RETURN_IF_ERROR(Write());
+    std::vector<std::pair<SeriesRef, model::Exemplar>> in_block, held;
+    const auto take = [&](SeriesRef ref, const model::Exemplar& exemplar, bool given_out) {
+      (given_out ? in_block : held).emplace_back(ref, exemplar);
+    };
+    parts_->exemplars.ForEachBeforeCut(take);
+    for (const auto* list : {&in_block, &held}) {
+      for (size_t i = 0; i < list->size(); i += kExemplarsPerRecord) {
+        const size_t n = std::min(kExemplarsPerRecord, list->size() - i);
+        record_.Clear();
+        list == &held ? record_.BeginExemplars(n) : record_.BeginFlushedExemplars(n);
+        for (size_t j = i; j < i + n; ++j) record_.AddExemplar((*list)[j].first, (*list)[j].second);
+        RETURN_IF_ERROR(Write());
+      }
     }
     return absl::OkStatus();
   }
@@ -266,9 +285,11 @@ class Dropper {
   // `flushed`: what the cursor gave out is in a block, and is dropped.
   void Run(bool flushed) {
     flushed_ = flushed;
+    if (flushed_) parts_->exemplars.DropGivenOut();
     ChangeView();
     parts_->gate.Advance();
     oldest_inside_ = parts_->gate.oldest();
+    with_exemplars_ = parts_->exemplars.WithoutBlock();  // Whoever adds more from here on is inside.
     parts_->min_time.store(std::numeric_limits<int64_t>::max());
     HeadDelta delta;
     if (flushed_) {
@@ -350,6 +371,7 @@ class Dropper {
     // Its name must be found as long as a querier may have to look for its chunks above.
     const bool unseen = retired_ == nullptr ? !older_queriers_ : was_empty && !older_queriers_;
     if (unseen && !parts_->replaying && MayGo(*series) &&
+        !with_exemplars_.contains(series->ref) &&
         series->touched.load(std::memory_order_relaxed) < oldest_inside_) {
       idle_.push_back(series);
     }
@@ -409,6 +431,7 @@ class Dropper {
   bool older_queriers_ = false;              // From before the previous flush.
   std::shared_ptr<RetiredChunks> retired_;   // Of queriers from before this one; null without any.
   Generation oldest_inside_ = 0;
+  absl::flat_hash_set<SeriesRef> with_exemplars_;
   std::vector<MemSeries*> idle_;
 };
 
@@ -426,6 +449,7 @@ absl::StatusOr<uint32_t> Head::CutForFlush() {
     parts_->cut_segment = segment;
   }
   parts_->cut = std::make_unique<HeldSnapshot>(&parts_->isolation);
+  parts_->exemplars.Cut();
   return segment;
 }
 

@@ -243,7 +243,9 @@ bool ReadHistograms(std::string_view* in, OnHistogram tell, RecordReader* reader
   return true;
 }
 
-bool ReadExemplars(std::string_view* in, RecordReader* reader) {
+using OnExemplar = void (RecordReader::*)(SeriesRef, model::Exemplar);
+
+bool ReadExemplars(std::string_view* in, OnExemplar tell, RecordReader* reader) {
   uint64_t count;
   if (!base::GetVarint(in, &count)) return false;
   for (; count > 0; --count) {
@@ -258,7 +260,7 @@ bool ReadExemplars(std::string_view* in, RecordReader* reader) {
     exemplar.value = std::bit_cast<double>(bits);
     exemplar.has_time = has_time == 1;
     exemplar.labels = model::Labels(model::LabelsView(labels));
-    reader->OnExemplar(SeriesRef{ref}, std::move(exemplar));
+    (reader->*tell)(SeriesRef{ref}, std::move(exemplar));
   }
   return true;
 }
@@ -334,8 +336,8 @@ void RecordWriter::AddHistogram(SeriesRef ref, model::TimeMs t, const model::Any
   last_t_ = t;
 }
 
-void RecordWriter::BeginExemplars(size_t count) {
-  record_.push_back(static_cast<char>(kExemplars));
+void RecordWriter::BeginExemplars(Section section, size_t count) {
+  record_.push_back(static_cast<char>(section));
   base::AppendVarint(&record_, count);
 }
 
@@ -384,7 +386,10 @@ absl::Status ReadRecord(std::string_view record, RecordReader* reader) {
         good = true;
         break;
       case RecordWriter::kExemplars:
-        good = ReadExemplars(&in, reader);
+        good = ReadExemplars(&in, &RecordReader::OnExemplar, reader);
+        break;
+      case RecordWriter::kFlushedExemplars:
+        good = ReadExemplars(&in, &RecordReader::OnFlushedExemplar, reader);
         break;
       default:
         return base::DataLoss("log record: unknown section {} at byte {}", section, at);

@@ -45,16 +45,19 @@ class RecordWriter {
   void BeginHistograms(size_t count) { BeginNumbers(kHistograms, count); }
   void BeginMaybeLateHistograms(size_t count) { BeginNumbers(kMaybeLateHistograms, count); }
   void AddHistogram(SeriesRef ref, model::TimeMs t, const model::AnyHistogram& h);
-  void BeginExemplars(size_t count);
+  void BeginExemplars(size_t count) { BeginExemplars(kExemplars, count); }
+  // For checkpoints: the newest exemplar that lies in a block.
+  void BeginFlushedExemplars(size_t count) { BeginExemplars(kFlushedExemplars, count); }
   void AddExemplar(SeriesRef ref, const model::Exemplar& exemplar);
 
  private:
   friend absl::Status ReadRecord(std::string_view record, class RecordReader* reader);
   enum Section : uint8_t {
-    kSeries = 1, kSamples = 2, kExemplars = 3, kFlushed = 4, kHistograms = 5, kMaybeLate = 8,
-    kMaybeLateHistograms = 9, kCut = 10
+    kSeries = 1, kSamples = 2, kExemplars = 3, kFlushed = 4, kHistograms = 5,
+    kFlushedExemplars = 6, kMaybeLate = 8, kMaybeLateHistograms = 9, kCut = 10
   };
   void BeginNumbers(Section section, size_t count);
+  void BeginExemplars(Section section, size_t count);
 
   std::string record_;
   uint64_t last_ref_ = 0, last_bits_ = 0;
@@ -75,6 +78,7 @@ class RecordReader {
   virtual void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) = 0;
   virtual void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) = 0;
   virtual void OnExemplar(SeriesRef ref, model::Exemplar exemplar) = 0;
+  virtual void OnFlushedExemplar(SeriesRef ref, model::Exemplar newest) = 0;
 };
 
 // kDataLoss for bytes that are no record, kFailedPrecondition for a version this program does not

@@ -106,7 +106,12 @@ class Replayer::Impl final : public RecordReader {
   void OnCut() override { cut_ = true; }
 
   void OnExemplar(SeriesRef ref, model::Exemplar exemplar) override {
-    if (MemSeries* series = Find(ref)) parts_->exemplars.Add(series->ref, std::move(exemplar));
+    if (MemSeries* series = Find(ref)) {
+      parts_->exemplars.AddReplayed(series->ref, std::move(exemplar));
+    }
+  }
+  void OnFlushedExemplar(SeriesRef ref, model::Exemplar newest) override {
+    if (MemSeries* series = Find(ref)) parts_->exemplars.AddFlushed(series->ref, std::move(newest));
   }
 
  private:

@@ -59,6 +59,11 @@ class Rewriter final : public storage::RecordLog {
     writer.AddExemplar(ref, exemplar);
     RecordLog::OnExemplar(ref, std::move(exemplar));
   }
+  void OnFlushedExemplar(SeriesRef ref, model::Exemplar exemplar) override {
+    writer.BeginFlushedExemplars(1);
+    writer.AddExemplar(ref, exemplar);
+    RecordLog::OnFlushedExemplar(ref, std::move(exemplar));
+  }
   storage::RecordWriter writer;
 
  private:

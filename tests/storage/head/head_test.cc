@@ -261,7 +261,11 @@ TEST_F(HeadTest, KeepsExemplars) {
   EXPECT_THAT(*head_->Exemplars(all, {}), IsEmpty());
   ASSERT_TRUE(appender->Commit().ok());
   appender = head_->NewAppender();
-  EXPECT_FALSE(appender->AppendExemplar(up, e));
+  EXPECT_TRUE(appender->AppendExemplar(up, e));  // A repeat changes nothing.
+  model::Exemplar older = e;
+  older.t = 999;
+  EXPECT_FALSE(appender->AppendExemplar(up, older));
+  ASSERT_TRUE(appender->Commit().ok());
   appender.reset();
 
   for (int restart = 0; restart < 3; ++restart) {
@@ -269,12 +273,48 @@ TEST_F(HeadTest, KeepsExemplars) {
     ASSERT_EQ(found->size(), 2u);
     EXPECT_EQ((*found)[0].labels, down_);
     EXPECT_EQ((*found)[1].labels, up_);
+    EXPECT_EQ((*found)[1].exemplars.size(), 1u);
     EXPECT_EQ((*found)[1].exemplars.at(0).labels.Get("trace_id"), "a");
     EXPECT_EQ((*found)[1].exemplars[0].value, 0.5);
     EXPECT_THAT(*head_->Exemplars(all, {1001, 2000}), IsEmpty());
-    if (restart == 1) Flush();  // Then they are in the checkpoint.
     Start();
   }
+  EXPECT_EQ(head_->stats().exemplars_stored, 2u);
+}
+
+TEST_F(HeadTest, GivesExemplarsToAFlushAndKnowsThemAgain) {
+  const model::Exemplar e{Labels{{"trace_id", "a"}}, 0.5, 1000, false};
+  const std::vector<std::vector<Matcher>> all{{}};
+  const auto append = [&](model::Exemplar exemplar) {
+    auto appender = head_->NewAppender();
+    const SeriesRef up = appender->Append({}, up_, {exemplar.t, 1}).ref;
+    EXPECT_TRUE(appender->AppendExemplar(up, exemplar));
+    EXPECT_TRUE(appender->Commit().ok());
+  };
+  append(e);
+  ASSERT_TRUE(head_->CutForFlush().ok());  // Given up.
+  auto cursor = head_->FlushCursor();
+  ASSERT_TRUE(*cursor->Next());
+  EXPECT_EQ(cursor->exemplars().size(), 1u);
+  EXPECT_FALSE(*cursor->Next());
+  EXPECT_THAT(cursor->exemplars(), IsEmpty());
+  cursor.reset();
+  EXPECT_EQ(head_->Exemplars(all, {})->size(), 1u);
+  Flush();
+  for (int restart = 0; restart < 3; ++restart) {
+    EXPECT_THAT(*head_->Exemplars(all, {}), IsEmpty());
+    model::Exemplar again = e;  // The page shows it still.
+    again.t = 2000 + restart;
+    append(again);
+    EXPECT_THAT(*head_->Exemplars(all, {}), IsEmpty());
+    if (restart == 1) Flush();
+    Start();
+  }
+  model::Exemplar next = e;
+  next.t = 3000;
+  next.value = 0.75;
+  append(next);
+  EXPECT_EQ(head_->Exemplars(all, {})->at(0).exemplars.size(), 1u);
 }
 
 TEST_F(HeadTest, DamageInTheLogCostsWhatItHitAndIsReported) {

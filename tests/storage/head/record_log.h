@@ -37,13 +37,18 @@ class RecordLog : public RecordReader {
     lines.push_back(fmt::format("{} maybe late @{} {}", static_cast<uint64_t>(ref), t, Hex(h)));
   }
   void OnExemplar(SeriesRef ref, model::Exemplar e) override {
-    lines.push_back(fmt::format("{} {} @{} {} {:016x}", static_cast<uint64_t>(ref),
-                                e.labels.ToString(), e.t, e.has_time,
-                                std::bit_cast<uint64_t>(e.value)));
+    lines.push_back(fmt::format("{} {}", static_cast<uint64_t>(ref), Text(e)));
+  }
+  void OnFlushedExemplar(SeriesRef ref, model::Exemplar e) override {
+    lines.push_back(fmt::format("{} flushed {}", static_cast<uint64_t>(ref), Text(e)));
   }
   std::vector<std::string> lines;
 
  private:
+  static std::string Text(const model::Exemplar& e) {
+    return fmt::format("{} @{} {} {:016x}", e.labels.ToString(), e.t, e.has_time,
+                       std::bit_cast<uint64_t>(e.value));
+  }
   static std::string Hex(const model::AnyHistogram& h) {
     std::string bytes, text = "histogram ";
     AppendHistogram(h, &bytes);

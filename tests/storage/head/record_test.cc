@@ -54,6 +54,8 @@ TEST_F(RecordTest, HoldsABatch) {
   writer_.AddSample(SeriesRef{3}, {2000, model::StaleNan()});
   writer_.BeginExemplars(1);
   writer_.AddExemplar(SeriesRef{8}, {{{"trace_id", "x"}}, 2.25, 1500, true});
+  writer_.BeginFlushedExemplars(1);
+  writer_.AddExemplar(SeriesRef{7}, {{}, -1, -9, false});
   writer_.BeginFlushed(1);
   writer_.AddSample(SeriesRef{8}, {-5, -7});
   writer_.AddCut();
@@ -62,6 +64,7 @@ TEST_F(RecordTest, HoldsABatch) {
                           "8 {__name__=\"up\", job=\"b\", z=\"1\"}", "3 {__name__=\"up\"}",
                           "7 @1000 3ff8000000000000", "3 @2000 7ff0000000000002",
                           "8 {trace_id=\"x\"} @1500 true 4002000000000000",
+                          "7 flushed {} @-9 false bff0000000000000",
                           "8 flushed @-5 c01c000000000000", "cut"));
   EXPECT_TRUE(status_.ok()) << status_;
 }

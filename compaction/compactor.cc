@@ -79,12 +79,15 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
                                          const std::function<bool()>& keep_going,
                                          const std::function<bool(model::LabelsView)>& keep) {
   uint64_t damaged = 0;
+  storage::BlockMeta like;
+  like.range = model::TimeRange::None();
   for (const storage::BlockMeta& meta : blocks->Metas()) {
     const bool input = std::find(plan.blocks.begin(), plan.blocks.end(), meta.ulid) !=
                        plan.blocks.end();
-    if (input) damaged += meta.damaged_chunks;
+    if (!input) continue;
+    damaged += meta.damaged_chunks;
+    like.range.Extend(meta.range);
   }
-  storage::BlockMeta like;
   like.level = plan.level;
   like.parents = plan.blocks;
   ASSIGN_OR_RETURN(std::unique_ptr<storage::BlockWriter> writer, blocks->NewBlock(like));
@@ -95,6 +98,7 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
   std::vector<Inputs::Input> same;
   std::vector<storage::BlockCursor*> sources;
   chunk::MixedColumns merged;
+  std::vector<model::Exemplar> exemplars;
   while (!inputs.empty()) {
     if (!keep_going()) return base::Cancelled("merging was stopped");
     same.clear();
@@ -109,6 +113,8 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
       const absl::Status status = merger.Merge(sources, &merged);
       if (!status.ok()) return base::Annotate(status, labels.ToString());
       RETURN_IF_ERROR(Write(labels, merged, writer.get()));
+      MergeExemplars(sources, &exemplars);
+      RETURN_IF_ERROR(writer->AddExemplars(labels, exemplars));
     }
     for (Inputs::Input& input : same) RETURN_IF_ERROR(inputs.Advance(std::move(input)));
   }

@@ -31,4 +31,13 @@ absl::Status SeriesMerger::Merge(std::span<storage::BlockCursor* const> sources,
   return absl::OkStatus();
 }
 
+void MergeExemplars(std::span<storage::BlockCursor* const> sources,
+                    std::vector<model::Exemplar>* merged) {
+  merged->clear();
+  for (const storage::BlockCursor* source : sources) {
+    merged->insert(merged->end(), source->exemplars().begin(), source->exemplars().end());
+  }
+  SortUnique(merged);
+}
+
 }  // namespace compaction

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include <absl/status/status.h>
 
@@ -21,5 +22,9 @@ class SeriesMerger {
  private:
   chunk::MixedColumns source_;
 };
+
+// Replaces *merged with the exemplars of all sources, in order, each once.
+void MergeExemplars(std::span<storage::BlockCursor* const> sources,
+                    std::vector<model::Exemplar>* merged);
 
 }  // namespace compaction

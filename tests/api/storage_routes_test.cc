@@ -66,6 +66,32 @@ TEST_F(StorageRoutesTest, LimitsNameTheFullestAndTheCulprit) {
               HasSubstr(R"("refusing":[{"what":"ingest","reason":"the disk is full"}])"));
 }
 
+TEST_F(StorageRoutesTest, ExemplarsOfHeadAndBlocksComeTogether) {
+  constexpr model::TimeMs kNoon = 1'700'049'600'000;
+  const auto append = [&](int pod, model::TimeMs t, double value) {
+    const auto appender = database_->NewAppender();
+    const model::Labels labels{{"__name__", "m"}, {"pod", std::to_string(pod)}};
+    const storage::SeriesRef ref = appender->Append({}, labels, {t, 1}).ref;
+    EXPECT_TRUE(appender->AppendExemplar(ref, {{{"trace_id", "x"}}, value, t, true}));
+    EXPECT_TRUE(appender->Commit().ok());
+  };
+  append(2, kNoon, 1);
+  append(1, kNoon, 2.5);
+  ASSERT_TRUE(database_->FlushHead().ok());
+  append(2, kNoon + 500, 3);
+  const std::string query = "/api/v1/query_exemplars?query=rate(m[5m])&start=1700049600";
+  EXPECT_EQ(Get(query + "&end=1700049601"),
+            R"({"status":"success","data":[)"
+            R"({"seriesLabels":{"__name__":"m","pod":"1"},"exemplars":[)"
+            R"({"labels":{"trace_id":"x"},"value":"2.5","timestamp":1700049600}]},)"
+            R"({"seriesLabels":{"__name__":"m","pod":"2"},"exemplars":[)"
+            R"({"labels":{"trace_id":"x"},"value":"1","timestamp":1700049600},)"
+            R"({"labels":{"trace_id":"x"},"value":"3","timestamp":1700049600.5}]}]})");
+  EXPECT_EQ(Get("/api/v1/query_exemplars?query=m&start=1700049600.2&end=1700049601"),
+            R"({"status":"success","data":[{"seriesLabels":{"__name__":"m","pod":"2"},"exemplars":[)"
+            R"({"labels":{"trace_id":"x"},"value":"3","timestamp":1700049600.5}]}]})");
+}
+
 TEST_F(StorageRoutesTest, StorageTellsDaysOfBlocks) {
   constexpr model::TimeMs kNoon = 1'700'049'600'000;  // 2023-11-15T12:00Z
   Append("m", 1, kNoon);

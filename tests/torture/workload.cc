@@ -73,6 +73,12 @@ uint64_t BitsAt(int series, model::TimeMs t) {
   return std::bit_cast<uint64_t>(storage::Fingerprint(HistogramAt(series, t)));
 }
 
+// Exemplars stand in Contents as samples of a series beside their own.
+model::Labels ExemplarLabels(const model::Labels& series) {
+  model::LabelsBuilder builder(series);
+  return builder.Set("exemplar", "of").Build();
+}
+
 storage::DatabaseOptions Options(const std::string& dir, ManualClock* clock) {
   storage::DatabaseOptions options;
   options.dir = dir;
@@ -98,7 +104,13 @@ absl::Status RunBatch(storage::Database* db, std::mt19937_64& random, int first_
         IsHistogram(i, t)
             ? appender->AppendHistogram(storage::SeriesRef::kNone, labels, t, HistogramAt(i, t))
             : appender->Append(storage::SeriesRef::kNone, labels, {t, std::bit_cast<double>(bits)});
-    if (appended.outcome == storage::Outcome::kAccepted) act->samples[labels][t] = bits;
+    if (appended.outcome != storage::Outcome::kAccepted) continue;
+    act->samples[labels][t] = bits;
+    if (i % 3 != 0 || now_ms - t > 2) continue;
+    const double value = std::bit_cast<double>(ValueBits(i, t));
+    if (appender->AppendExemplar(appended.ref, {{{"trace_id", "x"}}, value, t, true})) {
+      act->samples[ExemplarLabels(labels)][t] = ValueBits(i, t);
+    }
   }
   act->begun = FileTrace::position();
   return appender->Commit();
@@ -235,6 +247,15 @@ absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock) 
       for (size_t k = 0; k < histograms.size(); ++k) {
         samples[histograms.times[k]] =
             std::bit_cast<uint64_t>(storage::Fingerprint(histograms.values[k]));
+      }
+    }
+    const std::vector<std::vector<model::Matcher>> all = {{}};
+    const auto exemplars = (*db)->Exemplars(all, model::TimeRange());
+    if (!exemplars.ok()) return exemplars.status();
+    for (const storage::ExemplarSeries& series : *exemplars) {
+      Samples& samples = found.contents[ExemplarLabels(series.labels)];
+      for (const model::Exemplar& e : series.exemplars) {
+        samples[e.t] = std::bit_cast<uint64_t>(e.value);
       }
     }
     found.reports = (*querier)->Warnings();

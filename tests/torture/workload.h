@@ -1,4 +1,5 @@
-// A server's life in a minute: scrapes, late samples, deletes, flushes, merges; and what it was told.
+// A server's life in a minute: scrapes, exemplars, late samples, deletes, flushes, merges; and what it
+// was told.
 #pragma once
 
 #include <atomic>

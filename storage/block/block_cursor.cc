@@ -11,7 +11,7 @@ Cursor::Cursor(std::shared_ptr<const Block> block)
     : block_(std::move(block)),
       tombstones_(block_->tombstones()),
       series_(*block_),
-      exemplar_reader_(*block_, /*fill_cache=*/false),
+      exemplar_reader_(*block_, FoundBy::kMerge),
       times_(*block_) {}
 
 Cursor::~Cursor() = default;

@@ -106,7 +106,7 @@ absl::StatusOr<std::vector<DeletedSeries>> FindDeleted(
   }
   std::vector<DeletedSeries> deleted;
   SeriesReader reader(*block);
-  ExemplarReader exemplars(*block, /*fill_cache=*/true);
+  ExemplarReader exemplars(*block, FoundBy::kQuery);
   for (const SeriesRef series : Union(std::move(found))) {
     const auto ref = static_cast<uint32_t>(series);
     RETURN_IF_ERROR(reader.Read(ref));

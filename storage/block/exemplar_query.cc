@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "storage/base/log.h"
 #include "storage/base/status.h"
 #include "storage/block/block_index.h"
 #include "storage/block/exemplar_reader.h"
@@ -23,7 +22,7 @@ absl::Status Collect(const std::shared_ptr<const Block>& block,
     found.push_back(std::make_shared<const Postings>(std::move(refs)));
   }
   const Postings refs = Union(std::move(found));
-  ExemplarReader reader(*block, /*fill_cache=*/true);
+  ExemplarReader reader(*block, FoundBy::kQuery);
   SeriesReader series(*block);
   std::vector<model::Exemplar> exemplars;
   for (auto it = refs.begin(); it != refs.end(); ++it) {
@@ -62,9 +61,7 @@ absl::StatusOr<std::vector<ExemplarSeries>> FindExemplars(
   const absl::Status status = Collect(block, sets, range, room, &out);
   if (status.ok()) return out;
   if (!absl::IsDataLoss(status)) return status;
-  block->db().damaged_chunks().Add();
-  base::Log(base::LogLevel::kError, "blocks", "Exemplars are left out",
-            {{"block", meta.ulid}, {"err", std::string(base::message(status))}});
+  block->Damaged(FoundBy::kQuery, 1, {}, meta.range, base::message(status));
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include <fmt/format.h>
 #include <rocksdb/iterator.h>
 
 #include "storage/block/exemplar_row.h"
@@ -15,15 +16,17 @@ std::string_view View(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
 }  // namespace
 
-ExemplarReader::ExemplarReader(const Block& block, bool fill_cache)
+ExemplarReader::ExemplarReader(const Block& block, FoundBy reader)
     : block_(block),
-      it_(block.meta().num_exemplars > 0 ? block.NewIterator(fill_cache) : nullptr) {}
+      reader_(reader),
+      it_(block.meta().num_exemplars > 0 ? block.NewIterator(reader != FoundBy::kMerge) : nullptr) {
+}
 
 ExemplarReader::~ExemplarReader() = default;
 
-void ExemplarReader::Damaged() {
+void ExemplarReader::Damaged(std::string_view what) {
   ++damaged_;
-  block_.db().damaged_chunks().Add();
+  block_.Damaged(reader_, 1, {}, block_.meta().range, fmt::format("exemplars: {}", what));
 }
 
 uint32_t ExemplarReader::Find(uint32_t ref) {
@@ -37,7 +40,7 @@ uint32_t ExemplarReader::Find(uint32_t ref) {
   if (found_ >= ref && stands() && at == found_) return found_;
   if (found_ == 0 || failing_ || (stands() && at < ref)) it_->Seek(ExemplarRowKey(ref, kFirst));
   if (!it_->status().ok()) {
-    if (!failing_) Damaged();
+    if (!failing_) Damaged(it_->status().ToString());
     failing_ = true;
     return 0;
   }
@@ -59,7 +62,7 @@ void ExemplarReader::Read(model::TimeRange range, std::vector<model::Exemplar>* 
     if (!ParseExemplarRowKey(key, &at, &last) || at != found_) return;
     scratch_.clear();
     if (!ParseExemplarRow(key, View(it_->value()), &scratch_)) {
-      Damaged();
+      Damaged("a row's checksum is wrong");
       continue;
     }
     if (scratch_.front().t > range.max) return;
@@ -68,7 +71,7 @@ void ExemplarReader::Read(model::TimeRange range, std::vector<model::Exemplar>* 
     }
   }
   if (it_->status().ok()) return;
-  Damaged();
+  Damaged(it_->status().ToString());
   failing_ = true;
 }
 

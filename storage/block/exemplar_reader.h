@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "storage/block/block_db.h"
@@ -13,8 +14,8 @@ namespace storage::block {
 // Not thread-safe. The block must outlive it. Damaged rows are counted and left out.
 class ExemplarReader {
  public:
-  // `fill_cache` false for what is read once.
-  ExemplarReader(const Block& block, bool fill_cache);
+  // A merge does not fill the cache.
+  ExemplarReader(const Block& block, FoundBy reader);
   ~ExemplarReader();
 
   // Goes to the first series from `ref` on that has exemplars, and returns it; 0 when there is none
@@ -25,12 +26,13 @@ class ExemplarReader {
   // From the first to the last of `ref`, which ascends as for Find; None when it has none.
   model::TimeRange Times(uint32_t ref);
 
-  uint64_t damaged() const { return damaged_; }  // Rows; also told to the store.
+  uint64_t damaged() const { return damaged_; }  // Rows; told to the store as well.
 
  private:
-  void Damaged();
+  void Damaged(std::string_view what);
 
   const Block& block_;
+  const FoundBy reader_;
   const std::unique_ptr<rocksdb::Iterator> it_;  // Null when the block has none.
   uint32_t found_ = 0;
   bool failing_ = false;  // The last Find met a part of a table that cannot be read.

@@ -9,6 +9,7 @@
 #include "storage/base/coding.h"
 #include "storage/base/status.h"
 #include "storage/block/block_keys.h"
+#include "storage/block/exemplar_row.h"
 
 namespace storage::block {
 namespace {
@@ -73,7 +74,8 @@ Verifier::Verifier(const Block& block, std::function<void(Damage)> tell)
       times_(TablesOf(block.db(), block.handle()), "t", files_),
       series_(TablesOf(block.db(), block.handle()), "s", files_),
       rows_(TablesOf(block.db(), block.handle()), "c", files_),
-      sealed_(TablesOf(block.db(), block.handle()), "d", files_) {}
+      sealed_(TablesOf(block.db(), block.handle()), "d", files_),
+      exemplars_(TablesOf(block.db(), block.handle()), "e", files_) {}
 
 Verifier::~Verifier() = default;
 
@@ -118,7 +120,9 @@ void Verifier::CheckMeta() {
   if (!ParseMeta(index_.value(), &meta)) {
     Tell(kAllTime, "its meta is damaged");
   } else if (meta.range != meta_.range || meta.num_series != meta_.num_series ||
-             meta.num_chunks != meta_.num_chunks || meta.num_samples != meta_.num_samples) {
+             meta.num_chunks != meta_.num_chunks || meta.num_samples != meta_.num_samples ||
+             meta.num_exemplars != meta_.num_exemplars ||
+             meta.exemplar_range != meta_.exemplar_range) {
     Tell(kAllTime, "its meta on the disk is another than the one in use");
   }
   index_.Next();
@@ -150,6 +154,12 @@ void Verifier::CheckSeries() {
       series_damaged_ = true;
       Tell(kAllTime, "there are more series entries than its meta says");
     }
+    for (; exemplars_.Valid(); exemplars_.Next()) {
+      exemplars_damaged_ = true;
+      Tell(kAllTime, "there are exemplars of a series that is not there");
+    }
+    exemplars_damaged_ |= !exemplars_.gaps().empty();
+    TellGaps(&exemplars_, "exemplars cannot be read");
     TellGaps(&series_, "series entries cannot be read");
     TellGaps(&rows_, "chunks cannot be read");
     TellGaps(&sealed_, "sealed rows cannot be read");
@@ -164,6 +174,10 @@ void Verifier::CheckSeries() {
     for (const model::TimeRange& row : row_ranges_) CheckRow(row);
   }
   CheckStrays(EndOf(ref_));
+  const bool has_exemplars = CheckExemplars() || !exemplars_.gaps().empty();
+  if (entry_known_ && row_ranges_.empty() && !has_exemplars) {
+    Tell(kAllTime, "its entry names no rows");
+  }
 }
 
 bool Verifier::ReadEntry() {
@@ -207,7 +221,6 @@ void Verifier::CheckEntry() {
                                model::LabelsView(last_labels_).ToString()));
   }
   last_labels_ = labels_;
-  if (row_ranges_.empty()) Tell(kAllTime, "its entry names no rows");
   for (size_t i = 0; i < row_ranges_.size(); ++i) {
     const model::TimeRange& row = row_ranges_[i];
     found_.range.Extend(row);
@@ -215,6 +228,30 @@ void Verifier::CheckEntry() {
     if (!good) Tell(row, "its entry names rows out of order");
   }
   AddPairs(labels, ref_);
+}
+
+bool Verifier::CheckExemplars() {
+  bool any = false;
+  model::TimeMs before = kAllTime.min;
+  for (; exemplars_.Valid(); exemplars_.Next()) {
+    uint32_t ref = 0;
+    model::TimeMs last = 0;
+    const bool good_key = ParseExemplarRowKey(exemplars_.key(), &ref, &last);
+    if (good_key && ref > ref_) break;
+    any = true;
+    read_exemplars_.clear();
+    const bool good =
+        good_key && ParseExemplarRow(exemplars_.key(), exemplars_.value(), &read_exemplars_);
+    if (!good || (before != kAllTime.min && read_exemplars_.front().t <= before)) {
+      exemplars_damaged_ = true;
+      Tell(kAllTime, good ? "rows of exemplars overlap" : "a row of exemplars is damaged");
+      continue;
+    }
+    before = last;
+    found_.exemplars += read_exemplars_.size();
+    found_.exemplar_range.Extend({read_exemplars_.front().t, last});
+  }
+  return any;
 }
 
 void Verifier::AddPairs(model::LabelsView labels, uint32_t ref) {
@@ -389,12 +426,20 @@ void Verifier::CheckTotals() {
     }
   }
   if (series_damaged_) return;  // The counts are others, as has been told.
-  if (found_.range != meta_.range) Tell(kAllTime, "its samples have another range than its meta says");
-  if (rows_damaged_) return;
+  if (found_.range != meta_.range && meta_.num_samples > 0) {
+    Tell(kAllTime, "its samples have another range than its meta says");
+  }
   const auto compare = [&](std::string_view what, uint64_t found, uint64_t said) {
     if (found == said) return;
     Tell(kAllTime, fmt::format("it has {} {}, its meta says {}", found, what, said));
   };
+  if (!exemplars_damaged_) {
+    compare("exemplars", found_.exemplars, meta_.num_exemplars);
+    if (found_.exemplar_range != meta_.exemplar_range) {
+      Tell(kAllTime, "its exemplars have another range than its meta says");
+    }
+  }
+  if (rows_damaged_) return;
   compare("chunks", found_.chunks, meta_.num_chunks);
   compare("samples", found_.samples, meta_.num_samples);
 }

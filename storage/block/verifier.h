@@ -16,6 +16,7 @@
 #include "storage/block/sealed_row.h"
 #include "storage/block/table_scan.h"
 #include "storage/chunk/histogram_columns.h"
+#include "storage/model/exemplar.h"
 
 namespace storage::block {
 
@@ -35,8 +36,8 @@ class Verifier final : public BlockVerifier {
   using Times = std::shared_ptr<const std::vector<model::TimeMs>>;
   enum class Part { kMeta, kTimes, kSeries, kPostings, kEnd };
   struct Found {  // By counting.
-    uint64_t chunks = 0, samples = 0;
-    model::TimeRange range = model::TimeRange::None();
+    uint64_t chunks = 0, samples = 0, exemplars = 0;
+    model::TimeRange range = model::TimeRange::None(), exemplar_range = model::TimeRange::None();
   };
 
   void CheckMeta();
@@ -48,6 +49,7 @@ class Verifier final : public BlockVerifier {
   bool ReadEntry();      // Of ref_. False when it cannot be used, which is told by then.
   void TellLostEntries();
   void CheckEntry();
+  bool CheckExemplars();  // Of ref_; whether it has any.
   void CheckRow(model::TimeRange row);
   // What lies below `key` is named by no entry, but is looked at.
   void CheckStrays(std::string_view key);
@@ -63,10 +65,11 @@ class Verifier final : public BlockVerifier {
   const std::function<void(Damage)> tell_;
   const BlockMeta meta_;
   CountedFiles files_;
-  TableScan index_, times_, series_, rows_, sealed_;  // m and p, t, s, c, d.
+  TableScan index_, times_, series_, rows_, sealed_, exemplars_;  // m and p, t, s, c, d, e.
   Part part_ = Part::kMeta;
   uint64_t damaged_ = 0;
   bool series_damaged_ = false, rows_damaged_ = false, postings_damaged_ = false;
+  bool exemplars_damaged_ = false;
   Found found_;
 
   // The series at which it is.
@@ -86,6 +89,7 @@ class Verifier final : public BlockVerifier {
   std::vector<double> values_;
   std::vector<chunk::ChunkView> chunks_;
   chunk::MixedColumns samples_;
+  std::vector<model::Exemplar> read_exemplars_;
 };
 
 // The tables of a family as RocksDB lists them.

@@ -57,17 +57,22 @@ class VerifierTest : public ::testing::Test {
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = std::move(*store);
   }
-  // Series of chunks, of sealed rows, and with `histograms` one of both.
+  // Series of chunks, of sealed rows, some with exemplars; and with `histograms` one of both, and one
+  // of exemplars only.
   BlockMeta Write(const SampleModel& model, bool sealed, bool histograms = false) {
     BlockMeta like;
     like.level = sealed;
     auto writer = *store_->NewBlock(like);
+    int added = 0;
     for (const auto& [labels, samples] : model) {
       if (sealed) {
         EXPECT_TRUE(writer->AddSamples(labels, Columns(samples)).ok());
       } else {
         const testing_support::Chunks chunks(samples);
         EXPECT_TRUE(writer->AddSeries(labels, chunks.views()).ok());
+      }
+      if (++added % 10 == 0) {
+        EXPECT_TRUE(writer->AddExemplars(labels, Exemplars()).ok());
       }
     }
     if (histograms) {
@@ -81,10 +86,19 @@ class VerifierTest : public ::testing::Test {
                       ->AddMixed(model::Labels{{"__name__", "zz"}},
                                  Columns(model.begin()->second), views)
                       .ok());
+      EXPECT_TRUE(writer->AddExemplars(model::Labels{{"__name__", "zzz"}}, Exemplars()).ok());
     }
     auto meta = writer->Publish();
     EXPECT_TRUE(meta.ok()) << meta.status();
     return *meta;
+  }
+  static std::vector<model::Exemplar> Exemplars() {
+    std::vector<model::Exemplar> exemplars;
+    for (int i = 0; i < 1000; ++i) {  // More than a row.
+      exemplars.push_back({model::Labels{{"trace_id", std::to_string(i * 7919)}},
+                           static_cast<double>(i), kStart + i * 1000, false});
+    }
+    return exemplars;
   }
   // All that is found in the only block, in slices of so many bytes.
   std::vector<Damage> Verify(uint64_t slice = 1 << 20) {
@@ -130,7 +144,7 @@ class VerifierTest : public ::testing::Test {
     ASSERT_TRUE(db->DropColumnFamily(handles[1]).ok());
     ASSERT_TRUE(db->DestroyColumnFamilyHandle(handles[1]).ok());
     ASSERT_TRUE(db->CreateColumnFamily(two_levels, names[1], &fresh).ok());
-    for (const char* kinds : {"c", "d", "mp", "s", "t"}) {
+    for (const char* kinds : {"c", "d", "e", "mp", "s", "t"}) {
       rocksdb::SstFileWriter sst({}, {});
       const std::string path = dir() + "/x";
       ASSERT_TRUE(sst.Open(path).ok());
@@ -420,7 +434,37 @@ TEST_F(VerifierTest, TellsWhatDoesNotAgreeThoughEachChecksumIsRight) {
          (*all)["m"].clear();
          block::AppendMeta(meta, &(*all)["m"]);
        }},
-      {true, "another range than its meta says",
+      {false, "exemplars, its meta says",
+       [&](KeyValues* all) { all->erase(pick(all, 'e', 1)); }},
+      {true, "a row of exemplars is damaged",
+       [&](KeyValues* all) { pick(all, 'e', 1)->second = pick(all, 'e', 2)->second; }},
+      {true, "exemplars of a series that is not there",
+       [&](KeyValues* all) {
+         const auto row = pick(all, 'e', 1);
+         std::string key = row->first;
+         key[1] = 1;
+         (*all)[key] = row->second;
+       }},
+      {true, "its exemplars have another range",
+       [&](KeyValues* all) {
+         BlockMeta meta;
+         ASSERT_TRUE(block::ParseMeta((*all)["m"], &meta));
+         meta.exemplar_range.min += 5;
+         (*all)["m"].clear();
+         block::AppendMeta(meta, &(*all)["m"]);
+       }},
+      {false, "its entry names no rows",
+       [&](KeyValues* all) {
+         for (auto it = all->lower_bound("s"); it->first[0] == 's'; ++it) {
+           const std::string rows_of = "e" + it->first.substr(1);
+           if (all->lower_bound(rows_of)->first.starts_with(rows_of)) continue;
+           const model::Labels labels = entry(it->second, &rows);
+           it->second.clear();
+           block::AppendSeries(labels, {}, &it->second);
+           return;
+         }
+       }},
+      {true, "its samples have another range than its meta says",
        [&](KeyValues* all) {
          BlockMeta meta;
          ASSERT_TRUE(block::ParseMeta((*all)["m"], &meta));

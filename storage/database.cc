@@ -401,7 +401,7 @@ absl::Status Database::Impl::Snapshot(const std::string& to, bool skip_head) {
     ASSIGN_OR_RETURN(folder, NewFolder::Begin(to, kUnfinishedSnapshot, files));
     if (!skip_head) RETURN_IF_ERROR(CountedFlush());
     ASSIGN_OR_RETURN(held, blocks_->Hold());
-    // Names, newest samples and exemplars of the series, which no block has.
+    // Names of the series, and their newest samples and exemplars to judge by.
     RETURN_IF_ERROR(CopyCheckpoint(wal_dir_, blocks_->watermark(), folder->aside(), files));
   }
   RETURN_IF_ERROR(CopyBlocks(blocks_dir_, *held, folder->aside(), files));

@@ -19,6 +19,7 @@
 #include "storage/block/block_keys.h"
 #include "storage/block/block_querier.h"
 #include "storage/block/block_writer.h"
+#include "storage/block/content_reader.h"
 #include "storage/block/exemplar_query.h"
 #include "storage/block/hold.h"
 #include "storage/block/live_list.h"
@@ -770,7 +771,9 @@ std::vector<BlockMeta> BlockStore::Metas() const {
   std::vector<BlockMeta> metas;
   for (const auto& block : impl_->Blocks()) {
     metas.push_back(block->meta());
-    metas.back().deleted_series = block->tombstones()->num_series();
+    const auto tombstones = block->tombstones();
+    metas.back().deleted_series = tombstones->num_series();
+    metas.back().deleted_spans = tombstones->num_spans();
   }
   return metas;
 }
@@ -821,6 +824,12 @@ absl::StatusOr<std::unique_ptr<BlockVerifier>> BlockStore::NewVerifier(
   ASSIGN_OR_RETURN(const std::shared_ptr<const Block> block, impl_->Find(ulid));
   return std::unique_ptr<BlockVerifier>(
       std::make_unique<block::Verifier>(*block, std::move(tell)));
+}
+
+absl::StatusOr<std::unique_ptr<BlockContents>> BlockStore::NewContents(
+    const std::string& ulid) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const Block> block, impl_->Find(ulid));
+  return std::unique_ptr<BlockContents>(std::make_unique<block::ContentReader>(*block));
 }
 
 absl::Status BlockStore::VerifyShared(const std::function<void(Damage)>& tell) const {

@@ -15,6 +15,8 @@
 
 namespace storage {
 
+class BlockContents;
+
 struct BlockMeta {
   std::string ulid;                  // Sorts by creation time.
   model::TimeRange range;            // Of the samples inside.
@@ -26,6 +28,7 @@ struct BlockMeta {
   uint64_t deleted_series = 0;       // Of which something was deleted since it was written.
   uint64_t num_exemplars = 0;
   model::TimeRange exemplar_range = model::TimeRange::None();  // May lie outside of `range`.
+  uint64_t deleted_spans = 0;        // Of time, of all those series.
 };
 
 // Builds one block, in label order. Chunk bytes are copied unread. Destroyed before Publish, it
@@ -126,7 +129,9 @@ class BlockStore {
   // `tell` gets what it finds, without found_by; kNotFound when there is no such block.
   absl::StatusOr<std::unique_ptr<BlockVerifier>> NewVerifier(
       const std::string& ulid, std::function<void(Damage)> tell) const;
-  // The same at once for the little that concerns all blocks.
+  // What it holds of each series, also of what was deleted since it was written: contents.h.
+  absl::StatusOr<std::unique_ptr<BlockContents>> NewContents(const std::string& ulid) const;
+  // NewVerifier at once for the little that concerns all blocks.
   absl::Status VerifyShared(const std::function<void(Damage)>& tell) const;
   // What was come upon at opening, by queries and merges. Others may add to it. Lives as long as this.
   DamageList* damage() const;

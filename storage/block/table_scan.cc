@@ -239,6 +239,7 @@ bool TableScan::Seek(std::string_view key) {
       return false;
     }
     current_ = i;
+    gap_in_table_ = true;  // As it were: its entries are not all met.
     const bool found = Try(key);
     if (!it_->status().ok()) why_ = it_->status().ToString();
     return found;

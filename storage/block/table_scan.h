@@ -64,6 +64,7 @@ class TableScan {
 
   // What Next stepped over, by key.
   std::vector<KeyGap>& gaps() { return gaps_; }
+  size_t num_gaps() const { return gaps_.size(); }
 
  private:
   struct Table;

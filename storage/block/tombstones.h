@@ -36,6 +36,7 @@ class Tombstones {
   std::span<const model::TimeRange> Of(uint32_t ref) const;  // Empty: nothing was deleted.
   const Postings& gone() const { return gone_; }             // Series of which nothing is left.
   uint64_t num_series() const { return num_series_; }        // With a span at least.
+  uint64_t num_spans() const { return spans_.size(); }
 
   void AppendTo(std::string* value) const;
   static std::optional<Tombstones> Parse(std::string_view value);  // Nothing: damaged.

@@ -5,6 +5,7 @@
 #include "storage/base/status.h"
 #include "storage/data_dir.h"
 #include "storage/head/record.h"
+#include "storage/merge.h"
 #include "wal/checkpoint.h"
 #include "wal/reader.h"
 #include "wal/segment.h"
@@ -72,6 +73,17 @@ absl::StatusOr<LogCheck> ReadOnlyDir::CheckLog(
   for (const wal::Segment& segment : segments) check.segments += segment.number >= watermark_;
   RETURN_IF_ERROR(CheckSegments(log_dir_, watermark_, "", tell, bytes_read, &check));
   return check;
+}
+
+absl::StatusOr<ReplayStats> ReadOnlyDir::ReadLog() {
+  head_ = std::make_unique<Head>(HeadOptions{.max_exemplars = 0});
+  return head_->Replay(log_dir_, watermark_, UINT32_MAX, nullptr);
+}
+
+absl::StatusOr<std::unique_ptr<Querier>> ReadOnlyDir::NewQuerier(model::TimeRange range) {
+  ASSIGN_OR_RETURN(std::vector<std::unique_ptr<Querier>> parts, blocks_->NewQueriers(range));
+  if (head_ != nullptr) parts.push_back(head_->NewQuerier(range));  // Last: it wins.
+  return MergeQueriers(std::move(parts));
 }
 
 absl::Status ReadOnlyDir::CheckSegments(const std::string& dir, uint32_t first,

@@ -9,6 +9,7 @@
 #include <absl/status/statusor.h>
 
 #include "storage/block/block_store.h"
+#include "storage/head/head.h"
 
 namespace storage {
 
@@ -34,6 +35,12 @@ class ReadOnlyDir {  // Not thread-safe.
   absl::StatusOr<LogCheck> CheckLog(const std::function<void(Damage)>& tell,
                                     const std::function<void(uint64_t)>& bytes_read = nullptr) const;
 
+  // Takes the log into memory, so that queriers see what no block has. Once; needs as much memory as
+  // its server does. The log may be damaged; errors are those of reading it.
+  absl::StatusOr<ReplayStats> ReadLog();
+  // Over the blocks and, after ReadLog, the log. This outlives it.
+  absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range);
+
  private:
   ReadOnlyDir() = default;
   absl::Status CheckSegments(const std::string& dir, uint32_t first, const std::string& place,
@@ -44,6 +51,7 @@ class ReadOnlyDir {  // Not thread-safe.
   uint32_t watermark_ = 0;
   bool in_use_ = false;
   std::unique_ptr<BlockStore> blocks_;
+  std::unique_ptr<Head> head_;  // Null before ReadLog.
 };
 
 }  // namespace storage

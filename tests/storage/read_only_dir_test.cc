@@ -9,6 +9,7 @@
 #include "storage/base/status.h"
 #include "storage/database.h"
 #include "tests/testing/copy_dir.h"
+#include "tests/testing/mixed_model.h"
 #include "tests/testing/sample_model.h"
 #include "tests/testing/temp_dir.h"
 
@@ -108,6 +109,19 @@ TEST_F(ReadOnlyDirTest, ADirectoryInUseIsReadAsWell) {
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_FALSE((*data)->in_use());
   EXPECT_FALSE(std::filesystem::exists(temp_.path() + "/live/lock"));
+}
+
+TEST_F(ReadOnlyDirTest, QueriersSeeTheLogWhenItWasRead) {
+  const auto expected = testing_support::ReadAllMixed(**live_->NewQuerier({}));
+  const auto data = Open();
+  const auto blocks = testing_support::ReadAllMixed(**data->NewQuerier({}));
+  const auto stats = data->ReadLog();
+  ASSERT_TRUE(stats.ok()) << stats.status();
+  EXPECT_EQ(stats->damaged, 0u);
+  EXPECT_EQ(testing_support::ReadAllMixed(**data->NewQuerier({})), expected);
+  ASSERT_EQ(blocks.size(), expected.size());
+  EXPECT_EQ(blocks.begin()->second.size(), 20u);
+  EXPECT_EQ(expected.begin()->second.size(), 40u);
 }
 
 TEST_F(ReadOnlyDirTest, WhatIsDamagedInTheLogIsToldAndListedByTheNextStart) {

@@ -244,7 +244,7 @@ std::string HelpText() {
       "       tidemark check config FILE...\n"
       "       tidemark check backup BACKUP...\n"
       "       tidemark check healthy|ready [--url=http://localhost:9090]\n"
-      "       tidemark tsdb verify [DIR]\n"
+      "       tidemark tsdb list|analyze|dump|verify [DIR]\n"
       "       tidemark backup [--url=http://localhost:9090] [--storage.tsdb.path=DIR] DESTINATION\n"
       "       tidemark restore BACKUP --storage.tsdb.path=DIR\n\n"
       "A time-series server that stands in for Prometheus.\n\nFlags:\n"

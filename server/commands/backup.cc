@@ -193,8 +193,8 @@ absl::StatusOr<storage::BackupReport> Restored(const std::string& from, const st
 
 int RunBackup(std::span<const std::string> args) {
   base::SetLog(base::LogLevel::kWarn, base::LogFormat::kLogfmt);
-  constexpr std::string_view kNames[] = {kUrl, kPath};
-  const absl::StatusOr<CommandArgs> parsed = CommandArgs::Parse(args, kNames);
+  constexpr CommandFlag kKnown[] = {kUrl, kPath};
+  const absl::StatusOr<CommandArgs> parsed = CommandArgs::Parse(args, kKnown);
   if (!parsed.ok()) return BadUsage(base::message(parsed.status()), kBackupUsage);
   if (parsed->help) {
     std::fputs(kBackupUsage, stdout);
@@ -211,8 +211,8 @@ int RunBackup(std::span<const std::string> args) {
 
 int RunRestore(std::span<const std::string> args) {
   base::SetLog(base::LogLevel::kWarn, base::LogFormat::kLogfmt);
-  constexpr std::string_view kNames[] = {kPath};
-  const absl::StatusOr<CommandArgs> parsed = CommandArgs::Parse(args, kNames);
+  constexpr CommandFlag kKnown[] = {kPath};
+  const absl::StatusOr<CommandArgs> parsed = CommandArgs::Parse(args, kKnown);
   if (!parsed.ok()) return BadUsage(base::message(parsed.status()), kRestoreUsage);
   if (parsed->help) {
     std::fputs(kRestoreUsage, stdout);

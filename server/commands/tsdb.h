@@ -1,4 +1,4 @@
-// tidemark tsdb verify ...: looks into a data directory, also while a server has it.
+// tidemark tsdb verify|list|analyze|dump ...: looks into a data directory, also while a server has it.
 #pragma once
 
 #include <span>

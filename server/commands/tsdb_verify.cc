@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "server/commands/usage.h"
 #include "server/config/scalar.h"
 #include "storage/base/status.h"
 
@@ -19,11 +20,6 @@ void Print(const storage::Damage& damage) {
     line += fmt::format(", {} to {}", damage.range.min, damage.range.max);
   }
   std::printf("%s%s%s\n", line.c_str(), line.empty() ? "" : ": ", damage.what.c_str());
-}
-
-int Failed(const absl::Status& status) {
-  std::fprintf(stderr, "%s\n", std::string(base::message(status)).c_str());
-  return 1;
 }
 
 class Verification {
@@ -48,7 +44,7 @@ class Verification {
                 static_cast<unsigned long>(log->checkpoints),
                 static_cast<unsigned long>(log->records),
                 damaged_ == 0 ? "no damage" : fmt::format("{} damaged places", damaged_).c_str());
-    return damaged_ == 0 ? 0 : 1;
+    return damaged_ == 0 ? kGood : kFailed;
   }
 
  private:

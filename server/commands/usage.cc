@@ -1,6 +1,7 @@
 #include "server/commands/usage.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 #include "storage/base/status.h"
@@ -8,7 +9,7 @@
 namespace server {
 
 absl::StatusOr<CommandArgs> CommandArgs::Parse(std::span<const std::string> args,
-                                               std::span<const std::string_view> names) {
+                                               std::span<const CommandFlag> known) {
   CommandArgs out;
   for (size_t i = 0; i < args.size(); ++i) {
     const std::string& arg = args[i];
@@ -21,20 +22,27 @@ absl::StatusOr<CommandArgs> CommandArgs::Parse(std::span<const std::string> args
       continue;
     }
     const size_t equals = arg.find('=');
-    const std::string name = arg.substr(0, equals).substr(std::min<size_t>(2, arg.size()));
-    if (!arg.starts_with("--") || std::find(names.begin(), names.end(), name) == names.end()) {
-      return base::InvalidArgument("unknown flag {}", arg.substr(0, equals));
-    }
+    const std::string given = arg.substr(0, equals);
+    const auto flag = std::find_if(known.begin(), known.end(), [&](const CommandFlag& f) {
+      return given == fmt::format("--{}", f.name) ||
+             (f.letter != 0 && given == fmt::format("-{}", f.letter));
+    });
+    if (flag == known.end()) return base::InvalidArgument("unknown flag {}", given);
     std::string value;
-    if (equals != std::string::npos) {
+    if (flag->is_switch) {
+      if (equals != std::string::npos) return base::InvalidArgument("{} takes no value", given);
+      value = "true";
+    } else if (equals != std::string::npos) {
       value = arg.substr(equals + 1);
     } else if (++i < args.size()) {
       value = args[i];
     }
-    if (value.empty()) return base::InvalidArgument("--{} needs a value", name);
-    if (!out.flags.emplace(name, value).second) {
-      return base::InvalidArgument("--{} is given twice", name);
+    if (value.empty()) return base::InvalidArgument("--{} needs a value", flag->name);
+    std::vector<std::string>& values = out.flags[std::string(flag->name)];
+    if (!values.empty() && !flag->repeated) {
+      return base::InvalidArgument("--{} is given twice", flag->name);
     }
+    values.push_back(std::move(value));
   }
   return out;
 }
@@ -42,7 +50,23 @@ absl::StatusOr<CommandArgs> CommandArgs::Parse(std::span<const std::string> args
 std::optional<std::string> CommandArgs::Flag(std::string_view name) const {
   const auto it = flags.find(name);
   if (it == flags.end()) return std::nullopt;
-  return it->second;
+  return it->second.front();
+}
+
+std::vector<std::string> CommandArgs::All(std::string_view name) const {
+  const auto it = flags.find(name);
+  return it == flags.end() ? std::vector<std::string>() : it->second;
+}
+
+absl::StatusOr<int64_t> CommandArgs::Int(std::string_view name, int64_t otherwise) const {
+  const auto text = Flag(name);
+  if (!text) return otherwise;
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size()) {
+    return base::InvalidArgument("--{}: expected a whole number, got \"{}\"", name, *text);
+  }
+  return value;
 }
 
 int BadUsage(std::string_view what, std::string_view usage) {

@@ -1,6 +1,7 @@
 // What the commands have in common: how they are asked and how they answer.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,16 +15,31 @@
 
 namespace server {
 
-// The arguments of a command: --name=value or --name value for the names it knows, and the rest.
+// A flag that a command knows: --name=value or --name value, or where `is_switch` says so, --name alone.
+struct CommandFlag {
+  constexpr CommandFlag(std::string_view name) : name(name) {}  // NOLINT: most are but a name.
+  constexpr CommandFlag(const char* name) : name(name) {}       // NOLINT
+  constexpr CommandFlag& Repeated() { return repeated = true, *this; }
+  constexpr CommandFlag& Switch(char of) { return is_switch = true, letter = of, *this; }
+
+  std::string_view name;
+  bool repeated = false, is_switch = false;
+  char letter = 0;  // Of a switch: also -r.
+};
+
+// The arguments of a command: the flags it knows, anywhere, and the rest.
 struct CommandArgs {
   bool help = false;  // -h, --help
-  base::StringMap<std::string> flags;
+  base::StringMap<std::vector<std::string>> flags;  // A switch has "true".
   std::vector<std::string> rest;
 
   // kInvalidArgument: a flag that is unknown, lacks its value or is given twice.
   static absl::StatusOr<CommandArgs> Parse(std::span<const std::string> args,
-                                           std::span<const std::string_view> names);
+                                           std::span<const CommandFlag> known);
   std::optional<std::string> Flag(std::string_view name) const;
+  std::vector<std::string> All(std::string_view name) const;  // Of a repeated one.
+  // `otherwise` when it is not given; kInvalidArgument when it is no whole number.
+  absl::StatusOr<int64_t> Int(std::string_view name, int64_t otherwise) const;
 };
 
 // Exit codes, as promtool's: all is well, something is wrong, it was asked wrongly.

@@ -6,6 +6,7 @@
 #include "api/envelope.h"
 #include "api/router.h"
 #include "api/routes.h"
+#include "storage/block/census.h"
 
 namespace api {
 
@@ -25,8 +26,11 @@ void AddSeriesRoutes(Router* router, const ApiDependencies& d);
 void AddTargetRoutes(Router* router, const ApiDependencies& d);
 void AddRuleRoutes(Router* router, const ApiDependencies& d);
 void AddStatusRoutes(Router* router, const ApiDependencies& d);
-// Of /api/v1/status/storage.
-absl::Status WriteStorageStatus(const ApiDependencies& d, Reply* reply);
+// Of /api/v1/status/storage and /api/v1/status/tsdb/blocks, which both count what lies in blocks.
+absl::Status WriteStorageStatus(const ApiDependencies& d, const Request& request,
+                                storage::Census* census, Reply* reply);
+absl::Status WriteBlocksStatus(const ApiDependencies& d, const Request& request,
+                               storage::Census* census, Reply* reply);
 void AddStorageRoutes(Router* router, const ApiDependencies& d);
 void AddAdminRoutes(Router* router, const ApiDependencies& d);
 void AddManagementRoutes(Router* router, const ApiDependencies& d);

@@ -85,52 +85,6 @@ absl::Status TsdbStatus(const ApiDependencies& d, const Request& request, Reply*
   return absl::OkStatus();
 }
 
-void WriteBlock(JsonWriter* json, const storage::BlockMeta& meta) {
-  json->BeginObject();
-  json->Key("ulid");
-  json->String(meta.ulid);
-  json->Key("minTime");
-  json->Int(meta.range.min);
-  json->Key("maxTime");
-  json->Int(meta.range.max + 1);  // Theirs is exclusive.
-  json->Key("stats");
-  json->BeginObject();
-  const auto stat = [&](std::string_view name, uint64_t n) {
-    if (n == 0) return;
-    json->Key(name);
-    json->Uint(n);
-  };
-  stat("numSamples", meta.num_samples);
-  stat("numSeries", meta.num_series);
-  stat("numChunks", meta.num_chunks);
-  json->EndObject();
-  json->Key("compaction");
-  json->BeginObject();
-  json->Key("level");
-  json->Int(meta.level + 1);  // Theirs starts at 1.
-  json->Key("sources");
-  json->BeginArray();
-  if (meta.parents.empty()) json->String(meta.ulid);
-  for (const std::string& parent : meta.parents) json->String(parent);
-  json->EndArray();
-  json->EndObject();
-  json->Key("version");
-  json->Int(1);
-  json->EndObject();
-}
-
-absl::Status TsdbBlocks(const ApiDependencies& d, Reply* reply) {
-  ASSIGN_OR_RETURN(const auto blocks, d.storage->BlockMetas());
-  JsonWriter* json = reply->json();
-  json->BeginObject();
-  json->Key("blocks");
-  json->BeginArray();
-  for (const storage::BlockMeta& meta : blocks) WriteBlock(json, meta);
-  json->EndArray();
-  json->EndObject();
-  return absl::OkStatus();
-}
-
 void WriteReplay(JsonWriter* json, const storage::ReplayProgress& replay) {
   json->BeginObject();
   json->Key("min");
@@ -203,8 +157,6 @@ void AddStatusRoutes(Router* router, const ApiDependencies& d) {
   AddRead(router, d, "/api/v1/status/tsdb", [d](const Request& request, Reply* reply) {
     return TsdbStatus(d, request, reply);
   });
-  AddRead(router, d, "/api/v1/status/tsdb/blocks",
-          [d](const Request&, Reply* reply) { return TsdbBlocks(d, reply); });
   AddRead(router, d, "/api/v1/features",
           Writer([d](JsonWriter* json) { WriteFeatures(d, json); }));
 

@@ -1,4 +1,5 @@
-// /api/v1/status/limits: what is limited, how far it is, what was refused and by whose fault. Ours.
+// /api/v1/status/limits: what is limited, how far it is, what was refused and by whose fault. Ours. And
+// where the other routes about what is stored are added.
 #include "api/params.h"
 #include "api/route_groups.h"
 #include "storage/base/status.h"
@@ -102,8 +103,14 @@ absl::Status Limits(const ApiDependencies& d, Reply* reply) {
 void AddStorageRoutes(Router* router, const ApiDependencies& d) {
   AddRead(router, d, "/api/v1/status/limits",
           [d](const Request&, Reply* reply) { return Limits(d, reply); });
-  AddRead(router, d, "/api/v1/status/storage",
-          [d](const Request&, Reply* reply) { return WriteStorageStatus(d, reply); });
+  const auto census = std::make_shared<storage::Census>();
+  AddRead(router, d, "/api/v1/status/storage", [d, census](const Request& request, Reply* reply) {
+    return WriteStorageStatus(d, request, census.get(), reply);
+  });
+  AddRead(router, d, "/api/v1/status/tsdb/blocks",
+          [d, census](const Request& request, Reply* reply) {
+            return WriteBlocksStatus(d, request, census.get(), reply);
+          });
 }
 
 }  // namespace api

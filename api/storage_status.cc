@@ -1,6 +1,9 @@
-// /api/v1/status/storage: what lies on the disk and in memory, by component and by day. Ours.
+// /api/v1/status/storage: what lies on the disk and in memory, by component, day and metric. Ours.
+#include <algorithm>
 #include <map>
 
+#include "api/census_budget.h"
+#include "api/params.h"
 #include "api/route_groups.h"
 #include "api/time_text.h"
 #include "storage/base/status.h"
@@ -9,6 +12,7 @@ namespace api {
 namespace {
 
 constexpr int64_t kDayMs = 86'400'000;
+constexpr int64_t kMaxMetrics = storage::Census::kMaxMetrics;
 
 void Number(JsonWriter* json, std::string_view key, uint64_t value) {
   json->Key(key);
@@ -21,6 +25,11 @@ void Float(JsonWriter* json, std::string_view key, double value) {
 void Signed(JsonWriter* json, std::string_view key, int64_t value) {
   json->Key(key);
   json->Int(value);
+}
+
+void Text(JsonWriter* json, std::string_view key, std::string_view value) {
+  json->Key(key);
+  json->String(value);
 }
 
 int64_t DayOf(model::TimeMs t) { return (t >= 0 ? t : t - kDayMs + 1) / kDayMs; }
@@ -39,16 +48,27 @@ void WriteHeld(JsonWriter* json, model::TimeRange range, uint64_t samples, uint6
   if (resources.retention_ms > 0) Signed(json, "deletedAt", range.max + resources.retention_ms);
 }
 
+// How many samples are written in which form.
+void WriteEncodings(JsonWriter* json, const storage::SamplesByForm& by_form) {
+  json->Key("encodings");
+  json->BeginObject();
+  for (size_t form = 0; form < by_form.size(); ++form) {
+    if (by_form[form] > 0) Number(json, storage::SampleFormName(form), by_form[form]);
+  }
+  json->EndObject();
+}
+
 struct Partition {
+  uint64_t counted = 0;
+  storage::SamplesByForm by_form{};
   uint64_t blocks = 0, largest_series = 0, samples = 0, chunks = 0, bytes = 0, damaged = 0;
   model::TimeRange range = model::TimeRange::None();
 };
 
 // Blocks are put to the day they begin on; a merged one lies within its day.
 void WritePartitions(JsonWriter* json, const std::vector<storage::BlockMeta>& metas,
-                     const ResourceState& resources) {
+                     const storage::Census::Counted& counted, const ResourceState& resources) {
   std::map<int64_t, Partition> days;
-  model::TimeMs newest = INT64_MIN;
   for (const storage::BlockMeta& meta : metas) {
     Partition& day = days[DayOf(meta.range.min)];
     ++day.blocks;
@@ -58,7 +78,12 @@ void WritePartitions(JsonWriter* json, const std::vector<storage::BlockMeta>& me
     day.bytes += meta.bytes;
     day.damaged += meta.damaged_chunks;
     day.range.Extend(meta.range);
-    newest = std::max(newest, meta.range.max);
+    const auto census = counted.find(meta.ulid);
+    if (census == counted.end()) continue;
+    ++day.counted;
+    for (size_t form = 0; form < day.by_form.size(); ++form) {
+      day.by_form[form] += census->second->all.by_form[form];
+    }
   }
   json->Key("partitions");
   json->BeginArray();
@@ -71,6 +96,7 @@ void WritePartitions(JsonWriter* json, const std::vector<storage::BlockMeta>& me
     Number(json, "blocks", day.blocks);
     Number(json, "series", day.largest_series);
     WriteHeld(json, day.range, day.samples, day.chunks, day.bytes, day.damaged, resources);
+    if (day.counted == day.blocks) WriteEncodings(json, day.by_form);
     json->EndObject();
   }
   json->EndArray();
@@ -156,9 +182,62 @@ void WriteParts(JsonWriter* json, const storage::DatabaseStats& stats) {
   json->EndObject();
 }
 
-void Text(JsonWriter* json, std::string_view key, std::string_view value) {
-  json->Key(key);
-  json->String(value);
+// Metrics of the blocks counted so far; what is only in the head is at /api/v1/status/tsdb.
+void WriteMetrics(JsonWriter* json, const storage::Census::Counted& counted, size_t num_blocks,
+                  size_t limit) {
+  const storage::CensusTotal total = storage::Total(counted, limit);
+  const auto held = [&](const storage::CountedContents& contents) {
+    Number(json, "series", contents.series);
+    Number(json, "samples", contents.samples);
+    Number(json, "bytes", contents.bytes);
+    if (contents.samples > 0) {
+      Float(json, "bytesPerSample",
+            static_cast<double>(contents.bytes) / static_cast<double>(contents.samples));
+    }
+    WriteEncodings(json, contents.by_form);
+  };
+  json->Key("counted");
+  json->BeginObject();
+  Number(json, "blocks", counted.size());
+  Number(json, "blocksToCount", num_blocks - std::min(num_blocks, counted.size()));
+  held(total.all);
+  json->EndObject();
+  json->Key("metrics");
+  json->BeginArray();
+  for (const auto& [name, contents] : total.metrics) {
+    json->BeginObject();
+    Text(json, "name", name);
+    held(contents);
+    json->EndObject();
+  }
+  json->EndArray();
+}
+
+// Which block retention takes next, when, and by which limit.
+void WriteNextDeletion(JsonWriter* json, const std::vector<storage::BlockMeta>& metas,
+                       const storage::DatabaseStats& stats, const ResourceState& r, int64_t now_ms) {
+  const auto oldest = std::min_element(
+      metas.begin(), metas.end(),
+      [](const auto& a, const auto& b) { return a.range.max < b.range.max; });
+  if (metas.size() < 2) return;  // The newest one stays.
+  constexpr int64_t kNever = INT64_MAX;
+  int64_t by_age = kNever, by_size = kNever;
+  if (r.retention_ms > 0) by_age = oldest->range.max + r.retention_ms;
+  if (r.retention_bytes > 0 && r.growth_known) {
+    const double room = static_cast<double>(r.retention_bytes) -
+                        static_cast<double>(stats.block_bytes + stats.wal_bytes);
+    const double ms = r.growth_bytes_per_day <= 0 ? (room > 0 ? 1e18 : 0)
+                                                  : room / r.growth_bytes_per_day * kDayMs;
+    if (ms < 1e15) by_size = now_ms + static_cast<int64_t>(std::max(0.0, ms));
+  }
+  if (std::min(by_age, by_size) == kNever) return;
+  json->Key("nextDeletion");
+  json->BeginObject();
+  Text(json, "ulid", oldest->ulid);
+  Number(json, "bytes", oldest->bytes);
+  Signed(json, "at", std::min(by_age, by_size));
+  Text(json, "by", by_size < by_age ? "size" : "age");
+  json->EndObject();
 }
 
 void WriteDamage(JsonWriter* json, const storage::DamageList& damage) {
@@ -184,20 +263,35 @@ void WriteDamage(JsonWriter* json, const storage::DamageList& damage) {
 
 }  // namespace
 
-absl::Status WriteStorageStatus(const ApiDependencies& d, Reply* reply) {
+absl::Status WriteStorageStatus(const ApiDependencies& d, const Request& request,
+                                storage::Census* census, Reply* reply) {
+  int64_t limit = 10;
+  if (const std::string_view text = request.Param("limit"); !text.empty()) {
+    const auto parsed = ParseInt(text);
+    if (!parsed.ok() || *parsed < 1) {
+      return base::InvalidArgument("limit must be a positive number");
+    }
+    if (*parsed > kMaxMetrics) return base::InvalidArgument("limit must not exceed {}", kMaxMetrics);
+    limit = *parsed;
+  }
   storage::Database* const database = d.storage->database();
   if (database == nullptr) return base::Unavailable("TSDB not ready");
+  const storage::Census::Counted counted =
+      census->Count(*database->blocks(), CensusBudget(request));
   const ResourceState resources = d.status->Resources();
+  const storage::DatabaseStats stats = database->stats();
   JsonWriter* json = reply->json();
   json->BeginObject();
   WriteDisk(json, resources);
   WriteMemory(json, resources);
-  WriteParts(json, database->stats());
+  WriteParts(json, stats);
   Signed(json, "retentionMs", resources.retention_ms);
   Signed(json, "retentionBytes", resources.retention_bytes);
   const std::vector<storage::BlockMeta> metas = database->blocks()->Metas();
-  WritePartitions(json, metas, resources);
+  WriteNextDeletion(json, metas, stats, resources, d.clock->NowMs());
+  WritePartitions(json, metas, counted, resources);
   WriteBlockList(json, metas, resources);
+  WriteMetrics(json, counted, metas.size(), static_cast<size_t>(limit));
   WriteDamage(json, *database->blocks()->damage());
   json->EndObject();
   return absl::OkStatus();

@@ -61,10 +61,12 @@ class FakeStatus : public StatusProvider {
   bool LifecycleEnabled() override { return lifecycle; }
   bool AdminEnabled() override { return admin; }
   bool RemoteWriteEnabled() override { return remote_write; }
+  ResourceState Resources() override { return resources; }
 
   std::atomic<bool> ready{true}, stopping{false};
   bool lifecycle = false, admin = false, remote_write = true;
   model::Labels external;
+  ResourceState resources;
   absl::Status reload;
   int quits = 0;
 };

@@ -110,6 +110,76 @@ TEST_F(StorageRoutesTest, StorageTellsDaysOfBlocks) {
   EXPECT_THAT(body, HasSubstr(R"("flushes":1,)"));
 }
 
+TEST_F(StorageRoutesTest, StorageCountsMetricsAndForms) {
+  constexpr model::TimeMs kNoon = 1'700'049'600'000;
+  for (int i = 0; i < 10; ++i) Append("big", i % 3, kNoon + i);
+  Append("small", 1, kNoon);
+  ASSERT_TRUE(database_->FlushHead().ok());
+  Append("fresh", 1, kNoon);  // Only in the head.
+  const uint64_t bytes = database_->blocks()->Metas().at(0).bytes;
+  const std::string body = Get("/api/v1/status/storage");
+  EXPECT_THAT(body, HasSubstr(fmt::format(
+                        R"("counted":{{"blocks":1,"blocksToCount":0,"series":4,"samples":11,)"
+                        R"("bytes":{},"bytesPerSample":{:.4g},"encodings":{{"xor_chunk":11}}}})",
+                        bytes, static_cast<double>(bytes) / 11)));
+  EXPECT_THAT(body, HasSubstr(R"("metrics":[{"name":"big","series":3,"samples":10,"bytes":)"));
+  EXPECT_THAT(body, HasSubstr(R"({"name":"small","series":1,"samples":1,"bytes":)"));
+  EXPECT_THAT(body, testing::Not(HasSubstr("fresh")));
+  EXPECT_THAT(body, HasSubstr(R"("encodings":{"xor_chunk":11}}],"blockList")"));
+  EXPECT_THAT(Get("/api/v1/status/storage?limit=1"), testing::Not(HasSubstr(R"("name":"small")")));
+  EXPECT_THAT(Get("/api/v1/status/storage?limit=0"), HasSubstr("limit must be a positive number"));
+  EXPECT_THAT(Get("/api/v1/status/storage?limit=1001"), HasSubstr("limit must not exceed 1000"));
+}
+
+TEST_F(StorageRoutesTest, TheOldestBlockIsDeletedNext) {
+  constexpr model::TimeMs kNoon = 1'700'049'600'000;
+  fakes_.status.resources.retention_ms = 1'000'000;
+  Append("m", 1, kNoon);
+  ASSERT_TRUE(database_->FlushHead().ok());
+  EXPECT_THAT(Get("/api/v1/status/storage"), testing::Not(HasSubstr("nextDeletion")));
+  const storage::BlockMeta oldest = database_->blocks()->Metas().at(0);
+  Append("m", 1, kNoon + 500'000);
+  ASSERT_TRUE(database_->FlushHead().ok());
+  EXPECT_THAT(Get("/api/v1/status/storage"),
+              HasSubstr(fmt::format(
+                  R"("nextDeletion":{{"ulid":"{}","bytes":{},"at":1700050600000,"by":"age"}})",
+                  oldest.ulid, oldest.bytes)));
+  // A limit of bytes that is passed now.
+  fakes_.status.resources.retention_bytes = 1;
+  fakes_.status.resources.growth_known = true;
+  fakes_.clock.now_ms = kNoon + 7;
+  EXPECT_THAT(Get("/api/v1/status/storage"), HasSubstr(R"("at":1700049600007,"by":"size"})"));
+}
+
+TEST_F(StorageRoutesTest, BlocksTellKindsOfSamplesTombstonesAndParents) {
+  constexpr model::TimeMs kNoon = 1'700'049'600'000;
+  Append("m", 1, kNoon);
+  Append("m", 1, kNoon + 1);
+  {
+    const auto appender = database_->NewAppender();
+    model::Histogram h;
+    h.count = h.zero_count = 1;
+    appender->AppendHistogram(storage::SeriesRef::kNone, model::Labels{{"__name__", "h"}}, kNoon, h);
+    ASSERT_TRUE(appender->Commit().ok());
+  }
+  ASSERT_TRUE(database_->FlushHead().ok());
+  const std::vector<model::Matcher> is_m = {model::Matcher::Equal("__name__", "m")};
+  ASSERT_TRUE(database_->Delete(std::vector{is_m}, {kNoon, kNoon}).ok());
+  EXPECT_THAT(Get("/api/v1/status/tsdb/blocks"),
+              HasSubstr(R"("stats":{"numSamples":3,"numFloatSamples":2,"numHistogramSamples":1,)"
+                        R"("numSeries":2,"numChunks":2,"numTombstones":1})"));
+  // What stands in for it names it.
+  const std::string parent = database_->blocks()->Metas().at(0).ulid;
+  auto writer = *database_->blocks()->NewBlock({.level = 1, .parents = {parent}});
+  const chunk::SampleColumns columns{.times = {kNoon}, .values = {1}};
+  ASSERT_TRUE(writer->AddSamples(model::Labels{{"__name__", "m"}}, columns).ok());
+  ASSERT_TRUE(writer->Publish().ok());
+  EXPECT_THAT(Get("/api/v1/status/tsdb/blocks"),
+              HasSubstr(fmt::format(R"("compaction":{{"level":2,"sources":["{0}"],)"
+                                    R"("parents":[{{"ulid":"{0}"}}]}})",
+                                    parent)));
+}
+
 TEST_F(StorageRoutesTest, StorageListsDamage) {
   EXPECT_THAT(Get("/api/v1/status/storage"),
               HasSubstr(R"("damage":[],"damageFound":0,"damageNotListed":0)"));

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""`tidemark tsdb list|analyze|dump` beside a running server, after a kill, and after an orderly stop.
+"""`tidemark tsdb list|analyze|dump` beside a running server, after a kill, and after an orderly stop; and
+what the server itself tells of its blocks.
 
     tests/e2e/tsdb_commands.py --tidemark build/release/tidemark
 """
@@ -28,6 +29,28 @@ def push(server, start_ms, expected):
     status, body = labs.get(server.url + "/api/v1/write", headers=remote_write.HEADERS, timeout=60,
                             data=remote_write.request(series))
     assert status < 300, (status, body)
+
+
+def check_status(server, start_ms):
+    """Two blocks with SERIES * SAMPLES samples each."""
+    storage = server.api("status/storage", limit=3)
+    counted = storage["counted"]
+    assert counted["blocks"] == 2 and counted["blocksToCount"] == 0, counted
+    assert counted["samples"] == 2 * SERIES * SAMPLES == sum(counted["encodings"].values()), counted
+    assert counted["bytes"] == sum(block["bytes"] for block in storage["blockList"]), storage
+    assert len(storage["metrics"]) == 3, storage["metrics"]
+    for metric in storage["metrics"]:
+        assert metric["name"] in ("m0", "m1", "m2", "m3", "m4") and metric["series"] == SERIES // 5, metric
+        assert metric["samples"] == 2 * SERIES * SAMPLES // 5 == sum(metric["encodings"].values()), metric
+        assert abs(metric["bytesPerSample"] - metric["bytes"] / metric["samples"]) < 0.01, metric
+    assert sum(sum(day["encodings"].values()) for day in storage["partitions"]) == counted["samples"], storage
+    first = min(storage["blockList"], key=lambda block: block["maxTime"])
+    assert storage["nextDeletion"] == {"ulid": first["ulid"], "bytes": first["bytes"], "by": "age",
+                                       "at": first["maxTime"] + 30 * 86_400_000}, storage["nextDeletion"]
+    blocks = server.api("status/tsdb/blocks")["blocks"]
+    for block in blocks:
+        assert block["stats"]["numFloatSamples"] == block["stats"]["numSamples"] == SERIES * SAMPLES, block
+    assert min(block["minTime"] for block in blocks) == start_ms
 
 
 def main():
@@ -91,6 +114,16 @@ def main():
         for wrong in (["list", "a", "b"], ["dump", "--match=}"], ["dump", "--max-time=x"], ["analyze", "--what"]):
             run(*wrong, code=2)
         assert "analyze" in "\n".join(run("--help"))
+
+        server.start()
+        server.wait_replayed()
+        assert server.stop() == 0  # The log becomes a block.
+        server.start()
+        check_status(server, start_ms)
+        pushed = []
+        push(server, start_ms + 2 * SAMPLES * 1000, pushed)
+        server.kill()
+        before = damage.files(data)
 
         segment = max(path for path in before if "/wal/0" in path and before[path][0] > 200)
         with open(segment, "r+b") as f:

@@ -164,7 +164,8 @@ TEST_F(StorageRoutesTest, BlocksTellKindsOfSamplesTombstonesAndParents) {
   }
   ASSERT_TRUE(database_->FlushHead().ok());
   const std::vector<model::Matcher> is_m = {model::Matcher::Equal("__name__", "m")};
-  ASSERT_TRUE(database_->Delete(std::vector{is_m}, {kNoon, kNoon}).ok());
+  const std::vector<std::vector<model::Matcher>> sets = {is_m};
+  ASSERT_TRUE(database_->Delete(sets, {kNoon, kNoon}).ok());
   EXPECT_THAT(Get("/api/v1/status/tsdb/blocks"),
               HasSubstr(R"("stats":{"numSamples":3,"numFloatSamples":2,"numHistogramSamples":1,)"
                         R"("numSeries":2,"numChunks":2,"numTombstones":1})"));

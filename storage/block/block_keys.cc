@@ -53,6 +53,12 @@ void AppendEscaped(std::string* key, std::string_view name) {
 
 }  // namespace
 
+std::string NumberValue(uint64_t n) {
+  std::string value;
+  base::AppendVarint(&value, n);
+  return value;
+}
+
 std::string RowKey(uint32_t ref, model::TimeMs last) {
   std::string key = "c";
   base::AppendBigEndian(&key, ref);

@@ -33,6 +33,7 @@ namespace storage::block {
 inline constexpr uint64_t kFormatVersion = 3;
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kWatermarkKey = "watermark";
+std::string NumberValue(uint64_t n);  // Of these two.
 inline constexpr std::string_view kTombstonesPrefix = "tombstones/";
 inline constexpr std::string_view kMetaKey = "m";
 

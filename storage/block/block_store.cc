@@ -39,12 +39,6 @@ constexpr std::string_view kUnfinishedDir = "/unfinished";  // Files of writers 
 constexpr absl::Duration kLongestWaitForReaders = absl::Seconds(2);
 constexpr absl::Duration kWaitStep = absl::Milliseconds(5);
 
-std::string Varint(uint64_t v) {
-  std::string bytes;
-  base::AppendVarint(&bytes, v);
-  return bytes;
-}
-
 std::string TombstonesKey(std::string_view ulid) {
   return std::string(block::kTombstonesPrefix).append(ulid);
 }
@@ -465,7 +459,7 @@ absl::Status BlockStore::Impl::CheckFormat(Db& db, bool has_families) {
 
 absl::Status BlockStore::Impl::WriteDefaults(block::KeyChanges changes, std::string* path) {
   *path = fmt::format("{}{}/default-{}", dir_, kUnfinishedDir, next_file_++);
-  changes[std::string(block::kFormatKey)] = Varint(block::kFormatVersion);
+  changes[std::string(block::kFormatKey)] = block::NumberValue(block::kFormatVersion);
   for (const std::string& key : stray_keys_) changes[key] = std::nullopt;
   return block::WriteTable(*path, changes);
 }
@@ -601,7 +595,7 @@ absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<s
     parts.push_back({handle, std::move(files)});
   }
   block::KeyChanges changes;
-  if (watermark) changes[std::string(block::kWatermarkKey)] = Varint(*watermark);
+  if (watermark) changes[std::string(block::kWatermarkKey)] = block::NumberValue(*watermark);
   if (!tombstones.empty()) tombstones.AppendTo(&changes[TombstonesKey(meta.ulid)].emplace());
   if (!changes.empty()) {
     std::string file;

@@ -7,7 +7,6 @@
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_reader.h>
 
-#include "storage/base/coding.h"
 #include "storage/base/log.h"
 #include "storage/base/status.h"
 #include "storage/block/block_db.h"
@@ -90,8 +89,8 @@ class Rescuer {
                 {{"block", block.ulid}, {"err", std::string(base::message(status))}});
     }
     KeyChanges changes;
-    changes[std::string(kFormatKey)] = Varint(kFormatVersion);
-    changes[std::string(kWatermarkKey)] = Varint(live_.watermark);
+    changes[std::string(kFormatKey)] = NumberValue(kFormatVersion);
+    changes[std::string(kWatermarkKey)] = NumberValue(live_.watermark);
     for (const auto& [key, deleted] : FindTombstones()) deleted.AppendTo(&changes[key].emplace());
     const std::string table = unfinished_ + "/default";
     RETURN_IF_ERROR(WriteTable(table, changes));
@@ -135,12 +134,6 @@ class Rescuer {
       }
     }
     return found;
-  }
-
-  static std::string Varint(uint64_t v) {
-    std::string bytes;
-    base::AppendVarint(&bytes, v);
-    return bytes;
   }
 
   wal::FileSystem* const files_ = wal::FileSystem::Posix();

@@ -23,10 +23,9 @@ class StableArray {
   // Makes [0, size) usable. The caller keeps other growers out.
   void Grow(uint32_t size) {
     if (size == 0) return;
-    for (int p = 0; p <= PlaceOf(size - 1).part; ++p) {
-      if (parts_[p].load(std::memory_order_relaxed) == nullptr) {
-        parts_[p].store(new T[size_t{1} << BitsOf(p)](), std::memory_order_release);
-      }
+    for (int p = PlaceOf(size - 1).part; p >= 0; --p) {
+      if (parts_[p].load(std::memory_order_relaxed) != nullptr) return;
+      parts_[p].store(new T[size_t{1} << BitsOf(p)](), std::memory_order_release);
     }
   }
 

@@ -343,6 +343,13 @@ TEST_F(VerifierTest, TellsWhatDoesNotAgreeThoughEachChecksumIsRight) {
     std::function<void(KeyValues*)> change;
   };
   std::vector<model::TimeRange> rows;
+  const auto begin_later = [&](KeyValues* all) {
+    auto& value = pick(all, 's', 2)->second;
+    const model::Labels labels = entry(value, &rows);
+    ++rows[0].min;
+    value.clear();
+    block::AppendSeries(labels, rows, &value);
+  };
   const std::vector<Case> cases = {
       {false, "do not agree on label __name__",
        [&](KeyValues* all) { pick(all, 'p', 1)->second.pop_back(); }},
@@ -361,22 +368,8 @@ TEST_F(VerifierTest, TellsWhatDoesNotAgreeThoughEachChecksumIsRight) {
          key.back() ^= 1;
          (*all)[key] = row->second;
        }},
-      {false, "lie elsewhere in time",
-       [&](KeyValues* all) {
-         auto& value = pick(all, 's', 2)->second;
-         const model::Labels labels = entry(value, &rows);
-         ++rows[0].min;
-         value.clear();
-         block::AppendSeries(labels, rows, &value);
-       }},
-      {true, "lie elsewhere in time",
-       [&](KeyValues* all) {
-         auto& value = pick(all, 's', 2)->second;
-         const model::Labels labels = entry(value, &rows);
-         ++rows[0].min;
-         value.clear();
-         block::AppendSeries(labels, rows, &value);
-       }},
+      {false, "lie elsewhere in time", begin_later},
+      {true, "lie elsewhere in time", begin_later},
       {false, "does not come after",
        [&](KeyValues* all) { std::swap(pick(all, 's', 2)->second, pick(all, 's', 3)->second); }},
       {false, "the entry of series 3 cannot be read: a wrong checksum",

@@ -9,7 +9,8 @@ namespace storage {
 
 std::string NewCopyName(int64_t now_ms) {
   std::random_device chance;
-  const uint64_t bits = (uint64_t{chance()} << 32 | chance()) & INT64_MAX;
+  const uint64_t ms = static_cast<uint64_t>(now_ms) % 1000;  // Nobody makes copies before 1970.
+  const uint64_t bits = ms << 52 | (uint64_t{chance()} << 32 | chance()) >> 12;
   return fmt::format(
       "{}-{:016x}",
       absl::FormatTime("%Y%m%dT%H%M%SZ", absl::FromUnixMillis(now_ms), absl::UTCTimeZone()), bits);

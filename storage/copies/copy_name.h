@@ -1,5 +1,6 @@
-// What snapshots and backups are called: 20261129T101112Z-0123456789abcdef, UTC and chance, as
-// Prometheus names its snapshots.
+// What snapshots and backups are called: 20261129T101112Z-0123456789abcdef, shaped as Prometheus
+// names its snapshots. UTC, then three digits of milliseconds, so that names ascend with time also
+// within a second, then chance.
 #pragma once
 
 #include <cstdint>

@@ -397,6 +397,9 @@ TEST(CopyName, IsATimeAndChance) {
   EXPECT_THAT(name, ::testing::StartsWith("20231114T221320Z-"));
   EXPECT_TRUE(IsCopyName(name));
   EXPECT_NE(name, NewCopyName(kStart));
+  for (int ms = 0; ms < 2000; ms += 1 + ms % 7) {  // Also within a second.
+    EXPECT_LT(NewCopyName(kStart + ms), NewCopyName(kStart + ms + 1)) << ms;
+  }
   for (const char* other : {"", "20231114T221320Z", "20231114T221320Z-0123456789abcdeg",
                             "20231114T221320Z-0123456789abcdef.tmp", "lost+found"}) {
     EXPECT_FALSE(IsCopyName(other)) << other;

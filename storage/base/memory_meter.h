@@ -1,0 +1,88 @@
+// How much memory each request holds, measured and not guessed: what the threads that work for it
+// allocated, less what they freed. A request that grows past its limit is told so the next time it
+// asks, and ends with an error instead of ending the server.
+//
+//   MemoryPool pool({.request_bytes = 64 << 20, .total_bytes = 256 << 20});
+//   MemoryMeter meter(&pool);            // One request.
+//   MemoryMeter::Scope scope(&meter);    // This thread works for it from here on.
+//   RETURN_IF_ERROR(MemoryMeter::Check());   // Anywhere below, as often as a thousand bytes or so.
+//
+// The counters are jemalloc's, kept for each thread anyway: an allocation costs nothing more. In a
+// program without jemalloc nothing is counted and every check is good.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <absl/status/status.h>
+
+namespace base {
+
+struct MemoryLimits {
+  int64_t request_bytes = 0;  // Of one request. 0: no limit.
+  int64_t total_bytes = 0;    // Of all together. 0: no limit.
+};
+
+// All requests of a process. Thread-safe.
+class MemoryPool {
+ public:
+  MemoryPool() = default;  // No limits.
+  explicit MemoryPool(MemoryLimits limits) : limits_(limits) {}
+  MemoryPool(const MemoryPool&) = delete;
+  MemoryPool& operator=(const MemoryPool&) = delete;
+
+  const MemoryLimits& limits() const { return limits_; }
+  int64_t used_bytes() const { return used_.load(std::memory_order_relaxed); }
+  int64_t active() const { return active_.load(std::memory_order_relaxed); }  // Requests.
+  uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }  // Likewise.
+
+ private:
+  friend class MemoryMeter;
+  const MemoryLimits limits_;
+  std::atomic<int64_t> used_{0}, active_{0};
+  std::atomic<uint64_t> refused_{0};
+};
+
+// One request. Thread-safe. What it holds counts as used until the meter goes: keep it as long as
+// the answer.
+class MemoryMeter {
+ public:
+  explicit MemoryMeter(MemoryPool* pool);  // Outlives it.
+  ~MemoryMeter();                          // After every Scope of it.
+  MemoryMeter(const MemoryMeter&) = delete;
+  MemoryMeter& operator=(const MemoryMeter&) = delete;
+
+  // While it lives, what this thread allocates and frees is the meter's; nobody's when it is null
+  // (what goes into a cache, say). Scopes nest; each belongs to the thread that made it.
+  class Scope {
+   public:
+    explicit Scope(MemoryMeter* meter);
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    MemoryMeter* const outer_;
+  };
+
+  static MemoryMeter* OfThread();  // Null outside of any Scope. To hand on to threads that help.
+  static bool Counts();            // Whether this program has the counters.
+
+  // Judges the request that this thread works for. kResourceExhausted when it holds more than
+  // request_bytes; also when all hold more than total_bytes and this one more than an equal share
+  // of it, so that small ones go on beside a large one. Nanoseconds.
+  static absl::Status Check();
+
+  int64_t used_bytes() const { return used_.load(std::memory_order_relaxed); }
+  int64_t peak_bytes() const { return peak_.load(std::memory_order_relaxed); }
+
+ private:
+  void Add(int64_t bytes);
+  absl::Status Judge();
+
+  MemoryPool* const pool_;
+  std::atomic<int64_t> used_{0}, peak_{0};
+  std::atomic<bool> refused_{false};
+};
+
+}  // namespace base

@@ -6,10 +6,13 @@
 #include "api/params.h"
 #include "api/route_groups.h"
 #include "promql/parser.h"
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
 
 namespace api {
 namespace {
+
+constexpr int kSeriesPerCheck = 256;  // Of the memory a request may take.
 
 struct Newest {
   model::LabelsView labels;  // Of a Selection that is kept.
@@ -22,6 +25,7 @@ absl::Status Collect(const storage::Selection& selection, model::TimeRange range
                      std::vector<Newest>* out) {
   chunk::SampleColumns columns;
   for (int i = 0; i < selection.size(); ++i) {
+    if (i % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
     RETURN_IF_ERROR(selection.Read(i, range, &columns));
     if (columns.size() == 0 || model::IsStaleNan(columns.values.back())) continue;
     const model::LabelsView labels = selection.labels(i);
@@ -78,7 +82,13 @@ absl::StatusOr<std::string> Federate(const ApiDependencies& d, const Request& re
   const std::vector<model::Labels::Pair> extra = ExternalLabels(d.status);
   std::string text;
   ExpositionWriter writer(escaping, &text);
-  for (const Newest& series : found) {
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (i % kSeriesPerCheck == 0) {
+      if (const absl::Status status = base::MemoryMeter::Check(); !status.ok()) {
+        return base::Internal("{}", base::message(status));
+      }
+    }
+    const Newest& series = found[i];
     writer.Write(series.metric, series.labels, extra, series.sample);
   }
   return text;
@@ -87,7 +97,7 @@ absl::StatusOr<std::string> Federate(const ApiDependencies& d, const Request& re
 }  // namespace
 
 void AddFederationRoute(Router* router, const ApiDependencies& d) {
-  router->Add(Method::kGet, "/federate", WhenReady(d, [d](const Request& request) {
+  router->Add(Method::kGet, "/federate", WhenReady(d, Metered(d, [d](const Request& request) {
     const NameEscaping escaping = NegotiateEscaping(request.Header("accept"));
     auto text = Federate(d, request, escaping);
     Response response;
@@ -101,7 +111,7 @@ void AddFederationRoute(Router* router, const ApiDependencies& d) {
     }
     CompressResponse(request, &response);
     return response;
-  }));
+  })));
 }
 
 }  // namespace api

@@ -372,6 +372,7 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     out_head_ += "\r\n";
     out_body_ = bodyless || head_ ? std::string() : std::move(response.body);
+    out_held_ = std::move(response.held);
     written_ = 0;
     WriteSome();
   }
@@ -394,6 +395,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void Written() {
     std::string().swap(out_body_);
+    out_held_.reset();
     if (keep_alive_) return ReadRequest();
     if (!linger_) return Close();
     error_code ignored;
@@ -420,6 +422,7 @@ class Session : public std::enable_shared_from_this<Session> {
   SteadyClock::time_point request_start_;  // Written before a worker gets the request.
   std::atomic<bool> cancelled_{false};
   std::string out_head_, out_body_;
+  std::shared_ptr<const void> out_held_;
   size_t written_ = 0;
   unsigned version_ = 11;
   bool keep_alive_ = true, head_ = false, linger_ = false;

@@ -60,6 +60,8 @@ struct ResourceState {               // As last looked at.
   storage::MemorySplit split;
   storage::MemoryUse use;
   storage::Shed stage = storage::Shed::kNothing;
+  int64_t query_bytes = 0;           // What queries hold just now.
+  uint64_t queries_refused = 0;      // For want of memory.
   storage::DiskSpace disk;
   storage::DiskState disk_state = storage::DiskState::kRoomy;
   int64_t min_free_bytes = 0, reserve_bytes = 0;

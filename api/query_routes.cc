@@ -99,7 +99,7 @@ absl::Status Answer(const ApiDependencies& d, const Request& request, promql::Gr
   json->Key("resultType");  // Before the result: Grafana reads a stream.
   json->String(promql::ToString(result->value.type));
   json->Key("result");
-  AppendResultJson(json->Value(), result->value);
+  RETURN_IF_ERROR(AppendResultJson(json->Value(), result->value));
   if (!stats.empty()) {
     json->Key("stats");
     WriteStats(json, result->stats);

@@ -15,6 +15,9 @@ namespace api {
 Handler ApiRoute(const ApiDependencies& d, ApiHandler handler);
 // The same, but answered at any time and never compressed.
 Handler AnytimeRoute(const ApiDependencies& d, ApiHandler handler);
+// What the handler allocates is counted, and the request ends with kResourceExhausted when it is
+// more than d.memory allows.
+Handler Metered(const ApiDependencies& d, Handler handler);
 // 503 as plain text before the server is ready.
 Handler WhenReady(const ApiDependencies& d, Handler handler);
 

@@ -40,6 +40,7 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   Pairs headers;
+  std::shared_ptr<const void> held;  // Goes when the body has been sent.
 };
 
 // As Go's http.Error: the message and a newline, text/plain.

@@ -34,10 +34,21 @@ Response NotReadyEnvelope(const ApiDependencies& d) {
 }  // namespace
 
 Handler ApiRoute(const ApiDependencies& d, ApiHandler handler) {
-  return [d, inner = Enveloped(std::move(handler))](const Request& request) {
+  return Metered(d, [d, inner = Enveloped(std::move(handler))](const Request& request) {
     Response response = d.status->Ready() ? inner(request) : NotReadyEnvelope(d);
     AddCorsHeaders(request, d.cors_origin.get(), &response);
     CompressResponse(request, &response);
+    return response;
+  });
+}
+
+Handler Metered(const ApiDependencies& d, Handler handler) {
+  if (d.memory == nullptr) return handler;
+  return [pool = d.memory, handler = std::move(handler)](const Request& request) {
+    auto meter = std::make_shared<base::MemoryMeter>(pool);
+    const base::MemoryMeter::Scope counted(meter.get());
+    Response response = handler(request);
+    response.held = std::move(meter);
     return response;
   };
 }

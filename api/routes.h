@@ -16,6 +16,7 @@
 #include "promql/engine.h"
 #include "storage/appender.h"
 #include "storage/base/clock.h"
+#include "storage/base/memory_meter.h"
 #include "storage/base/stats.h"
 #include "storage/querier.h"
 
@@ -37,6 +38,7 @@ struct ApiDependencies {
   TargetProvider* targets = nullptr;
   StatusProvider* status = nullptr;
   ApiStats* stats = nullptr;                  // May be null.
+  base::MemoryPool* memory = nullptr;         // What requests that read may take. May be null.
   base::Clock* clock = base::SystemClock::Get();
   // --web.cors.origin. Null: any origin.
   std::shared_ptr<const model::AnchoredRegex> cors_origin;

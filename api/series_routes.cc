@@ -5,6 +5,7 @@
 #include "api/route_groups.h"
 #include "api/selected_cardinality.h"
 #include "api/value_json.h"
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
 
 namespace api {
@@ -22,6 +23,12 @@ bool Gone(const Request& request) {
 }
 absl::Status ClientGone() { return base::Cancelled("context canceled"); }
 
+// For loops over series: whether to go on.
+absl::Status Check(const Request& request, int64_t n) {
+  if (n % 1024 != 0) return absl::OkStatus();
+  return Gone(request) ? ClientGone() : base::MemoryMeter::Check();
+}
+
 // What storage says is execution, whatever its code: only params may blame the caller.
 absl::Status AsExecution(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kUnavailable ||
@@ -31,15 +38,20 @@ absl::Status AsExecution(const absl::Status& status) {
   return base::Aborted("{}", base::message(status));
 }
 
-void WriteStrings(std::vector<std::string> strings, int64_t limit, Reply* reply) {
+absl::Status WriteStrings(const Request& request, std::vector<std::string> strings, int64_t limit,
+                          Reply* reply) {
   if (limit > 0 && strings.size() > static_cast<size_t>(limit)) {
     strings.resize(static_cast<size_t>(limit));
     reply->Warn(std::string(kTruncated));
   }
   JsonWriter* json = reply->json();
   json->BeginArray();
-  for (const std::string& s : strings) json->String(s);
+  for (size_t i = 0; i < strings.size(); ++i) {
+    RETURN_IF_ERROR(Check(request, static_cast<int64_t>(i)));
+    json->String(strings[i]);
+  }
   json->EndArray();
+  return absl::OkStatus();
 }
 
 // The sorted union of what `list` gives for each set of matchers; once, without, when there is none.
@@ -89,8 +101,7 @@ absl::Status LabelNames(const ApiDependencies& d, const Request& request, Reply*
   });
   if (!names.ok()) return AsExecution(names.status());
   TakeWarnings(*asked.querier, reply);
-  WriteStrings(*std::move(names), asked.limit, reply);
-  return absl::OkStatus();
+  return WriteStrings(request, *std::move(names), asked.limit, reply);
 }
 
 absl::Status LabelValues(const ApiDependencies& d, const Request& request, Reply* reply) {
@@ -104,8 +115,7 @@ absl::Status LabelValues(const ApiDependencies& d, const Request& request, Reply
   });
   if (!values.ok()) return AsExecution(values.status());
   TakeWarnings(*asked.querier, reply);
-  WriteStrings(*std::move(values), asked.limit, reply);
-  return absl::OkStatus();
+  return WriteStrings(request, *std::move(values), asked.limit, reply);
 }
 
 // The label sets of several selections, in order, each once.
@@ -160,7 +170,7 @@ absl::Status SeriesList(const ApiDependencies& d, const Request& request, Reply*
       reply->Warn(std::string(kTruncated));
       break;
     }
-    if (n % 1024 == 0 && Gone(request)) return ClientGone();
+    RETURN_IF_ERROR(Check(request, n));
     AppendLabelsJson(json->Value(), labels);
   }
   json->EndArray();
@@ -190,7 +200,7 @@ absl::StatusOr<storage::Cardinality> CardinalityOfSelected(const ApiDependencies
   SelectedCardinality counts;
   model::LabelsView labels;
   for (int64_t n = 0; merge.Next(&labels); ++n) {
-    if (n % 1024 == 0 && Gone(request)) return ClientGone();
+    RETURN_IF_ERROR(Check(request, n));
     counts.Add(labels);
   }
   return counts.Top(limit);

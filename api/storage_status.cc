@@ -151,7 +151,9 @@ void WriteMemory(JsonWriter* json, const ResourceState& r) {
   Signed(json, "headShareBytes", r.split.head_bytes);
   Signed(json, "cacheBytes", r.use.cache_bytes);
   Signed(json, "cacheShareBytes", r.split.cache_bytes);
+  Signed(json, "queryBytes", r.query_bytes);
   Signed(json, "queryShareBytes", r.split.query_bytes);
+  Signed(json, "queriesRefused", static_cast<int64_t>(r.queries_refused));
   json->Key("shedding");
   json->String(storage::ToString(r.stage));
   json->EndObject();

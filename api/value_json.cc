@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "api/json_writer.h"
+#include "storage/base/memory_meter.h"
+#include "storage/base/status.h"
 #include "storage/model/number_text.h"
 
 namespace api {
@@ -118,12 +120,15 @@ void AppendPointJson(std::string* out, model::Sample sample) {
 
 namespace {
 
-void AppendMatrix(std::string* out, const std::vector<promql::Series>& matrix) {
+constexpr size_t kSeriesPerCheck = 256;  // Of the memory a request may take.
+
+absl::Status AppendMatrix(std::string* out, const std::vector<promql::Series>& matrix) {
   size_t points = 0;
   for (const promql::Series& series : matrix) points += series.points.size();
   out->reserve(out->size() + points * 28 + matrix.size() * 256);
   out->push_back('[');
   for (size_t i = 0; i < matrix.size(); ++i) {
+    if (i % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
     *out += i == 0 ? "{\"metric\":" : ",{\"metric\":";
     AppendLabelsJson(out, matrix[i].labels);
     if (!matrix[i].points.empty()) {
@@ -137,11 +142,13 @@ void AppendMatrix(std::string* out, const std::vector<promql::Series>& matrix) {
     out->push_back('}');
   }
   out->push_back(']');
+  return absl::OkStatus();
 }
 
-void AppendVector(std::string* out, const std::vector<promql::VectorSample>& vector) {
+absl::Status AppendVector(std::string* out, const std::vector<promql::VectorSample>& vector) {
   out->push_back('[');
   for (size_t i = 0; i < vector.size(); ++i) {
+    if (i % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
     *out += i == 0 ? "{\"metric\":" : ",{\"metric\":";
     AppendLabelsJson(out, vector[i].labels);
     *out += ",\"value\":";
@@ -149,25 +156,27 @@ void AppendVector(std::string* out, const std::vector<promql::VectorSample>& vec
     out->push_back('}');
   }
   out->push_back(']');
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-void AppendResultJson(std::string* out, const promql::Value& value) {
+absl::Status AppendResultJson(std::string* out, const promql::Value& value) {
   switch (value.type) {
     case promql::ValueType::kMatrix: return AppendMatrix(out, value.matrix);
     case promql::ValueType::kVector: return AppendVector(out, value.vector);
-    case promql::ValueType::kScalar: return AppendPointJson(out, value.scalar);
+    case promql::ValueType::kScalar: AppendPointJson(out, value.scalar); return absl::OkStatus();
     case promql::ValueType::kString:
       out->push_back('[');
       model::AppendSeconds(out, value.text_time);
       out->push_back(',');
       AppendJsonString(out, value.text);
       out->push_back(']');
-      return;
+      return absl::OkStatus();
     case promql::ValueType::kNone: break;
   }
   *out += "[]";
+  return absl::OkStatus();
 }
 
 }  // namespace api

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include <absl/status/status.h>
+
 #include "promql/value.h"
 #include "storage/model/labels.h"
 #include "storage/model/sample.h"
@@ -15,7 +17,8 @@ void AppendLabelsJson(std::string* out, model::LabelsView labels);
 void AppendPointJson(std::string* out, model::Sample sample);
 // "1.5": quoted, as sample values are.
 void AppendValueJson(std::string* out, double v);
-// The `result` member: what it looks like depends on value.type. spec 3.2.
-void AppendResultJson(std::string* out, const promql::Value& value);
+// The `result` member: what it looks like depends on value.type. spec 3.2. kResourceExhausted: the
+// request takes too much memory (base::MemoryMeter).
+absl::Status AppendResultJson(std::string* out, const promql::Value& value);
 
 }  // namespace api

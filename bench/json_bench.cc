@@ -30,7 +30,7 @@ void Measure(const char* name, const promql::Value& value, double points) {
   std::string out;
   const bench::Timing timing = bench::Measure([&] {
     out.clear();
-    api::AppendResultJson(&out, value);
+    if (!api::AppendResultJson(&out, value).ok()) std::abort();
     bench::Keep(out);
   });
   bench::Print(fmt::format("json_{}", name), timing.median_s * 1e9 / points, "ns/point",

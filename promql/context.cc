@@ -5,6 +5,7 @@
 
 #include <absl/time/clock.h>
 
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
 
 namespace promql {
@@ -60,10 +61,11 @@ absl::Status Context::Check() const {
   if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
     return base::Cancelled("query was canceled in expression evaluation");
   }
-  if ((checks++ & 15) == 0 && absl::Now() > deadline) {
+  if ((checks++ & 15) != 0) return absl::OkStatus();
+  if (absl::Now() > deadline) {
     return base::DeadlineExceeded("query timed out in expression evaluation");
   }
-  return absl::OkStatus();
+  return base::MemoryMeter::Check();
 }
 
 absl::Status Context::Charge(int64_t samples) {

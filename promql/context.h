@@ -59,8 +59,8 @@ struct Context {
   storage::Querier* querier = nullptr;
   class Helpers* helpers = nullptr;  // Null: one thread.
 
-  // kDeadlineExceeded ("query timed out in expression evaluation") or kCancelled. Call once per
-  // tile or per series, not per sample.
+  // kDeadlineExceeded ("query timed out in expression evaluation"), kCancelled, or
+  // kResourceExhausted (base::MemoryMeter). Call once per tile or per series, not per sample.
   absl::Status Check() const;
   // Takes `samples` from the budget: kResourceExhausted in Prometheus' words. Check()s too.
   absl::Status Charge(int64_t samples);

@@ -68,7 +68,7 @@ class Engine {  // Thread-safe; one per process; owns the gate on concurrent que
   //   kInvalidArgument     the expression does not parse, or is of a type the grid does not allow
   //   kAborted             cannot be evaluated on this data (many-to-many ...)
   //   kUnimplemented       a part of the language this build does not evaluate yet
-  //   kResourceExhausted   max_samples
+  //   kResourceExhausted   max_samples, or the memory of the caller's base::MemoryMeter
   //   kDeadlineExceeded, kCancelled
   // Anything else is storage's own, as "expanding series: ...".
   absl::StatusOr<Result> Evaluate(std::string_view query, Grid grid, storage::Queryable* data,

@@ -45,6 +45,14 @@ storage::MemorySplit MemorySplitOf(const Flags& flags) {
                                   : storage::DefaultMemoryLimit());
 }
 
+base::MemoryLimits QueryMemoryOf(const Flags& flags) {
+  base::MemoryLimits limits;
+  limits.total_bytes = MemorySplitOf(flags).query_bytes;
+  limits.request_bytes = static_cast<int64_t>(flags.Bytes("query.max-bytes"));
+  if (limits.request_bytes == 0) limits.request_bytes = limits.total_bytes / 2;
+  return limits;
+}
+
 int64_t MinFreeBytes(const Flags& flags, int64_t total_bytes) {
   const auto given = static_cast<int64_t>(flags.Bytes("storage.min-free-bytes"));
   return given > 0 ? given : storage::DefaultMinFreeBytes(total_bytes);
@@ -95,6 +103,7 @@ App::App(Flags flags)
                },
                .retention = [this] { return RetentionText(); },
                .resources = [this] { return Resources(); }}),
+      query_memory_(QueryMemoryOf(flags_)),
       database_(base::Unavailable("not open")) {}
 
 App::~App() = default;
@@ -182,6 +191,7 @@ absl::Status App::Listen() {
   dependencies.targets = scrapes_.get();
   dependencies.status = &status_;
   dependencies.stats = &api_stats_;
+  dependencies.memory = &query_memory_;
   dependencies.cors_origin = cors_origin_;
   dependencies.route_prefix = external_url_.route_prefix;
   dependencies.page_title = flags_.String("web.page-title");
@@ -373,6 +383,8 @@ api::ResourceState App::Resources() const {
   const compaction::RetentionOptions retention = RetentionOf(*reloader_.config());
   state.retention_ms = retention.retention_ms;
   state.retention_bytes = retention.retention_bytes;
+  state.query_bytes = query_memory_.used_bytes();
+  state.queries_refused = query_memory_.refused();
   return state;
 }
 

@@ -65,6 +65,7 @@ class App {
   api::ApiStats api_stats_;
   std::unique_ptr<promql::Engine> engine_;
   ServerStatus status_;
+  base::MemoryPool query_memory_;
   HttpClient http_client_;
   std::unique_ptr<ScrapeManager> scrapes_;
   std::unique_ptr<DiscoveryManager> discovery_;

@@ -124,6 +124,8 @@ constexpr auto kTable = std::to_array<FlagSpec>({
     {"query.timeout", "2m", kD, "Longest time a query may take."},
     {"query.max-concurrency", "20", kI, "Most queries at a time."},
     {"query.max-samples", "50000000", kI, "Most samples one query may hold."},
+    {"query.max-bytes", "0", kZ,
+     "Most memory one query may take. 0: half of what all may take, a quarter of the memory limit."},
     {"scrape.adjust-timestamps", "true", kB, "", "", false, true, false},
     {"scrape.timestamp-tolerance", "2ms", kD, "", "", false, true, false},
     {"scrape.discovery-reload-interval", "5s", kD, "How long news of discovery is gathered.", "",

@@ -229,6 +229,10 @@ void WriteResources(storage::Database* database, const storage::DatabaseStats& s
              "What is given up for want of memory: 0 nothing, 1 caches, 2 and early flushes, 3 and "
              "new queries, 4 and new series.",
              static_cast<double>(state.stage));
+  out->Gauge("tidemark_query_memory_bytes", "Memory that queries and their answers take.",
+             static_cast<double>(state.query_bytes));
+  out->Counter("tidemark_query_memory_refused_total",
+               "Queries that ended because they took too much memory.", state.queries_refused);
   out->Gauge("tidemark_block_cache_bytes", "Memory of the cache of blocks.",
              static_cast<double>(state.use.cache_bytes));
   out->Gauge("tidemark_disk_free_bytes", "Free on the disk of the data.",

@@ -9,6 +9,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "promql/helpers.h"
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
 
 namespace promql {
@@ -34,6 +35,7 @@ struct Exchange::State {
   Fill fill;
   Context context;  // Of helpers: never charged, never annotated.
   Helpers* helpers = nullptr;
+  base::MemoryMeter* memory = nullptr;  // Of the query; lives while a part is being filled.
 
   absl::Mutex mu;
   std::vector<Slot> slots;  // Elements belong to whoever claimed the part, until filled.
@@ -79,6 +81,7 @@ struct Exchange::State {
         }
         part = claimed++;
       }
+      const base::MemoryMeter::Scope counted(memory);
       FillPart(mine, part);
     }
   }
@@ -110,6 +113,7 @@ absl::StatusOr<bool> Exchange::Next(Context& context, Tile* out) {
     state.helpers = share ? context.helpers : nullptr;
     const int threads = state.helpers == nullptr ? 0 : state.helpers->threads();
     state.slots.resize(threads == 0 ? 1 : 2 * threads + 2);
+    state.memory = base::MemoryMeter::OfThread();
     state.context = context;
     state.context.annotations = nullptr;
     state.context.samples_left = state.context.least_left = state.context.samples_read = nullptr;

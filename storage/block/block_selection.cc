@@ -4,6 +4,7 @@
 
 #include <rocksdb/db.h>
 
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
 #include "storage/block/block_keys.h"
 #include "storage/block/sealed_row.h"
@@ -13,11 +14,13 @@ namespace storage::block {
 namespace {
 
 constexpr size_t kMaxIdleReaders = 8;
+constexpr size_t kSeriesPerCheck = 256;  // Of the memory a request may take.
 
 std::string_view View(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
 // Stands on `key`. Tries the next entry first, since that is where a scan goes.
 bool MoveTo(rocksdb::Iterator* it, const std::string& key) {
+  const base::MemoryMeter::Scope cache(nullptr);
   if (it->Valid() && View(it->key()) < key) {
     it->Next();
     if (it->Valid() && View(it->key()) == key) return true;
@@ -50,6 +53,7 @@ absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range) 
   size_t damaged = 0;
   SeriesReader reader(*block_);
   for (const SeriesRef series : refs) {
+    if (items_.size() % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
     const auto ref = static_cast<uint32_t>(series);
     if (const absl::Status status = reader.Read(ref); absl::IsDataLoss(status)) {
       ++damaged;

@@ -2,6 +2,7 @@
 
 #include <rocksdb/db.h>
 
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
 #include "storage/block/block_keys.h"
 
@@ -20,10 +21,13 @@ SeriesReader::SeriesReader(const Block& block)
 SeriesReader::~SeriesReader() = default;
 
 absl::Status SeriesReader::Read(uint32_t ref) {
-  if (it_->Valid() && ref_ < ref && ref - ref_ <= kStepsCheaperThanSeek) {
-    for (; ref_ < ref && it_->Valid(); ++ref_) it_->Next();  // Refs have no gaps.
-  } else {
-    it_->Seek(SeriesKey(ref));
+  {
+    const base::MemoryMeter::Scope cache(nullptr);
+    if (it_->Valid() && ref_ < ref && ref - ref_ <= kStepsCheaperThanSeek) {
+      for (; ref_ < ref && it_->Valid(); ++ref_) it_->Next();  // Refs have no gaps.
+    } else {
+      it_->Seek(SeriesKey(ref));
+    }
   }
   ref_ = ref;
   RETURN_IF_ERROR(FromRocks(it_->status(), block_.Context()));

@@ -4,6 +4,7 @@
 
 #include <rocksdb/db.h>
 
+#include "storage/base/memory_meter.h"
 #include "storage/block/block_keys.h"
 #include "storage/chunk/sealed/time_column.h"
 
@@ -51,8 +52,11 @@ TimeColumns::Column TimeColumns::Get(uint32_t id) const {
   }
   const std::string key = TimeColumnKey(id);
   rocksdb::PinnableSlice value;
-  if (!block_.db().rocks()->Get(rocksdb::ReadOptions(), block_.handle(), key, &value).ok()) {
-    return nullptr;
+  {
+    const base::MemoryMeter::Scope cache(nullptr);
+    if (!block_.db().rocks()->Get(rocksdb::ReadOptions(), block_.handle(), key, &value).ok()) {
+      return nullptr;
+    }
   }
   auto times = std::make_shared<std::vector<model::TimeMs>>();
   if (!ParseTimeColumn(key, {value.data(), value.size()}, times.get())) return nullptr;

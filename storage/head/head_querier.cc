@@ -3,11 +3,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
 #include "storage/head/head_selection.h"
 
 namespace storage {
 namespace {
+
+constexpr size_t kSeriesPerCheck = 256;  // Of the memory a request may take.
+
+// For loops over series.
+absl::Status CheckMemory(size_t i) {
+  return i % kSeriesPerCheck == 0 ? base::MemoryMeter::Check() : absl::OkStatus();
+}
 
 void Limit(size_t limit, std::vector<std::string>* list) {
   if (limit > 0 && list->size() > limit) list->resize(limit);
@@ -45,7 +53,8 @@ absl::StatusOr<std::unique_ptr<Selection>> HeadQuerier::Select(const SelectReque
   }
   auto selection = std::make_unique<HeadSelection>(found.size());
   absl::Mutex* held = nullptr;  // Neighbours share a lock.
-  for (size_t i = 0; i < found.size(); ++i) {
+  absl::Status status;
+  for (size_t i = 0; i < found.size() && (status = CheckMemory(i)).ok(); ++i) {
     if (i + kAhead < found.size()) {
       const char* p = reinterpret_cast<const char*>(found[i + kAhead]);
       __builtin_prefetch(p + 64);
@@ -60,7 +69,8 @@ absl::StatusOr<std::unique_ptr<Selection>> HeadQuerier::Select(const SelectReque
     selection->Add(found[i], snapshot_, view_.get(), request.range);
   }
   if (held != nullptr) held->Unlock();
-  selection->Finish(&parts_->order, parts_->index);
+  RETURN_IF_ERROR(status);
+  RETURN_IF_ERROR(selection->Finish(&parts_->order, parts_->index));
   return selection;
 }
 
@@ -114,8 +124,10 @@ absl::StatusOr<std::vector<std::string>> HeadQuerier::LabelValues(std::string_vi
         if (label.name != name) break;
         const size_t i = static_cast<size_t>(id);
         if (i >= seen.size()) seen.resize(i + 1);
-        if (!seen[i]) values.emplace_back(label.value);
+        if (seen[i]) break;
         seen[i] = true;
+        values.emplace_back(label.value);
+        RETURN_IF_ERROR(CheckMemory(values.size()));
         break;
       }
     }

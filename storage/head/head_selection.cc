@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
 #include "storage/merge.h"
 
@@ -135,11 +136,13 @@ void HeadSelection::AddScattered(const std::vector<bool>& visible, size_t first_
   }
 }
 
-void HeadSelection::Finish(LabelOrder* order, const HeadIndex& index) {
+absl::Status HeadSelection::Finish(LabelOrder* order, const HeadIndex& index) {
+  constexpr size_t kSeriesPerCheck = 256;
   order->Sort(&order_);
   std::vector<Series> sorted;
   sorted.reserve(series_.size());
   for (const OrderedSeries& s : order_) {
+    if (sorted.size() % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
     size_t size = 0;
     for (const PairId id : s.series->pairs()) size += index.bytes(id).size();
     char* const begin = arena_.Reserve(size);
@@ -156,6 +159,7 @@ void HeadSelection::Finish(LabelOrder* order, const HeadIndex& index) {
   series_ = std::move(sorted);
   order_ = {};
   chunks_.shrink_to_fit();
+  return absl::OkStatus();
 }
 
 template <class Columns>

@@ -36,8 +36,9 @@ class HeadSelection final : public Selection {
   // stripe's lock to be held. `view`: with what flushes dropped since.
   void Add(MemSeries* series, const CommitSnapshot& snapshot, RetiredChunks* view,
            model::TimeRange range);
-  // Sorts by labels and fills them in. Once, after the last Add.
-  void Finish(LabelOrder* order, const HeadIndex& index);
+  // Sorts by labels and fills them in. Once, after the last Add. kResourceExhausted: see
+  // MemoryMeter.
+  absl::Status Finish(LabelOrder* order, const HeadIndex& index);
 
  private:
   struct Chunk {

@@ -194,7 +194,7 @@ TEST(ValueJson, TheFastWayIsTheSlowWay) {
 
 std::string ResultJson(const promql::Value& value) {
   std::string out;
-  AppendResultJson(&out, value);
+  EXPECT_TRUE(AppendResultJson(&out, value).ok());
   return out;
 }
 

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import lab as labs
@@ -71,6 +72,27 @@ class Steady(threading.Thread):
             if status != 204:
                 self.refused.append((status, text))
             time.sleep(0.2)
+
+
+def hostile(server):
+    """Requests for everything: answered or refused with the reason, and nobody is killed for it."""
+    refused = set()
+    for path, key, text in (
+            ("/api/v1/query", "query", 'count(rate({__name__=~"wild|steady"}[5m]))'),
+            ("/api/v1/query", "query", '{__name__=~".+"}'),
+            ("/api/v1/query", "query", 'sort({job=~".+"} * on(request_id) group_left() {__name__="wild"})'),
+            ("/api/v1/series", "match[]", '{__name__=~".+"}'),
+            ("/federate", "match[]", '{__name__=~".+"}'),
+            ("/api/v1/label/request_id/values", "limit", "0")):
+        status, body = labs.get(f"{server.url}{path}?{urllib.parse.urlencode({key: text})}", timeout=120)
+        assert server.process.poll() is None, f"{path} {text} killed it:\n{server.tail()}"
+        answer = body[:1000].decode(errors="replace")
+        assert status == 200 or (status in (422, 500) and "memory" in answer), (path, text, status, answer)
+        if "--query.max-bytes" in answer:
+            refused.add((path, text))
+    assert len(refused) >= 3, refused
+    total = server.api("status/storage")["memory"]["queriesRefused"]
+    assert total >= len(refused), (total, refused)
 
 
 def main():
@@ -143,6 +165,7 @@ def run(lab, args, group, kind):
     assert len(counts) == 100, len(counts)
     gaps = [c for c in counts if int(c["value"][1]) != steady.sent]
     assert not gaps, f"{len(gaps)} series have gaps: {steady.sent} sent, {gaps[0]}"
+    hostile(server)
     print(f"cgroup {kind} of {args.megabytes} MiB: {pushed} series pushed, {memory['refused']} samples of new ones "
           f"refused, peak resident {peak >> 20} MiB, {steady.sent} samples of each of 100 steady series found; "
           f"culprit {culprit['metric']}/{culprit['label']}")

@@ -229,7 +229,7 @@ TEST(HeadSelectionTest, HiddenSamplesBetweenVisibleOnesAreLeftOutWhateverTheirKi
     absl::MutexLock lock(parts.StripeOf(series->ref));
     selection.Add(series, {4, {2}}, &view, {});
   }
-  selection.Finish(&parts.order, parts.index);
+  ASSERT_TRUE(selection.Finish(&parts.order, parts.index).ok());
   ASSERT_EQ(selection.size(), 1);
   chunk::MixedColumns read;
   ASSERT_TRUE(selection.ReadMixed(0, {}, &read).ok());

@@ -185,7 +185,7 @@ TEST(HeadSelection, LeavesOutAnUnfinishedCommitBetweenFinishedOnes) {
 
   HeadSelection selection(1);
   selection.Add(series, {3, {2}}, nullptr, {150, 5000});
-  selection.Finish(&parts.order, parts.index);
+  ASSERT_TRUE(selection.Finish(&parts.order, parts.index).ok());
   ASSERT_EQ(selection.size(), 1);
   EXPECT_EQ(selection.labels(0), labels.view());
   chunk::SampleColumns columns;

@@ -126,6 +126,19 @@ class Regex final : public AnchoredRegex {
     return regex;
   }
 
+  static std::shared_ptr<const AnchoredRegex> AnyOf(std::vector<std::string> literals) {
+    auto regex = std::make_shared<Regex>();
+    for (const std::string& literal : literals) {
+      if (&literal != literals.data()) regex->pattern_ += '|';
+      for (const char c : literal) {
+        if (kMeta.find(c) != std::string_view::npos) regex->pattern_ += '\\';
+        regex->pattern_ += c;
+      }
+    }
+    regex->SetLiterals(std::move(literals));
+    return regex;
+  }
+
   bool Matches(std::string_view s) const override {
     switch (way_) {
       case Way::kEverything:
@@ -193,12 +206,16 @@ class Regex final : public AnchoredRegex {
       found.push_back(TakeLiteral(&part));
       if (!part.empty()) return false;
     }
-    std::sort(found.begin(), found.end());
-    found.erase(std::unique(found.begin(), found.end()), found.end());
-    literals_ = std::move(found);
+    SetLiterals(std::move(found));
+    return true;
+  }
+
+  void SetLiterals(std::vector<std::string> literals) {
+    std::sort(literals.begin(), literals.end());
+    literals.erase(std::unique(literals.begin(), literals.end()), literals.end());
+    literals_ = std::move(literals);
     if (literals_.size() == 1) prefix_ = literals_[0];
     way_ = Way::kLiterals;
-    return true;
   }
 
   Way way_ = Way::kRe2;
@@ -223,6 +240,10 @@ absl::StatusOr<std::shared_ptr<const AnchoredRegex>> AnchoredRegex::Compile(std:
   return Regex::Compile(pattern);
 }
 
+std::shared_ptr<const AnchoredRegex> AnchoredRegex::AnyOf(std::vector<std::string> literals) {
+  return Regex::AnyOf(std::move(literals));
+}
+
 absl::StatusOr<Matcher> Matcher::Create(MatchType type, std::string name, std::string value) {
   Matcher m;
   m.type_ = type;
@@ -237,6 +258,17 @@ absl::StatusOr<Matcher> Matcher::Create(MatchType type, std::string name, std::s
 
 Matcher Matcher::Equal(std::string name, std::string value) {
   return *Create(MatchType::kEqual, std::move(name), std::move(value));
+}
+
+Matcher Matcher::AnyOf(std::string name, std::vector<std::string> values) {
+  if (values.size() == 1) return Equal(std::move(name), std::move(values[0]));
+  Matcher m;
+  m.type_ = MatchType::kRegex;
+  m.name_ = std::move(name);
+  m.regex_ = AnchoredRegex::AnyOf(std::move(values));
+  m.value_ = m.regex_->pattern();
+  m.matches_empty_ = m.Matches("");
+  return m;
 }
 
 bool Matcher::Matches(std::string_view value) const {

@@ -20,6 +20,8 @@ class AnchoredRegex {
  public:
   // kInvalidArgument in Go's words: error parsing regexp: missing closing ]: `[a)$`
   static absl::StatusOr<std::shared_ptr<const AnchoredRegex>> Compile(std::string_view pattern);
+  // One that matches just these strings, at least one; in any number, as RE2 is not asked.
+  static std::shared_ptr<const AnchoredRegex> AnyOf(std::vector<std::string> literals);
   virtual ~AnchoredRegex() = default;
 
   virtual bool Matches(std::string_view s) const = 0;
@@ -42,6 +44,7 @@ class Matcher {
   // kInvalidArgument when a regex does not compile.
   static absl::StatusOr<Matcher> Create(MatchType type, std::string name, std::string value);
   static Matcher Equal(std::string name, std::string value);
+  static Matcher AnyOf(std::string name, std::vector<std::string> values);  // At least one value.
   Matcher() = default;
 
   bool Matches(std::string_view value) const;

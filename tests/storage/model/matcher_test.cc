@@ -85,5 +85,20 @@ TEST(Matcher, AbsentIsEmpty) {
   EXPECT_EQ(make(MatchType::kNotRegex, "a\"+").ToString(), R"(l!~"a\"+")");
 }
 
+TEST(Matcher, AnyOfTakesStringsAsTheyAre) {
+  const Matcher several = Matcher::AnyOf("l", {"b|c", "a.b", "10.0.0.1:9090", "a.b"});
+  for (const char* value : {"b|c", "a.b", "10.0.0.1:9090"}) EXPECT_TRUE(several.Matches(value));
+  for (const char* value : {"b", "c", "aXb", "", "10x0.0.1:9090"}) {
+    EXPECT_FALSE(several.Matches(value)) << value;
+  }
+  EXPECT_EQ(several.regex()->literals(),
+            (std::vector<std::string>{"10.0.0.1:9090", "a.b", "b|c"}));
+  // Its text is that of the expression.
+  const auto same = Matcher::Create(MatchType::kRegex, "l", several.value());
+  ASSERT_TRUE(same.ok());
+  EXPECT_EQ(same->regex()->literals(), several.regex()->literals());
+  EXPECT_EQ(Matcher::AnyOf("l", {"x.y"}), Matcher::Equal("l", "x.y"));
+}
+
 }  // namespace
 }  // namespace model

@@ -5,6 +5,7 @@
 
 #include "promql/functions/functions.h"
 #include "promql/operators/aggregate.h"
+#include "promql/operators/info.h"
 #include "promql/operators/join.h"
 #include "promql/operators/literal.h"
 #include "promql/operators/map.h"
@@ -26,7 +27,7 @@ absl::StatusOr<OperatorPtr> BuildInput(const PlanNode& plan, int i, Selections* 
 }
 
 absl::StatusOr<OperatorPtr> BuildWindow(const PlanNode& plan, Selections* selections) {
-  const WindowSpec spec = FindWindowFunction(plan.expr->function->name);
+  const WindowSpec spec = FindWindowFunction(plan.expr->function->name, plan.smoothing);
   std::vector<OperatorPtr> params;
   for (int i = 0; i < static_cast<int>(plan.input.size()); ++i) {
     if (i == plan.matrix) continue;
@@ -122,6 +123,10 @@ absl::StatusOr<OperatorPtr> Build(const PlanNode& plan, Selections* selections) 
                        OnSameLabels::kMerge);
     case PlanKind::kWindow: return BuildWindow(plan, selections);
     case PlanKind::kCells: return BuildCells(plan, selections);
+    case PlanKind::kInfo: {
+      ASSIGN_OR_RETURN(OperatorPtr input, BuildInput(plan, 0, selections));
+      return MergeSame(MakeInfo(plan, std::move(input)), /*at_once=*/true);
+    }
     case PlanKind::kCall: return BuildCall(plan, selections);
     case PlanKind::kNegate: return BuildNegate(plan, selections);
     case PlanKind::kBinary: return BuildBinary(plan, selections);

@@ -1,6 +1,7 @@
 #include "promql/plan.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -23,8 +24,18 @@ int64_t NumSteps(const Grid& grid) {
   return grid.step_ms == 0 ? 1 : (grid.end - grid.start) / grid.step_ms + 1;
 }
 
-absl::Status NotYet(std::string_view what) {
-  return base::Unimplemented("{} is not supported yet", what);
+// Of a function over a range marked `anchored` or `smoothed`.
+absl::Status CheckSmoothing(std::string_view function, Smoothing smoothing) {
+  if (FindWindowFunction(function, smoothing).run != nullptr) return absl::OkStatus();
+  if (smoothing == Smoothing::kAnchored) {
+    return base::Aborted("anchored modifier can only be used with: changes, delta, increase, rate, "
+                         "resets - not with {}", function);
+  }
+  if (smoothing == Smoothing::kSmoothed) {
+    return base::Aborted("smoothed modifier can only be used with: delta, increase, rate - not "
+                         "with {}", function);
+  }
+  return base::Unimplemented("function {} is not supported yet", function);
 }
 
 class Planner {
@@ -153,6 +164,7 @@ class Planner {
         return MakeSelect(PlanKind::kTimestamps, call, arg, grid);
       }
     }
+    if (name == "info") return MakeInfo(call, grid);
     for (size_t i = 0; i < call.args.size(); ++i) {
       if (call.args[i]->type == ValueType::kMatrix) {
         return MakeWindow(call, static_cast<int>(i), grid);
@@ -167,11 +179,27 @@ class Planner {
     return node;
   }
 
-  absl::StatusOr<Node> MakeWindow(const Expr& call, int matrix, const Grid& grid) {
-    const std::string_view name = call.function->name;
-    if (FindWindowFunction(name).run == nullptr) {
-      return NotYet(fmt::format("function {}", name));
+  absl::StatusOr<Node> MakeInfo(const Expr& call, const Grid& grid) {
+    Node node = New(PlanKind::kInfo, call, grid);
+    ASSIGN_OR_RETURN(Node input, MakeSplit(*call.args[0], grid));
+    node->input.push_back(std::move(input));
+    // Info series are looked up where the first selector of the argument looks: offsets of the
+    // subqueries around it add up, until an @ settles the time.
+    std::optional<model::TimeMs> at;
+    int64_t offset_ms = 0;
+    for (const TimeShift* shift : FirstSelectorShifts(*call.args[0])) {
+      if (at.has_value()) break;
+      at = At(*shift);
+      ASSIGN_OR_RETURN(const int64_t more_ms, OffsetMs(*shift));
+      offset_ms = std::clamp(offset_ms + more_ms, -kFarthest, kFarthest);
     }
+    node->windows =
+        ShiftedWindows(grid, offset_ms, at ? &*at : nullptr, options_.lookback_ms);
+    plan_->range.Extend(node->windows.reach());
+    return node;
+  }
+
+  absl::StatusOr<Node> MakeWindow(const Expr& call, int matrix, const Grid& grid) {
     Node node = New(PlanKind::kWindow, call, grid);
     node->matrix = matrix;
     for (int i = 0; i < static_cast<int>(call.args.size()); ++i) {
@@ -188,7 +216,8 @@ class Planner {
         node->input.push_back(nullptr);
       }
     }
-    if (name != "absent_over_time") return node;
+    RETURN_IF_ERROR(CheckSmoothing(call.function->name, node->smoothing));
+    if (call.function->name != "absent_over_time") return node;
     Node frame = New(PlanKind::kCall, call, grid);
     frame->input.push_back(std::move(node));
     return frame;
@@ -196,24 +225,24 @@ class Planner {
 
   absl::StatusOr<Node> MakeSelect(PlanKind kind, const Expr& expr, const Expr& selector,
                                   const Grid& grid) {
-    if (selector.smoothing != Smoothing::kNone) {
-      return NotYet(selector.smoothing == Smoothing::kAnchored ? "the anchored modifier"
-                                                               : "the smoothed modifier");
-    }
     Node node = New(kind, expr, grid);
     ASSIGN_OR_RETURN(node->windows, Windows(selector.shift, options_.lookback_ms, grid));
+    // An instant vector has no anchor, and timestamp() asks for a sample.
+    if (kind == PlanKind::kSelect && selector.smoothing == Smoothing::kSmoothed) {
+      node->smoothing = selector.smoothing;
+      node->windows.after_ms = options_.lookback_ms;
+    }
     node->selector = AddSelector(selector, node->windows);
     return node;
   }
 
   absl::Status SetRange(const Expr& matrix, PlanNode* node) {
     const Expr& selector = StripParens(*matrix.lhs);
-    if (selector.smoothing != Smoothing::kNone) {
-      return NotYet(selector.smoothing == Smoothing::kAnchored ? "the anchored modifier"
-                                                               : "the smoothed modifier");
-    }
     ASSIGN_OR_RETURN(const int64_t range_ms, Duration(matrix.range_ms, matrix.range_expr.get()));
     ASSIGN_OR_RETURN(node->windows, Windows(selector.shift, range_ms, node->grid));
+    node->smoothing = selector.smoothing;
+    if (node->smoothing != Smoothing::kNone) node->windows.before_ms = options_.lookback_ms;
+    if (node->smoothing == Smoothing::kSmoothed) node->windows.after_ms = options_.lookback_ms;
     node->selector = AddSelector(selector, node->windows);
     return absl::OkStatus();
   }
@@ -251,24 +280,30 @@ class Planner {
     return EvaluateDuration(*expr, scope_, /*allow_negative=*/false);
   }
 
-  absl::StatusOr<WindowGrid> Windows(const TimeShift& shift, int64_t range_ms, const Grid& grid) {
-    int64_t offset_ms = shift.offset_ms;
-    if (shift.offset_expr != nullptr) {
-      ASSIGN_OR_RETURN(offset_ms,
-                       EvaluateDuration(*shift.offset_expr, scope_, /*allow_negative=*/true));
-    }
+  absl::StatusOr<int64_t> OffsetMs(const TimeShift& shift) const {
+    if (shift.offset_expr == nullptr) return shift.offset_ms;
+    return EvaluateDuration(*shift.offset_expr, scope_, /*allow_negative=*/true);
+  }
+
+  std::optional<model::TimeMs> At(const TimeShift& shift) const {
     switch (shift.at) {
-      case AtKind::kNone: return ShiftedWindows(grid, offset_ms, nullptr, range_ms);
-      case AtKind::kTime: return ShiftedWindows(grid, offset_ms, &shift.at_ms, range_ms);
-      case AtKind::kStart: return ShiftedWindows(grid, offset_ms, &query_.start, range_ms);
-      case AtKind::kEnd: return ShiftedWindows(grid, offset_ms, &query_.end, range_ms);
+      case AtKind::kNone: break;
+      case AtKind::kTime: return shift.at_ms;
+      case AtKind::kStart: return query_.start;
+      case AtKind::kEnd: return query_.end;
     }
-    return base::Internal("unknown @");
+    return std::nullopt;
+  }
+
+  absl::StatusOr<WindowGrid> Windows(const TimeShift& shift, int64_t range_ms, const Grid& grid) {
+    ASSIGN_OR_RETURN(const int64_t offset_ms, OffsetMs(shift));
+    const auto at = At(shift);
+    return ShiftedWindows(grid, offset_ms, at ? &*at : nullptr, range_ms);
   }
 
   int AddSelector(const Expr& selector, const WindowGrid& windows) {
-    const model::TimeRange range{windows.first_end - windows.range_ms + 1,
-                                 windows.end(windows.steps - 1)};
+    const model::TimeRange range = windows.reach();
+    plan_->range.Extend(range);
     for (size_t i = 0; i < plan_->selectors.size(); ++i) {
       if (plan_->selectors[i].expr->matchers != selector.matchers) continue;
       plan_->selectors[i].range.Extend(range);
@@ -321,11 +356,7 @@ absl::StatusOr<Plan> MakePlan(const Expr& expr, const Grid& grid, const PlanOpti
   }
   Plan plan;
   RETURN_IF_ERROR(Planner(grid, options, &plan).Run(expr));
-  plan.range = {0, 0};
-  for (size_t i = 0; i < plan.selectors.size(); ++i) {
-    if (i == 0) plan.range = plan.selectors[0].range;
-    plan.range.Extend(plan.selectors[i].range);
-  }
+  if (plan.range.empty()) plan.range = {0, 0};
   return plan;
 }
 

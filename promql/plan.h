@@ -26,6 +26,7 @@ enum class PlanKind : uint8_t {
   kMatrix,         // A bare range vector: raw samples.
   kSubquery,       // A bare subquery: input[0] on its own grid, as raw samples.
   kCells,          // A function cell by cell.
+  kInfo,           // info(): input[0], with labels of info series looked up in `windows`.
   kCall,           // Any other function.
   kNegate,
   kBinary,
@@ -41,8 +42,9 @@ struct PlanNode {
   double number = 0;     // kNumber
   int selector = -1;     // kSelect, kTimestamps, kMatrix, kWindow: index into Plan::selectors.
   int matrix = 0;        // kWindow: which argument is the range vector.
-  // kSelect, kTimestamps: the lookback windows; kWindow, kMatrix, kSubquery: those of the range.
+  // kSelect, kTimestamps, kInfo: the lookback windows; kWindow, kMatrix, kSubquery: those of the range.
   WindowGrid windows;
+  Smoothing smoothing = Smoothing::kNone;  // kSelect, kWindow, kMatrix: of the selector.
 };
 
 // A distinct set of matchers and all the time it is looked at in.
@@ -54,7 +56,7 @@ struct PlanSelector {
 struct Plan {
   std::unique_ptr<PlanNode> root;
   std::vector<PlanSelector> selectors;
-  model::TimeRange range;  // Of all selectors; 0..0 when there are none.
+  model::TimeRange range = model::TimeRange::None();  // All that is looked at; or 0..0.
 };
 
 struct PlanOptions {

@@ -91,6 +91,28 @@ std::optional<double> QueryConstant(const Expr& call, const Grid& query) {
   return std::nullopt;
 }
 
+std::vector<const TimeShift*> FirstSelectorShifts(const Expr& expr) {
+  switch (expr.kind) {
+    case ExprKind::kVectorSelector: return {&expr.shift};
+    case ExprKind::kSubquery: {
+      std::vector<const TimeShift*> inside = FirstSelectorShifts(*expr.lhs);
+      if (!inside.empty()) inside.push_back(&expr.shift);
+      return inside;
+    }
+    default: break;
+  }
+  const auto look = [](const ExprPtr& part) {
+    return part == nullptr ? std::vector<const TimeShift*>() : FirstSelectorShifts(*part);
+  };
+  for (const ExprPtr* part : {&expr.lhs, &expr.rhs, &expr.param}) {
+    if (std::vector<const TimeShift*> found = look(*part); !found.empty()) return found;
+  }
+  for (const ExprPtr& arg : expr.args) {
+    if (std::vector<const TimeShift*> found = look(arg); !found.empty()) return found;
+  }
+  return {};
+}
+
 InvarianceMap FindInvariants(const Expr& expr) {
   InvarianceMap found;
   InvarianceFinder(&found).Find(expr);

@@ -43,7 +43,6 @@ const base::StringMap<Maker>& Makers() {
       {"histogram_stddev", Always<MakeNativeHistogramOnly>},
       {"histogram_stdvar", Always<MakeNativeHistogramOnly>},
       {"histogram_sum", Always<MakeNativeHistogramOnly>},
-      {"info", NotSupported},
       {"label_join", MakeLabelJoin},
       {"label_replace", MakeLabelReplace},
       {"scalar", Always<MakeScalar>},

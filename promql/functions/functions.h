@@ -33,8 +33,9 @@ struct WindowSpec {
   bool wants_counter = false;   // rate, increase: info when the name does not look like a counter
   WindowCheck check = nullptr;  // Null when there is nothing to check.
 };
-// Null run when `name` is not a function of a range vector over floats.
-WindowSpec FindWindowFunction(std::string_view name);
+// Null run when `name` is not a function of a range vector over floats, or not one that may be used
+// with `smoothing`.
+WindowSpec FindWindowFunction(std::string_view name, Smoothing smoothing = Smoothing::kNone);
 
 // A function cell by cell: abs, ln, clamp, round, hour(v) ... In place; presence may be dropped
 // (clamp with min > max gives nothing). The name is dropped by the caller.

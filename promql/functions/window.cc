@@ -79,11 +79,34 @@ const base::StringMap<WindowSpec>& Table() {
   return table;
 }
 
+const base::StringMap<WindowSpec>& AnchoredTable() {
+  static const auto& table = *new base::StringMap<WindowSpec>{
+      {"changes", {.run = kernels::AnchoredChanges}},
+      {"delta", {.run = kernels::AnchoredDelta}},
+      {"increase", {.run = kernels::AnchoredIncrease, .wants_counter = true}},
+      {"rate", {.run = kernels::AnchoredRate, .wants_counter = true}},
+      {"resets", {.run = kernels::AnchoredResets}},
+  };
+  return table;
+}
+
+const base::StringMap<WindowSpec>& SmoothedTable() {
+  static const auto& table = *new base::StringMap<WindowSpec>{
+      {"delta", {.run = kernels::SmoothedDelta}},
+      {"increase", {.run = kernels::SmoothedIncrease, .wants_counter = true}},
+      {"rate", {.run = kernels::SmoothedRate, .wants_counter = true}},
+  };
+  return table;
+}
+
 }  // namespace
 
-WindowSpec FindWindowFunction(std::string_view name) {
-  const auto it = Table().find(name);
-  return it == Table().end() ? WindowSpec{} : it->second;
+WindowSpec FindWindowFunction(std::string_view name, Smoothing smoothing) {
+  const auto& table = smoothing == Smoothing::kNone       ? Table()
+                      : smoothing == Smoothing::kAnchored ? AnchoredTable()
+                                                          : SmoothedTable();
+  const auto it = table.find(name);
+  return it == table.end() ? WindowSpec{} : it->second;
 }
 
 }  // namespace promql

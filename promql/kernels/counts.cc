@@ -9,7 +9,7 @@ double Seconds(model::TimeMs t) { return static_cast<double>(t) / 1000; }
 
 // Counts the neighbours within each window for which `differs(before, after)` holds: the count up
 // to the window's end minus the count up to its first sample.
-template <class F>
+template <bool kAnchored, class F>
 void CountPairs(const chunk::SampleColumns& samples, const WindowGrid& windows, Row out,
                 F differs) {
   const double* const values = samples.values.data();
@@ -20,12 +20,23 @@ void CountPairs(const chunk::SampleColumns& samples, const WindowGrid& windows, 
       if (*counted > 0 && differs(values[*counted - 1], values[*counted])) ++*total;
     }
   };
-  ForEachWindow(samples.times, windows, [&](int i, size_t begin, size_t end) {
+  const auto count = [&](int i, size_t begin, size_t end) {
     count_to(begin, &counted_to_begin, &before_begin);
     count_to(end - 1, &counted_to_end, &before_end);
     out.Set(i, static_cast<double>(before_end - before_begin));
-  });
+  };
+  if (kAnchored) {
+    ForEachAnchored(samples.times, windows, count);
+  } else {
+    ForEachWindow(samples.times, windows, count);
+  }
 }
+
+bool Changed(double before, double after) {
+  return before != after && !(std::isnan(before) && std::isnan(after));
+}
+
+bool Fell(double before, double after) { return after < before; }
 
 }  // namespace
 
@@ -68,15 +79,22 @@ void TimeOfLast(const chunk::SampleColumns& samples, const WindowGrid& windows, 
 
 void Changes(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
              ScalarParams, Row out) {
-  CountPairs(samples, windows, out, [](double before, double after) {
-    return before != after && !(std::isnan(before) && std::isnan(after));
-  });
+  CountPairs<false>(samples, windows, out, Changed);
 }
 
 void Resets(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
             ScalarParams, Row out) {
-  CountPairs(samples, windows, out,
-             [](double before, double after) { return after < before; });
+  CountPairs<false>(samples, windows, out, Fell);
+}
+
+void AnchoredChanges(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
+                     ScalarParams, Row out) {
+  CountPairs<true>(samples, windows, out, Changed);
+}
+
+void AnchoredResets(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
+                    ScalarParams, Row out) {
+  CountPairs<true>(samples, windows, out, Fell);
 }
 
 }  // namespace promql::kernels

@@ -1,22 +1,10 @@
 #include <vector>
 
+#include "promql/kernels/counter.h"
 #include "promql/kernels/window_functions.h"
 
 namespace promql::kernels {
 namespace {
-
-// As Go's Duration.Seconds: whole seconds and the rest apart.
-double Seconds(int64_t ms) {
-  return static_cast<double>(ms / 1000) + static_cast<double>(ms % 1000) / 1000;
-}
-
-// Where `values` falls: indices of samples lower than the one before. NaN never does.
-void FindResets(const std::vector<double>& values, std::vector<size_t>* resets) {
-  resets->clear();
-  for (size_t i = 1; i < values.size(); ++i) {
-    if (values[i] < values[i - 1]) resets->push_back(i);
-  }
-}
 
 // How far the increase from the first to the last of `count` samples is stretched towards the
 // edges of the window. spec 1.5, steps 4 to 8.

@@ -17,7 +17,13 @@ struct WindowGrid {
   int64_t step_ms = 0;
   int steps = 1;
   int64_t range_ms = 0;
+  // How far past its edges a window may look for the sample beside it: `anchored`, `smoothed`.
+  int64_t before_ms = 0, after_ms = 0;
   model::TimeMs end(int i) const { return first_end + i * step_ms; }
+  // All that any of the windows looks at.
+  model::TimeRange reach() const {
+    return {first_end - range_ms - before_ms + 1, end(steps - 1) + after_ms};
+  }
 };
 
 // Parameters of a function that are scalars: params[k][i] is the k-th at step i.
@@ -57,6 +63,29 @@ void ForEachWindow(const std::vector<model::TimeMs>& times, const WindowGrid& wi
     begin = PassTimes(times.data(), begin, end, window_end - windows.range_ms);
     if (begin < end) f(i, begin, end);
   }
+}
+
+// Calls f(step, begin, inside, end) for each window with samples [begin, end) in its reach, those
+// from `inside` on later than its start.
+template <class F>
+void ForEachReach(const std::vector<model::TimeMs>& times, const WindowGrid& windows, F f) {
+  size_t begin = 0, inside = 0, end = 0;
+  for (int i = 0; i < windows.steps; ++i) {
+    const model::TimeMs start = windows.end(i) - windows.range_ms;
+    end = PassTimes(times.data(), end, times.size(), windows.end(i) + windows.after_ms);
+    begin = PassTimes(times.data(), begin, end, start - windows.before_ms);
+    inside = PassTimes(times.data(), inside, end, start);
+    if (begin < end) f(i, begin, inside, end);
+  }
+}
+
+// ForEachWindow for `anchored`: windows with samples, which begin with the newest one in reach at or
+// before the window's start, if there is one.
+template <class F>
+void ForEachAnchored(const std::vector<model::TimeMs>& times, const WindowGrid& windows, F f) {
+  ForEachReach(times, windows, [&](int i, size_t begin, size_t inside, size_t end) {
+    if (inside < end) f(i, inside > begin ? inside - 1 : begin, end);
+  });
 }
 
 }  // namespace kernels

@@ -21,6 +21,14 @@ PROMQL_WINDOW_FUNCTION(Delta);
 PROMQL_WINDOW_FUNCTION(InstantRate);
 PROMQL_WINDOW_FUNCTION(InstantDelta);
 
+// extended.cc: of ranges marked `anchored` and `smoothed`.
+PROMQL_WINDOW_FUNCTION(AnchoredRate);
+PROMQL_WINDOW_FUNCTION(AnchoredIncrease);
+PROMQL_WINDOW_FUNCTION(AnchoredDelta);
+PROMQL_WINDOW_FUNCTION(SmoothedRate);
+PROMQL_WINDOW_FUNCTION(SmoothedIncrease);
+PROMQL_WINDOW_FUNCTION(SmoothedDelta);
+
 // counts.cc: one figure each, from counts of samples.
 PROMQL_WINDOW_FUNCTION(CountOverTime);
 PROMQL_WINDOW_FUNCTION(PresentOverTime);
@@ -30,6 +38,8 @@ PROMQL_WINDOW_FUNCTION(TimeOfFirst);
 PROMQL_WINDOW_FUNCTION(TimeOfLast);
 PROMQL_WINDOW_FUNCTION(Changes);
 PROMQL_WINDOW_FUNCTION(Resets);
+PROMQL_WINDOW_FUNCTION(AnchoredChanges);
+PROMQL_WINDOW_FUNCTION(AnchoredResets);
 
 // sums.cc
 PROMQL_WINDOW_FUNCTION(SumOverTime);

@@ -3,6 +3,7 @@
 #include <bit>
 #include <optional>
 
+#include "promql/kernels/extended.h"
 #include "promql/operators/exchange.h"
 #include "promql/printer.h"
 #include "storage/base/status.h"
@@ -13,10 +14,7 @@ namespace {
 class Select final : public Operator {
  public:
   Select(const PlanNode& plan, Selections* selections, SelectValue value)
-      : plan_(plan), selections_(selections), value_(value) {
-    const WindowGrid& w = plan.windows;
-    range_ = {w.first_end - w.range_ms + 1, w.end(w.steps - 1)};
-  }
+      : plan_(plan), selections_(selections), value_(value), range_(plan.windows.reach()) {}
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     ASSIGN_OR_RETURN(const BorrowedSeries borrowed, Borrow(context));
@@ -46,7 +44,12 @@ class Select final : public Operator {
       RETURN_IF_ERROR(selections_->Read(*selection_, i, range_, &part->samples));
       if (part->samples.size() == 0) continue;
       Row row = tile.AddRow(i);
-      LayNewest(part->samples, plan_.windows, value_, row);
+      if (plan_.smoothing == Smoothing::kSmoothed) {
+        RemoveStaleMarkers(&part->samples);
+        kernels::LaySmoothed(part->samples, plan_.windows, row);
+      } else {
+        LayNewest(part->samples, plan_.windows, value_, row);
+      }
       int64_t cells = 0;
       for (int w = 0; w < tile.words; ++w) cells += std::popcount(row.present[w]);
       if (cells == 0) tile.DropLastRow();
@@ -58,7 +61,7 @@ class Select final : public Operator {
   const PlanNode& plan_;
   Selections* selections_;
   const SelectValue value_;
-  model::TimeRange range_;
+  const model::TimeRange range_;
   const storage::Selection* selection_ = nullptr;
   std::optional<Exchange> rows_;
 };

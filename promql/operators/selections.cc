@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "storage/base/status.h"
+#include "storage/model/sample.h"
 
 namespace promql {
 
@@ -25,6 +26,21 @@ absl::Status Selections::Read(const storage::Selection& selection, int i, model:
   if (!status.ok()) return base::Annotate(status, "expanding series");
   if (out->histograms) met_histograms_.store(true, std::memory_order_relaxed);
   return status;
+}
+
+void RemoveStaleMarkers(chunk::SampleColumns* samples) {
+  const size_t n = samples->size();
+  size_t i = 0;
+  while (i < n && !model::IsStaleNan(samples->values[i])) ++i;  // Most series hold none.
+  size_t kept = i;
+  for (; i < n; ++i) {
+    if (model::IsStaleNan(samples->values[i])) continue;
+    samples->times[kept] = samples->times[i];
+    samples->values[kept] = samples->values[i];
+    ++kept;
+  }
+  samples->times.resize(kept);
+  samples->values.resize(kept);
 }
 
 BorrowedSeries BorrowLabels(const storage::Selection& selection) {

@@ -31,6 +31,8 @@ class Selections {  // Not thread-safe but for Read; the Selections in it are.
   std::atomic<bool> met_histograms_{false};
 };
 
+void RemoveStaleMarkers(chunk::SampleColumns* samples);
+
 // The labels of all its series.
 BorrowedSeries BorrowLabels(const storage::Selection& selection);
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "promql/kernels/extended.h"
 #include "storage/base/status.h"
-#include "storage/model/sample.h"
 
 namespace promql {
 namespace {
@@ -13,29 +13,10 @@ const std::vector<char>& NoFlags() {
   return *none;
 }
 
-// Most series hold none, and then nothing is moved.
-void RemoveStaleMarkers(chunk::SampleColumns* samples) {
-  const size_t n = samples->size();
-  size_t i = 0;
-  while (i < n && !model::IsStaleNan(samples->values[i])) ++i;
-  size_t kept = i;
-  for (; i < n; ++i) {
-    if (model::IsStaleNan(samples->values[i])) continue;
-    samples->times[kept] = samples->times[i];
-    samples->values[kept] = samples->values[i];
-    ++kept;
-  }
-  samples->times.resize(kept);
-  samples->values.resize(kept);
-}
-
 class SelectorSource final : public SampleSource {
  public:
   SelectorSource(const PlanNode& plan, Selections* selections)
-      : plan_(plan), selections_(selections) {
-    const WindowGrid& w = plan.windows;
-    range_ = {w.first_end - w.range_ms + 1, w.end(w.steps - 1)};
-  }
+      : plan_(plan), selections_(selections), range_(plan.windows.reach()) {}
 
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     ASSIGN_OR_RETURN(selection_, selections_->Get(context, plan_.selector));
@@ -59,13 +40,16 @@ class SelectorSource final : public SampleSource {
   absl::Status Read(int series, chunk::SampleColumns* out) const override {
     RETURN_IF_ERROR(selections_->Read(*selection_, series, range_, out));
     RemoveStaleMarkers(out);
+    if (plan_.kind == PlanKind::kMatrix && plan_.smoothing != Smoothing::kNone) {
+      kernels::ExtendToEdges(plan_.windows, plan_.smoothing, out);
+    }
     return absl::OkStatus();
   }
 
  private:
   const PlanNode& plan_;
   Selections* selections_;
-  model::TimeRange range_;
+  const model::TimeRange range_;
   const storage::Selection* selection_ = nullptr;
   int next_ = 0;
 };

@@ -139,9 +139,10 @@ int64_t CountInWindows(const chunk::SampleColumns& samples, const WindowGrid& wi
   const size_t n = samples.size();
   size_t begin = 0, end = 0;
   int64_t count = 0;
-  model::TimeMs last = windows.first_end;
+  model::TimeMs last = windows.first_end + windows.after_ms;
+  const int64_t reach_ms = windows.before_ms + windows.range_ms + windows.after_ms;
   for (int i = 0; i < windows.steps; ++i, last += windows.step_ms) {
-    const model::TimeMs before = last - windows.range_ms;
+    const model::TimeMs before = last - reach_ms;
     while (end < n && times[end] <= last) ++end;
     while (begin < end && times[begin] <= before) ++begin;
     count += static_cast<int64_t>(end - begin);

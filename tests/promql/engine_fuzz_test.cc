@@ -52,12 +52,15 @@ void CompareOnce(uint64_t seed, Tally* tally) {
   RandomQuery random(seed);
   ::testing::MemoryQueryable data;
   random.FillData(&data);
-  Engine engine(Engine::Options{});
+  Engine::Options options;
+  options.features.experimental_functions = true;
+  options.features.extended_range_selectors = true;
+  Engine engine(options);
   for (int i = 0; i < 20; ++i) {
     const std::string query = random.Vector(3);
     const Grid grid = i % 3 == 0 ? Grid{600'000 + i * 7'000, 600'000 + i * 7'000, 1000}
                                  : Grid{i * 10'000, 1'500'000 + i * 10'000, 53'000};
-    const auto expr = Parse(query);
+    const auto expr = Parse(query, options.features);
     ASSERT_TRUE(expr.ok()) << query << ": " << expr.status().message();
     const auto expected = SlowEvaluator(&data, grid, 300'000, 60'000).Evaluate(**expr);
     const auto actual = engine.Evaluate(query, grid, &data);

@@ -6,7 +6,49 @@
 
 namespace promql {
 
+void RandomQuery::FillInfo(::testing::MemoryQueryable* data) {
+  int number = 0;  // Info series never have a time in common: which is newer must be clear.
+  for (const std::string instance : {"i1", "i2", "i3"}) {
+    for (const std::string job : {"j1", "j2"}) {
+      const model::Labels target{{"instance", instance}, {"job", job}};
+      for (const std::string name : {"d", "target_info", "build_info"}) {
+        if (OneIn(5)) continue;
+        model::TimeMs t = 0;
+        for (const std::string version : {"1", "2"}) {
+          model::LabelsBuilder builder(target);
+          builder.Set("__name__", name).Set(name == "d" ? "x" : "v", version);
+          if (OneIn(3)) builder.Set("w", OneIn(5) ? "2" : "1");
+          const model::Labels labels = builder.Build();
+          t = std::max<model::TimeMs>(t - t % 30'000, 0) + ++number;
+          const model::TimeMs end = t + 60'000 * Below(20);
+          for (; t < end; t += 30'000) data->Add(labels, t, Below(50));
+          if (OneIn(2)) data->Add(labels, t, model::StaleNan());
+          t += 90'000 * (Below(6) - 2);
+        }
+      }
+    }
+  }
+}
+
+std::string RandomQuery::Info() {
+  static constexpr const char* kBases[] = {
+      "d", "d{x=\"1\"}", "{__name__=~\"d|target_info\"}", "build_info", "{job=~\"j.\"}"};
+  static constexpr const char* kSelectors[] = {
+      "", "", ", {v=~\".+\"}", ", {v=~\".*\"}", ", {__name__=\"build_info\"}",
+      ", {__name__=~\".+_info\"}", ", {__name__!=\"target_info\"}",
+      ", {__name__=~\".+_info\", w=\"1\"}", ", {__name__=~\".+_info\", v!=\"1\"}"};
+  std::string base = Pick(kBases);
+  switch (Below(5)) {
+    case 0: base = "rate(" + base + "[3m]" + Shift() + ")"; break;
+    case 1: base = "last_over_time(" + base + "[4m:45s]" + Shift() + ")"; break;
+    case 2: base = "(-" + base + Shift() + ")"; break;
+    default: base += Shift(); break;
+  }
+  return "info(" + base + Pick(kSelectors) + ")";
+}
+
 void RandomQuery::FillData(::testing::MemoryQueryable* data) {
+  FillInfo(data);
   for (const std::string name : {"a", "b", "c_total"}) {
     for (const std::string x : {"1", "2", "3"}) {
       for (const std::string y : {"", "1", "2"}) {
@@ -104,11 +146,25 @@ std::string RandomQuery::Vector(int depth) {
   static constexpr const char* kWindow[] = {
       "rate",           "increase",        "delta",         "irate",         "idelta",
       "sum_over_time",  "avg_over_time",   "changes",       "resets",        "count_over_time",
-      "last_over_time", "first_over_time", "min_over_time", "max_over_time", "present_over_time"};
+      "last_over_time", "first_over_time", "min_over_time", "max_over_time", "present_over_time",
+      "mad_over_time",  "ts_of_min_over_time", "ts_of_max_over_time", "ts_of_last_over_time",
+      "ts_of_first_over_time"};
   static constexpr const char* kFold[] = {"sum", "avg",   "count",  "min",
                                           "max", "group", "stddev", "stdvar"};
-  if (depth <= 0) return OneIn(4) ? "vector(" + Scalar(0) + ")" : Selector() + Shift();
-  switch (Below(12)) {
+  static constexpr const char* kAnchored[] = {"rate", "increase", "delta", "changes", "resets"};
+  if (depth <= 0) {
+    if (OneIn(12)) return Info();
+    if (OneIn(10)) return Selector() + " smoothed" + Shift();
+    return OneIn(4) ? "vector(" + Scalar(0) + ")" : Selector() + Shift();
+  }
+  switch (Below(14)) {
+    case 12: return Info();
+    case 13: {
+      const bool smoothed = OneIn(2);
+      return std::string(kAnchored[Below(smoothed ? 3 : 5)]) + "(" + Selector() + "[" +
+             std::to_string(Below(300) + 1) + "s] " + (smoothed ? "smoothed" : "anchored") +
+             Shift() + ")";
+    }
     case 0: return Selector() + Shift();
     case 1:
     case 2: return Pick(kWindow) + "(" + Matrix(depth - 1) + ")";

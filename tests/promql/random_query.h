@@ -13,7 +13,7 @@ class RandomQuery {
   explicit RandomQuery(uint64_t seed) : random_(seed) {}
 
   // Metrics a, b (gauges) and c_total (a counter), some labels, half an hour from time 0: gaps,
-  // resets, stale markers, NaN, infinities.
+  // resets, stale markers, NaN, infinities. And d with two kinds of info series for it.
   void FillData(::testing::MemoryQueryable* data);
   // An instant vector that SlowEvaluator knows too.
   std::string Vector(int depth);
@@ -26,6 +26,8 @@ class RandomQuery {
     return items[Below(n)];
   }
 
+  void FillInfo(::testing::MemoryQueryable* data);
+  std::string Info();
   std::string Selector();
   std::string Matrix(int depth);
   std::string Shift();

@@ -8,6 +8,7 @@
 #include "promql/signatures.h"
 #include "storage/base/status.h"
 #include "storage/model/number_text.h"
+#include "tests/promql/slow_over_time.h"
 
 namespace promql {
 namespace {
@@ -34,17 +35,6 @@ model::Labels Only(const model::Labels& labels, std::set<std::string> names) {
 
 model::Labels Nameless(const model::Labels& labels) { return Without(labels, {"__name__"}); }
 
-template <class Elements>
-absl::Status CheckDistinct(const Elements& elements) {
-  std::set<std::string> seen;
-  for (const auto& e : elements) {
-    if (!seen.insert(e.labels.bytes()).second) {
-      return base::Aborted("vector cannot contain metrics with the same labelset");
-    }
-  }
-  return absl::OkStatus();
-}
-
 double Operate(BinaryOp op, double l, double r) {
   switch (op) {
     case BinaryOp::kAdd: return l + r;
@@ -66,95 +56,17 @@ double Operate(BinaryOp op, double l, double r) {
 
 bool Arithmetic(BinaryOp op) { return !IsComparison(op) && !IsSetOperator(op); }
 
-// In long doubles: right to the last bit that matters here.
-double Sum(const std::vector<double>& values) {
-  long double sum = 0;
-  for (const double v : values) sum += v;
-  return static_cast<double>(sum);
-}
-
-double Extrapolated(const std::vector<model::Sample>& s, model::TimeMs start, model::TimeMs end,
-                    bool counter, bool per_second) {
-  double result = s.back().v - s.front().v;
-  if (counter) {
-    for (size_t i = 1; i < s.size(); ++i) {
-      if (s[i].v < s[i - 1].v) result += s[i - 1].v;
-    }
-  }
-  double to_start = static_cast<double>(s.front().t - start) / 1000;
-  double to_end = static_cast<double>(end - s.back().t) / 1000;
-  const double sampled = static_cast<double>(s.back().t - s.front().t) / 1000;
-  const double average = sampled / static_cast<double>(s.size() - 1);
-  if (to_start >= average * 1.1) to_start = average / 2;
-  if (counter && result > 0 && s.front().v >= 0) {
-    to_start = std::min(to_start, sampled * (s.front().v / result));
-  }
-  if (to_end >= average * 1.1) to_end = average / 2;
-  double factor = (sampled + to_start + to_end) / sampled;
-  if (per_second) factor /= static_cast<double>(end - start) / 1000;
-  return result * factor;
-}
-
-// One window's answer; false when it has none.
-bool OverTime(std::string_view f, const std::vector<model::Sample>& s, model::TimeMs start,
-              model::TimeMs end, double param, double* out) {
-  if (s.empty()) return false;
-  std::vector<double> values;
-  for (const model::Sample& x : s) values.push_back(x.v);
-  const double n = static_cast<double>(s.size());
-  if (f == "rate" || f == "increase" || f == "delta") {
-    if (s.size() < 2) return false;
-    *out = Extrapolated(s, start, end, f != "delta", f == "rate");
-  } else if (f == "irate" || f == "idelta") {
-    if (s.size() < 2) return false;
-    const model::Sample& a = s[s.size() - 2];
-    const model::Sample& b = s.back();
-    *out = f == "irate" && b.v < a.v ? b.v : b.v - a.v;
-    if (f == "irate") *out /= static_cast<double>(b.t - a.t) / 1000;
-  } else if (f == "sum_over_time") {
-    *out = Sum(values);
-  } else if (f == "avg_over_time") {
-    *out = Sum(values) / n;
-  } else if (f == "count_over_time") {
-    *out = n;
-  } else if (f == "last_over_time") {
-    *out = values.back();
-  } else if (f == "first_over_time") {
-    *out = values.front();
-  } else if (f == "present_over_time") {
-    *out = 1;
-  } else if (f == "min_over_time" || f == "max_over_time") {
-    *out = values[0];
-    for (const double v : values) {
-      if (std::isnan(*out) || (f == "min_over_time" ? v < *out : v > *out)) *out = v;
-    }
-  } else if (f == "changes" || f == "resets") {
-    *out = 0;
-    for (size_t i = 1; i < values.size(); ++i) {
-      if (f == "resets") *out += values[i] < values[i - 1];
-      const bool both_nan = std::isnan(values[i]) && std::isnan(values[i - 1]);
-      if (f == "changes") *out += values[i] != values[i - 1] && !both_nan;
-    }
-  } else if (f == "quantile_over_time") {
-    std::sort(values.begin(), values.end(), [](double a, double b) {
-      return std::isnan(a) ? !std::isnan(b) : a < b;
-    });
-    if (std::isnan(param)) {
-      *out = NAN;
-    } else if (param < 0 || param > 1) {
-      *out = param < 0 ? -INFINITY : INFINITY;
-    } else {
-      const double rank = param * (n - 1), low = std::floor(rank);
-      const size_t i = static_cast<size_t>(low), j = std::min(values.size() - 1, i + 1);
-      *out = values[i] * (1 - (rank - low)) + values[j] * (rank - low);
-    }
-  } else {
-    return false;
-  }
-  return true;
-}
-
 }  // namespace
+
+absl::Status SlowEvaluator::CheckDistinct(const Elements& elements) {
+  std::set<std::string> seen;
+  for (const Element& e : elements) {
+    if (!seen.insert(e.labels.bytes()).second) {
+      return base::Aborted("vector cannot contain metrics with the same labelset");
+    }
+  }
+  return absl::OkStatus();
+}
 
 model::TimeMs SlowEvaluator::Shift(const TimeShift& shift, model::TimeMs t) const {
   switch (shift.at) {
@@ -216,6 +128,22 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Select(const Expr& expr, 
     bool matches = true;
     for (const model::Matcher& m : expr.matchers) matches &= m.Matches(labels.Get(m.name()));
     if (!matches) continue;
+    if (expr.smoothing == Smoothing::kSmoothed && !timestamps) {
+      std::vector<model::Sample> around;
+      size_t before = 0;
+      for (size_t i = 0; i < samples.size(); ++i) {
+        const model::TimeMs t_i = samples.times[i];
+        if (t_i <= at - lookback_ms_ || t_i > at + lookback_ms_) continue;
+        if (model::IsStaleNan(samples.values[i])) continue;
+        before += t_i <= at;
+        around.push_back({t_i, samples.values[i]});
+      }
+      if (before == 0) continue;
+      const model::Sample& last = around[before - 1];
+      const bool alone = last.t == at || before == around.size();
+      out.push_back({labels, alone ? last.v : Between(last, around[before], at, false)});
+      continue;
+    }
     int newest = -1;
     for (size_t i = 0; i < samples.size(); ++i) {
       const model::TimeMs t_i = samples.times[i];
@@ -240,8 +168,10 @@ absl::StatusOr<std::vector<SlowEvaluator::Window>> SlowEvaluator::Matrix(const E
       for (const model::Matcher& m : selector.matchers) matches &= m.Matches(labels.Get(m.name()));
       if (!matches) continue;
       Window window{labels, {}, end};
+      const int64_t before = selector.smoothing == Smoothing::kNone ? 0 : lookback_ms_;
+      const int64_t after = selector.smoothing == Smoothing::kSmoothed ? lookback_ms_ : 0;
       for (size_t i = 0; i < samples.size(); ++i) {
-        if (samples.times[i] > end - expr.range_ms && samples.times[i] <= end &&
+        if (samples.times[i] > end - expr.range_ms - before && samples.times[i] <= end + after &&
             !model::IsStaleNan(samples.values[i])) {
           window.samples.push_back({samples.times[i], samples.values[i]});
         }
@@ -298,6 +228,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
     RETURN_IF_ERROR(CheckDistinct(out));
     return out;
   }
+  if (f == "info") return Info(expr, t);
   const Expr& last = Bare(*expr.args.back());
   if (last.type == ValueType::kMatrix) {
     double param = 0;
@@ -308,7 +239,13 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
     ASSIGN_OR_RETURN(const std::vector<Window> windows, Matrix(last, t));
     for (const Window& w : windows) {
       double v = 0;
-      if (!OverTime(f, w.samples, w.end - range, w.end, param, &v)) continue;
+      const Smoothing smoothing =
+          last.kind == ExprKind::kMatrixSelector ? last.lhs->smoothing : Smoothing::kNone;
+      if (smoothing == Smoothing::kNone
+              ? !OverTime(f, w.samples, w.end - range, w.end, param, &v)
+              : !OverExtended(f, w.samples, w.end - range, w.end, smoothing, &v)) {
+        continue;
+      }
       const bool keeps = f == "last_over_time" || f == "first_over_time";
       out.push_back({keeps ? w.labels : Nameless(w.labels), v});
     }

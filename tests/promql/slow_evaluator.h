@@ -39,11 +39,14 @@ class SlowEvaluator {
     model::TimeMs end = 0;
   };
 
+  static absl::Status CheckDistinct(const Elements& elements);
   absl::StatusOr<Elements> Vector(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<double> Scalar(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<std::vector<Window>> Matrix(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Select(const Expr& expr, model::TimeMs t, bool timestamps) const;
   absl::StatusOr<Elements> Call(const Expr& expr, model::TimeMs t) const;
+  absl::StatusOr<Elements> Info(const Expr& expr, model::TimeMs t) const;
+  bool InfoTime(const Expr& expr, model::TimeMs* t, bool* pinned) const;
   absl::StatusOr<Elements> Aggregate(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Binary(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Join(const Expr& expr, const Elements& lhs, const Elements& rhs) const;

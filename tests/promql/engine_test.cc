@@ -262,8 +262,8 @@ TEST_F(EngineTest, AnnotationsKeepEachTextOnce) {
 
 TEST_F(EngineTest, WhatIsNotThereYetSaysSo) {
   Load("m", "1");
-  EXPECT_EQ(Code("info(m)"), absl::StatusCode::kUnimplemented);
-  EXPECT_EQ(Instant("info(m)"), "error: info() is not supported yet\n");
+  EXPECT_EQ(Code("start_timestamp(m)"), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(Instant("start_timestamp(m)"), "error: start_timestamp() is not supported yet\n");
 }
 
 TEST_F(EngineTest, DelayedNameRemovalDropsNamesAtTheEnd) {

@@ -1,10 +1,11 @@
 // Pushes remote write requests as fast as the server takes them, and says how many and how long.
 //
-//   remote_write_load HOST:PORT PATH SERIES TIMESTAMPS [START_MS STEP_MS [CONNECTIONS [PER_REQUEST]]]
+//   remote_write_load HOST:PORT PATH SERIES TIMESTAMPS [START_MS STEP_MS [CONNECTIONS [PER_REQUEST [CHURN]]]]
 //
 // SERIES series with labels like a node exporter's (10 labels, about 170 bytes), a sample of each at
 // every one of TIMESTAMPS times; requests of PER_REQUEST samples (2000), in time order, each series
-// always on the same connection. Bodies are made before the clock starts, one timestamp ahead.
+// always on the same connection. CHURN percent of the series are replaced by new ones every hour of the data's time, a
+// few at each step.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,6 +30,14 @@ struct Load {
   int port = 0;
   int series = 0, timestamps = 0, connections = 2, per_request = 2000;
   int64_t start_ms = 0, step_ms = 15'000;
+  int churn_percent = 0;
+
+  // How many times series `i` was replaced before `step`.
+  int64_t Generation(int i, int step) const {
+    if (churn_percent == 0) return 0;
+    const int64_t life_ms = 3'600'000 * int64_t{100} / churn_percent;
+    return (step * step_ms + life_ms * i / series) / life_ms;
+  }
 };
 
 void AppendField(std::string* out, int number, std::string_view bytes) {
@@ -44,7 +53,7 @@ void AppendPair(std::string* out, std::string_view name, std::string_view value)
 }
 
 // The labels of series `i`, as they stand in a TimeSeries.
-std::string LabelFields(int i) {
+std::string LabelFields(int i, int64_t generation) {
   static constexpr const char* kModes[] = {"idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"};
   std::string out;
   const int metric = i % 100, host = i / 800, mode = i / 100 % 8;
@@ -57,7 +66,7 @@ std::string LabelFields(int i) {
   AppendPair(&out, "job", fmt::format("job-{}", host % 10));
   AppendPair(&out, "mode", kModes[mode]);
   AppendPair(&out, "namespace", "monitoring");
-  AppendPair(&out, "series", std::to_string(i));
+  AppendPair(&out, "series", generation == 0 ? std::to_string(i) : fmt::format("{}-{}", i, generation));
   return out;
 }
 
@@ -67,7 +76,8 @@ double ValueAt(int series, int step) { return static_cast<double>(step) * (1 + s
 class Connection {
  public:
   Connection(const Load& load, int first, int last) : load_(load), first_(first), last_(last) {
-    for (int i = first; i < last; ++i) labels_.push_back(LabelFields(i));
+    for (int i = first; i < last; ++i) labels_.push_back(LabelFields(i, 0));
+    generations_.resize(labels_.size());
   }
 
   bool Open() {
@@ -104,6 +114,10 @@ class Connection {
       base::AppendLittleEndian(&sample, std::bit_cast<uint64_t>(ValueAt(i, step)));
       sample += '\x10';
       base::AppendVarint(&sample, static_cast<uint64_t>(load_.start_ms + step * load_.step_ms));
+      if (const int64_t now = load_.Generation(i, step); now != generations_[i - first_]) {
+        generations_[i - first_] = now;
+        labels_[i - first_] = LabelFields(i, now);
+      }
       series = labels_[i - first_];
       AppendField(&series, 2, sample);
       AppendField(&body, 1, series);
@@ -142,6 +156,7 @@ class Connection {
   const Load& load_;
   const int first_, last_;
   std::vector<std::string> labels_;
+  std::vector<int64_t> generations_;
   int fd_ = -1;
 };
 
@@ -149,7 +164,7 @@ class Connection {
 
 int main(int argc, char** argv) {
   if (argc < 5) {
-    std::fprintf(stderr, "remote_write_load HOST:PORT PATH SERIES TIMESTAMPS [START_MS STEP_MS [CONNECTIONS [PER_REQUEST]]]\n");
+    std::fprintf(stderr, "remote_write_load HOST:PORT PATH SERIES TIMESTAMPS [START_MS STEP_MS [CONNECTIONS [PER_REQUEST [CHURN]]]]\n");
     return argc == 1 ? 0 : 2;  // bench/run runs every bench without arguments.
   }
   Load load;
@@ -163,6 +178,7 @@ int main(int argc, char** argv) {
   if (argc > 6) load.step_ms = std::atoll(argv[6]);
   if (argc > 7) load.connections = std::atoi(argv[7]);
   if (argc > 8) load.per_request = std::atoi(argv[8]);
+  if (argc > 9) load.churn_percent = std::atoi(argv[9]);
 
   std::vector<std::unique_ptr<Connection>> connections;
   for (int c = 0; c < load.connections; ++c) {

@@ -1,14 +1,10 @@
 #include "storage/base/memory_meter.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "storage/base/status.h"
-
-// Where the program is linked with jemalloc.
-extern "C" int mallctl(const char* name, void* old_value, size_t* old_size, void* new_value,
-                       size_t new_size) __attribute__((weak));
+#include "storage/base/thread_bytes.h"
 
 namespace base {
 namespace {
@@ -16,25 +12,13 @@ namespace {
 // What one thread may hold back before it tells the meter.
 constexpr int64_t kGrain = 64 << 10;
 
-// jemalloc's counter of this thread; a constant 0 without jemalloc.
-const uint64_t* FindCounter(const char* name) {
-  static constexpr uint64_t kNone = 0;
-  uint64_t* counter = nullptr;
-  size_t size = sizeof counter;
-  if (mallctl == nullptr || mallctl(name, &counter, &size, nullptr, 0) != 0) return &kNone;
-  return counter;
-}
-
 struct ThreadState {
-  const uint64_t* const allocated = FindCounter("thread.allocatedp");
-  const uint64_t* const freed = FindCounter("thread.deallocatedp");
   MemoryMeter* meter = nullptr;
-  int64_t seen = 0;     // What Net() was when it was last looked at.
+  int64_t seen = 0;     // What ThreadBytes() was when it was last looked at.
   int64_t pending = 0;  // Since the meter was last told.
 
-  int64_t Net() const { return static_cast<int64_t>(*allocated - *freed); }
   void Look() {
-    const int64_t net = Net();
+    const int64_t net = ThreadBytes();
     if (meter != nullptr) pending += net - seen;
     seen = net;
   }
@@ -77,7 +61,7 @@ MemoryMeter::Scope::~Scope() {
 
 MemoryMeter* MemoryMeter::OfThread() { return State().meter; }
 
-bool MemoryMeter::Counts() { return mallctl != nullptr; }
+bool MemoryMeter::Counts() { return CountsThreadBytes(); }
 
 absl::Status MemoryMeter::Check() {
   ThreadState& state = State();

@@ -20,11 +20,12 @@ struct CommandFlag {
   constexpr CommandFlag(std::string_view name) : name(name) {}  // NOLINT: most are but a name.
   constexpr CommandFlag(const char* name) : name(name) {}       // NOLINT
   constexpr CommandFlag& Repeated() { return repeated = true, *this; }
+  constexpr CommandFlag& Short(char of) { return letter = of, *this; }
   constexpr CommandFlag& Switch(char of) { return is_switch = true, letter = of, *this; }
 
   std::string_view name;
   bool repeated = false, is_switch = false;
-  char letter = 0;  // Of a switch: also -r.
+  char letter = 0;  // Also -r.
 };
 
 // The arguments of a command: the flags it knows, anywhere, and the rest.

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "promql/analysis.h"
 #include "promql/functions/functions.h"
 #include "promql/operators/aggregate.h"
 #include "promql/operators/info.h"
@@ -112,9 +113,7 @@ absl::StatusOr<OperatorPtr> BuildAggregate(const PlanNode& plan, Selections* sel
   return MakeRank(expr, std::move(input), std::move(param));
 }
 
-}  // namespace
-
-absl::StatusOr<OperatorPtr> Build(const PlanNode& plan, Selections* selections) {
+absl::StatusOr<OperatorPtr> BuildNode(const PlanNode& plan, Selections* selections) {
   switch (plan.kind) {
     case PlanKind::kNumber: return MakeNumber(plan.number);
     case PlanKind::kSelect: return MakeSelect(plan, selections, SelectValue::kSample);
@@ -141,6 +140,14 @@ absl::StatusOr<OperatorPtr> Build(const PlanNode& plan, Selections* selections) 
       break;
   }
   return base::Internal("a part of the query that gives no rows");
+}
+
+}  // namespace
+
+absl::StatusOr<OperatorPtr> Build(const PlanNode& plan, Selections* selections) {
+  ASSIGN_OR_RETURN(OperatorPtr made, BuildNode(plan, selections));
+  if (selections->analysis() == nullptr) return made;
+  return selections->analysis()->Measure(plan, std::move(made));
 }
 
 absl::StatusOr<std::unique_ptr<SampleSource>> BuildMatrix(const PlanNode& plan,

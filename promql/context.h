@@ -50,6 +50,7 @@ struct Context {
   Grid query_grid;  // The outermost: start(), end(), range(), step().
   int64_t lookback_ms = 300'000;
   bool delayed_name_removal = false;  // See Operator::drop_name.
+  bool type_and_unit_labels = false;
   absl::Time deadline = absl::InfiniteFuture();
   const std::atomic<bool>* cancelled = nullptr;
   int64_t* samples_left = nullptr;   // Shared by the whole query: what it may still hold in memory.

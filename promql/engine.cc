@@ -9,6 +9,7 @@
 #include <absl/synchronization/mutex.h>
 #include <absl/time/clock.h>
 
+#include "promql/analysis.h"
 #include "promql/build.h"
 #include "promql/collect.h"
 #include "promql/context.h"
@@ -71,6 +72,21 @@ class Place {  // In the gate, until it goes.
   Gate* gate_;
 };
 
+class Observed {  // As running, until it goes.
+ public:
+  Observed(QueryObserver* observer, std::string_view query)
+      : observer_(observer), ticket_(observer == nullptr ? 0 : observer->Begin(query)) {}
+  ~Observed() {
+    if (observer_ != nullptr) observer_->End(ticket_);
+  }
+  Observed(const Observed&) = delete;
+  Observed& operator=(const Observed&) = delete;
+
+ private:
+  QueryObserver* observer_;
+  int ticket_;
+};
+
 int OtherCores() {
   return std::max(0, static_cast<int>(std::thread::hardware_concurrency()) - 1);
 }
@@ -114,23 +130,11 @@ class Engine::Impl {
 
   absl::StatusOr<Result> Evaluate(std::string_view text, const Expr& expr, const Grid& grid,
                                   storage::Queryable* data, const QueryOptions& query) {
-    const absl::Time begin = absl::Now();
-    const absl::Time deadline =
-        begin + std::min(options_.timeout, query.timeout.value_or(options_.timeout));
     Result result;
-    totals_.queries.Add();
-    RETURN_IF_ERROR(gate_.Enter(deadline, query.cancelled));
-    const Place place(&gate_);
-    result.stats.queue_s = Seconds(begin, absl::Now());
-    Observe(&totals_.queue, result.stats.queue_s);
-    absl::Status status;
-    try {
-      status = EvaluateNow(text, expr, grid, data, query, deadline, &result);
-    } catch (const std::bad_alloc&) {
-      status = base::ResourceExhausted("query ran out of memory in query execution");
+    const absl::Status status = Evaluate(text, expr, grid, data, query, &result);
+    if (options_.observer != nullptr) {
+      options_.observer->Finished({text, grid, query.origin, result.stats, status});
     }
-    result.stats.total_s = Seconds(begin, absl::Now());
-    totals_.samples.Add(static_cast<uint64_t>(result.stats.samples));
     if (!status.ok()) return status;
     return result;
   }
@@ -157,6 +161,29 @@ class Engine::Impl {
   }
 
  private:
+  absl::Status Evaluate(std::string_view text, const Expr& expr, const Grid& grid,
+                        storage::Queryable* data, const QueryOptions& query, Result* out) {
+    const absl::Time begin = absl::Now();
+    const absl::Time deadline =
+        begin + std::min(options_.timeout, query.timeout.value_or(options_.timeout));
+    Result& result = *out;
+    totals_.queries.Add();
+    RETURN_IF_ERROR(gate_.Enter(deadline, query.cancelled));
+    const Place place(&gate_);
+    const Observed observed(options_.observer, text);
+    result.stats.queue_s = Seconds(begin, absl::Now());
+    Observe(&totals_.queue, result.stats.queue_s);
+    absl::Status status;
+    try {
+      status = EvaluateNow(text, expr, grid, data, query, deadline, &result);
+    } catch (const std::bad_alloc&) {
+      status = base::ResourceExhausted("query ran out of memory in query execution");
+    }
+    result.stats.total_s = Seconds(begin, absl::Now());
+    totals_.samples.Add(static_cast<uint64_t>(result.stats.samples));
+    return status;
+  }
+
   absl::Status EvaluateNow(std::string_view text, const Expr& expr, const Grid& grid,
                            storage::Queryable* data, const QueryOptions& query,
                            absl::Time deadline, Result* result) {
@@ -189,6 +216,7 @@ class Engine::Impl {
     context.grid = context.query_grid = checked;
     context.lookback_ms = plan_options.lookback_ms;
     context.delayed_name_removal = options_.delayed_name_removal;
+    context.type_and_unit_labels = options_.type_and_unit_labels;
     context.deadline = deadline;
     context.cancelled = query.cancelled;
     context.samples_left = &samples_left;
@@ -197,7 +225,8 @@ class Engine::Impl {
     context.annotations = &annotations;
     context.querier = querier.get();
     context.helpers = &helpers_;
-    Selections selections(&plan);
+    Analysis analysis;
+    Selections selections(&plan, query.analyze ? &analysis : nullptr);
     auto value = Run(context, *plan.root, &selections);
     const absl::Time evaluated = absl::Now();
     stats.eval_s = Seconds(prepared, evaluated);
@@ -205,6 +234,9 @@ class Engine::Impl {
     stats.peak_samples = options_.max_samples - least_left;
     if (!value.ok()) return value.status();
     result->value = *std::move(value);
+    if (query.analyze) {
+      result->analysis = std::make_shared<NodeReport>(analysis.Report(*plan.root));
+    }
 
     SortByLabels(&result->value.matrix);
     stats.sort_s = Seconds(evaluated, absl::Now());

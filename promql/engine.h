@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
@@ -35,12 +37,39 @@ struct Result {
   Value value;
   Annotations annotations;
   QueryStats stats;
+  std::shared_ptr<const struct NodeReport> analysis;  // When asked for; analysis.h.
+};
+
+// Who asked, for the log of queries: "httpRequest" with method, path ...
+struct QueryOrigin {
+  std::string name;  // "": nobody says.
+  std::vector<std::pair<std::string, std::string>> fields;
 };
 
 struct QueryOptions {
   std::optional<absl::Duration> timeout;         // Capped by the engine's.
   std::optional<absl::Duration> lookback;
   const std::atomic<bool>* cancelled = nullptr;  // Polled; true ends the query with kCancelled.
+  QueryOrigin origin;
+  bool analyze = false;                          // Wants Result::analysis.
+};
+
+// Is told of every query that parsed. Thread-safe.
+class QueryObserver {
+ public:
+  struct Record {
+    std::string_view query;
+    Grid grid;
+    const QueryOrigin& origin;
+    const QueryStats& stats;
+    const absl::Status& status;
+  };
+  virtual ~QueryObserver() = default;
+  // Its turn has come; what Begin returns is handed back to End.
+  virtual int Begin(std::string_view query) = 0;
+  virtual void End(int ticket) = 0;
+  // It is over, its turn may never have come.
+  virtual void Finished(const Record& record) = 0;
 };
 
 struct EngineStats {  // Totals.
@@ -59,6 +88,8 @@ class Engine {  // Thread-safe; one per process; owns the gate on concurrent que
     absl::Duration default_subquery_step = absl::Minutes(1);  // global.evaluation_interval
     ParseOptions features;
     bool delayed_name_removal = false;
+    bool type_and_unit_labels = false;  // Whether a metric is a counter is told by __type__.
+    QueryObserver* observer = nullptr;  // Null: nobody. Outlives the engine.
     int threads = 0;  // That queries may use together, besides those that call. 0: cores - 1.
   };
   explicit Engine(Options options);

@@ -1,4 +1,5 @@
-// The Selections of one query: each distinct selector is selected once and read by all who use it.
+// What the operators of one query share. The Selections: each distinct selector is selected once and
+// read by all who use it. And the Analysis, if there is to be one.
 #pragma once
 
 #include <atomic>
@@ -15,18 +16,22 @@ namespace promql {
 
 class Selections {  // Not thread-safe but for Read; the Selections in it are.
  public:
-  explicit Selections(const Plan* plan) : plan_(plan), selections_(plan->selectors.size()) {}
+  // `analysis` may be null.
+  explicit Selections(const Plan* plan, class Analysis* analysis = nullptr)
+      : plan_(plan), analysis_(analysis), selections_(plan->selectors.size()) {}
 
   // Selects on first use. Storage's errors come as "expanding series: ...".
   absl::StatusOr<const storage::Selection*> Get(Context& context, int selector);
   // Reads series `i` with storage's errors as "expanding series: ...".
   absl::Status Read(const storage::Selection& selection, int i, model::TimeRange range,
                     chunk::SampleColumns* out);
+  Analysis* analysis() const { return analysis_; }
   // Whether Read passed over native histograms.
   bool met_histograms() const { return met_histograms_.load(std::memory_order_relaxed); }
 
  private:
   const Plan* plan_;
+  class Analysis* const analysis_;
   std::vector<std::unique_ptr<storage::Selection>> selections_;
   std::atomic<bool> met_histograms_{false};
 };

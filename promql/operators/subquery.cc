@@ -61,10 +61,7 @@ class SubquerySource final : public SampleSource {
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     if (input_ == nullptr) return BorrowedSeries();
     Context inner = Inner(context);
-    const int64_t read_before = *context.samples_read;
-    auto series = input_->Borrow(inner);
-    *context.samples_read = read_before;  // See Next.
-    return series;
+    return input_->Borrow(inner);
   }
 
   const std::vector<char>& drop_name() const override {
@@ -76,10 +73,7 @@ class SubquerySource final : public SampleSource {
     if (input_ == nullptr) return false;
     while (at_ == tile_.size()) {
       Context inner = Inner(context);
-      const int64_t read_before = *context.samples_read;
       ASSIGN_OR_RETURN(const bool more, input_->Next(inner, &tile_));
-      // What the inside reads is counted where its rows are used: by the windows over them.
-      *context.samples_read = read_before;
       at_ = 0;
       if (!more) return false;
     }
@@ -96,9 +90,11 @@ class SubquerySource final : public SampleSource {
   }
 
  private:
-  Context Inner(const Context& context) const {
+  Context Inner(const Context& context) {
     Context inner = context;
     inner.grid = plan_.grid;
+    // What the inside reads is counted where its rows are used: by the windows over them.
+    inner.samples_read = &samples_inside_;
     return inner;
   }
 
@@ -106,6 +102,7 @@ class SubquerySource final : public SampleSource {
   OperatorPtr input_;
   Tile tile_;
   int at_ = 0;
+  int64_t samples_inside_ = 0;
 };
 
 }  // namespace

@@ -76,7 +76,7 @@ class Window final : public Operator {
         RETURN_IF_ERROR(
             spec_.check(*plan_.expr, param_columns_, out->row(i), context.annotations));
       }
-      if (!names_.empty()) CheckName(context, names_[out->rows[i]].MetricName());
+      if (!names_.empty()) CheckCounter(context, names_[out->rows[i]]);
     }
     return more;
   }
@@ -108,11 +108,21 @@ class Window final : public Operator {
     if (!HasAny(row)) tile->DropLastRow();
   }
 
-  void CheckName(Context& context, std::string_view name) {
-    if (name.empty() || name == checked_name_ || LooksLikeCounter(name)) return;
-    checked_name_ = name;
-    std::string text =
-        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ";
+  void CheckCounter(Context& context, model::LabelsView labels) {
+    const std::string_view name = labels.MetricName();
+    std::string text;
+    if (context.type_and_unit_labels) {
+      const std::string_view type = labels.Get("__type__");
+      if (name.empty() || type == "counter" || type == "histogram") return;
+      text = "metric might not be a counter, __type__ label is not set to \"counter\" or "
+             "\"histogram\", got ";
+      model::AppendQuoted(&text, type);
+      text += ": ";
+    } else {
+      if (name.empty() || name == checked_name_ || LooksLikeCounter(name)) return;
+      checked_name_ = name;
+      text = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ";
+    }
     model::AppendQuoted(&text, name);
     // The reference loses the place of a subquery.
     const Expr& range = StripParens(*plan_.expr->args[0]);

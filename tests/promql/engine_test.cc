@@ -2,10 +2,12 @@
 #include "promql/engine.h"
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include <absl/synchronization/notification.h>
 
+#include "promql/analysis.h"
 #include "storage/base/status.h"
 #include "tests/promql/engine_fixture.h"
 
@@ -264,6 +266,56 @@ TEST_F(EngineTest, WhatIsNotThereYetSaysSo) {
   Load("m", "1");
   EXPECT_EQ(Code("start_timestamp(m)"), absl::StatusCode::kUnimplemented);
   EXPECT_EQ(Instant("start_timestamp(m)"), "error: start_timestamp() is not supported yet\n");
+}
+
+TEST_F(EngineTest, AnalysisCountsWhereSamplesAreRead) {
+  for (const char* x : {"1", "2", "3"}) Load(fmt::format("m{{x=\"{}\"}}", x), "0+1x10");
+  query_options_.analyze = true;
+  const auto result =
+      Run("sum(rate(m[2m])) + max_over_time(sum(m)[3m:1m])", {300'000, 480'000, 60'000});
+  ASSERT_TRUE(result.ok());
+  ASSERT_NE(result->analysis, nullptr);
+  const NodeReport& root = *result->analysis;
+  EXPECT_EQ(root.node, "binary");
+  EXPECT_EQ(root.steps, 4);
+  EXPECT_EQ(root.samples, 0);
+  ASSERT_EQ(root.inputs.size(), 2u);
+  const NodeReport& rate = root.inputs[0].inputs[0];
+  EXPECT_EQ(rate.expression, "rate(m[2m])");
+  EXPECT_EQ(rate.series, 3);
+  EXPECT_EQ(rate.rows, 3);
+  EXPECT_EQ(rate.samples, 3 * 4 * 2);
+  EXPECT_EQ(root.inputs[0].samples, 0);
+  const NodeReport& over = root.inputs[1];
+  EXPECT_EQ(over.samples, 4 * 3);  // Of the subquery's rows.
+  const NodeReport& select = over.inputs[0].inputs[0].inputs[0];
+  EXPECT_EQ(select.node, "select");
+  EXPECT_EQ(select.steps, 6);
+  EXPECT_EQ(select.samples, 3 * 6);
+  EXPECT_EQ(result->stats.samples, 3 * 4 * 2 + 4 * 3);
+  double self = 0;
+  const std::function<void(const NodeReport&)> add = [&](const NodeReport& node) {
+    self += node.self_s;
+    for (const NodeReport& input : node.inputs) add(input);
+  };
+  add(root);
+  EXPECT_NEAR(self, root.total_s, 1e-6);
+
+  query_options_.analyze = false;
+  EXPECT_EQ(Run("m", {0, 0, 0})->analysis, nullptr);
+}
+
+TEST_F(EngineTest, TypeLabelsTellCounters) {
+  Load("a{__type__=\"counter\"}", "0+60x10");
+  Load("b_total{__type__=\"gauge\"}", "0+60x10");
+  EXPECT_EQ(Instant("rate(b_total[5m])", 600), "{} 1\n");
+  Engine::Options options;
+  options.type_and_unit_labels = true;
+  Reset(options);
+  EXPECT_EQ(Instant("rate(a[5m])", 600), "{} 1\n");
+  EXPECT_EQ(Instant("rate(b_total[5m])", 600),
+            "{} 1\nPromQL info: metric might not be a counter, __type__ label is not set to "
+            "\"counter\" or \"histogram\", got \"gauge\": \"b_total\" (1:6)\n");
 }
 
 TEST_F(EngineTest, DelayedNameRemovalDropsNamesAtTheEnd) {

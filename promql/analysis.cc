@@ -1,0 +1,132 @@
+#include "promql/analysis.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <absl/time/clock.h>
+
+#include "promql/printer.h"
+#include "storage/base/status.h"
+#include "storage/base/thread_bytes.h"
+
+namespace promql {
+namespace {
+
+std::string_view NameOf(PlanKind kind) {
+  switch (kind) {
+    case PlanKind::kNumber: return "number";
+    case PlanKind::kString: return "string";
+    case PlanKind::kSelect: return "select";
+    case PlanKind::kTimestamps: return "timestamps";
+    case PlanKind::kWindow: return "window";
+    case PlanKind::kMatrix: return "samples";
+    case PlanKind::kSubquery: return "subquery";
+    case PlanKind::kCells: return "map";
+    case PlanKind::kInfo: return "info";
+    case PlanKind::kCall: return "function";
+    case PlanKind::kNegate: return "negate";
+    case PlanKind::kBinary: return "binary";
+    case PlanKind::kAggregate: return "aggregate";
+    case PlanKind::kStepInvariant: return "once";
+  }
+  return "";
+}
+
+class Measured final : public Operator {
+ public:
+  Measured(const PlanNode& plan, OperatorPtr op, Analysis* analysis)
+      : plan_(plan), op_(std::move(op)), analysis_(analysis) {}
+
+  absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
+    Analysis::Call call(analysis_, plan_, context.samples_read);
+    auto series = op_->Series(context);
+    if (series.ok()) call.AddSeries(series->size());
+    drop_name_ = op_->drop_name();
+    return series;
+  }
+
+  absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
+    Analysis::Call call(analysis_, plan_, context.samples_read);
+    auto series = op_->Borrow(context);
+    if (series.ok()) call.AddSeries(series->labels.size());
+    drop_name_ = op_->drop_name();
+    return series;
+  }
+
+  absl::StatusOr<bool> Next(Context& context, Tile* out) override {
+    Analysis::Call call(analysis_, plan_, context.samples_read);
+    auto more = op_->Next(context, out);
+    if (more.ok()) call.AddRows(out->size());
+    return more;
+  }
+
+  std::string Describe() const override { return op_->Describe(); }
+
+ private:
+  const PlanNode& plan_;
+  OperatorPtr op_;
+  Analysis* analysis_;
+};
+
+}  // namespace
+
+OperatorPtr Analysis::Measure(const PlanNode& plan, OperatorPtr op) {
+  return std::make_unique<Measured>(plan, std::move(op), this);
+}
+
+NodeReport Analysis::Report(const PlanNode& root) const {
+  NodeReport report;
+  report.node = NameOf(root.kind);
+  report.expression = ToString(*root.expr);
+  report.steps = root.grid.size();
+  if (const auto it = figures_.find(&root); it != figures_.end()) {
+    const Figures& f = it->second;
+    report.series = f.series;
+    report.rows = f.rows;
+    report.samples = f.samples;
+    report.bytes = f.peak_bytes;
+    report.self_s = absl::ToDoubleSeconds(f.self);
+    report.total_s = absl::ToDoubleSeconds(f.total);
+  }
+  for (const auto& input : root.input) {
+    if (input != nullptr) report.inputs.push_back(Report(*input));
+  }
+  return report;
+}
+
+Analysis::Call::Call(Analysis* analysis, const PlanNode& plan, const int64_t* samples_read)
+    : analysis_(analysis),
+      outer_(analysis->innermost_),
+      plan_(plan),
+      samples_read_(samples_read),
+      samples_before_(*samples_read),
+      bytes_before_(base::ThreadBytes()),
+      begin_(absl::Now()) {
+  analysis_->innermost_ = this;
+}
+
+Analysis::Call::~Call() {
+  const absl::Duration time = absl::Now() - begin_;
+  const int64_t bytes = base::ThreadBytes() - bytes_before_;
+  const int64_t samples = *samples_read_ - samples_before_;
+  Figures& f = analysis_->figures_[&plan_];
+  f.total += time;
+  f.self += time - time_inside_;
+  f.bytes += bytes - bytes_inside_;
+  f.peak_bytes = std::max(f.peak_bytes, f.bytes);
+  f.samples += std::max<int64_t>(0, samples - samples_inside_);
+  if (outer_ != nullptr) {
+    outer_->time_inside_ += time;
+    outer_->bytes_inside_ += bytes;
+    if (outer_->samples_read_ == samples_read_) outer_->samples_inside_ += samples;
+  }
+  analysis_->innermost_ = outer_;
+}
+
+void Analysis::Call::AddSeries(size_t n) {
+  analysis_->figures_[&plan_].series += static_cast<int64_t>(n);
+}
+
+void Analysis::Call::AddRows(int n) { analysis_->figures_[&plan_].rows += n; }
+
+}  // namespace promql

@@ -55,6 +55,7 @@ void CompareOnce(uint64_t seed, Tally* tally) {
   Engine::Options options;
   options.features.experimental_functions = true;
   options.features.extended_range_selectors = true;
+  options.features.binop_fill = true;
   Engine engine(options);
   for (int i = 0; i < 20; ++i) {
     const std::string query = random.Vector(3);

@@ -139,7 +139,10 @@ std::string RandomQuery::Binary(int depth) {
   if (match.empty() || (match.starts_with("on") && match.find('y') != std::string::npos)) {
     group.clear();
   }
-  return "(" + l + " " + op + " " + match + " " + group + " " + r + ")";
+  static constexpr const char* kFills[] = {"fill (0)", "fill_left (1.5)", "fill_right (-2)",
+                                           "fill_left (3) fill_right (0)"};
+  const std::string fill = OneIn(3) ? Pick(kFills) : "";
+  return "(" + l + " " + op + " " + match + " " + group + " " + fill + " " + r + ")";
 }
 
 std::string RandomQuery::Vector(int depth) {

@@ -422,7 +422,8 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Join(const Expr& expr, co
     }
     return out;
   }
-  if (lhs.empty() || rhs.empty()) return out;
+  const bool fills = matching.fill_lhs.has_value() || matching.fill_rhs.has_value();
+  if ((lhs.empty() || rhs.empty()) && !fills) return out;
   const bool swap = matching.card == MatchCard::kOneToMany;
   const Elements& many = swap ? rhs : lhs;
   const Elements& one = swap ? lhs : rhs;
@@ -432,11 +433,8 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Join(const Expr& expr, co
       return base::Aborted("found duplicate series for the match group");
     }
   }
-  std::set<std::string> used;
-  for (const Element& m : many) {
-    const auto found = ones.find(key(m).bytes());
-    if (found == ones.end()) continue;
-    const Element& o = *found->second;
+  std::set<std::string> used, matched;
+  const auto operate = [&](const Element& m, const Element& o) -> absl::Status {
     const double l = swap ? o.value : m.value, r = swap ? m.value : o.value;
     model::Labels labels = m.labels;
     if (Arithmetic(expr.op) || expr.return_bool) labels = Nameless(labels);
@@ -446,7 +444,9 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Join(const Expr& expr, co
     model::LabelsBuilder builder(labels);
     for (const std::string& name : matching.include) builder.Set(name, o.labels.Get(name));
     labels = builder.Build();
-    std::string id = found->first;
+    const std::string group = key(m).bytes();
+    matched.insert(group);
+    std::string id = group;
     if (matching.card != MatchCard::kOneToOne) id += "|" + labels.bytes();
     if (!used.insert(id).second) return base::Aborted("multiple matches for labels");
     const double v = Operate(expr.op, l, r);
@@ -455,6 +455,19 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Join(const Expr& expr, co
     } else if (v == 1) {
       out.push_back({labels, l});
     }
+    return absl::OkStatus();
+  };
+  for (const Element& m : many) {
+    const auto found = ones.find(key(m).bytes());
+    if (found != ones.end()) {
+      RETURN_IF_ERROR(operate(m, *found->second));
+    } else if (matching.fill_rhs.has_value()) {
+      RETURN_IF_ERROR(operate(m, {key(m), *matching.fill_rhs}));
+    }
+  }
+  for (const Element& o : one) {
+    if (!matching.fill_lhs.has_value() || matched.contains(key(o).bytes())) continue;
+    RETURN_IF_ERROR(operate({key(o), *matching.fill_lhs}, o));
   }
   return out;
 }

@@ -95,6 +95,14 @@ void WriteReplay(JsonWriter* json, const storage::ReplayProgress& replay) {
   json->Uint(replay.current);
   json->Key("done");  // Ours.
   json->Bool(replay.done);
+  json->Key("percent");
+  json->Int(replay.percent());
+  json->Key("readBytes");
+  json->Uint(replay.read_bytes);
+  json->Key("totalBytes");
+  json->Uint(replay.total_bytes);
+  json->Key("secondsLeft");
+  json->Double(replay.seconds_left());
   json->EndObject();
 }
 

@@ -233,7 +233,9 @@ void App::ReplayLog() {
           next_line += kBetweenLines;
           Info("Reading the log", {{"segment", std::to_string(progress.current)},
                                    {"first", std::to_string(progress.min)},
-                                   {"last", std::to_string(progress.max)}});
+                                   {"last", std::to_string(progress.max)},
+                                   {"percent", std::to_string(progress.percent())},
+                                   {"seconds_left", fmt::format("{:.0f}", progress.seconds_left())}});
         }
         return !stop_replay_;
       });

@@ -174,12 +174,24 @@ function show() {
   ({query: showQuery, targets: showTargets, status: showStatus})[page]();
 }
 
+let logRead = false;  // It is read once, after the start.
+
+async function showReplay(badge) {
+  const replay = (await (await fetch('api/v1/status/walreplay')).json()).data;
+  logRead = replay.done;
+  if (replay.done || !replay.totalBytes) return;
+  const left = replay.secondsLeft ? `, ${formatDuration(Math.ceil(replay.secondsLeft))} left` : '';
+  badge.textContent = `reading the log: ${replay.percent} %${left}`;
+  setTimeout(checkHealth, 1000);
+}
+
 async function checkHealth() {
   const badge = byId('health');
   try {
     const response = await fetch('-/ready');
     badge.textContent = response.ok ? 'ready' : 'starting';
     badge.className = `health ${response.ok ? 'up' : ''}`;
+    if (!logRead) await showReplay(badge);
   } catch {
     badge.textContent = 'unreachable';
     badge.className = 'health down';

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "storage/head/histogram_bytes.h"
 #include "storage/head/record.h"
 #include "wal/reader.h"
+#include "wal/segment.h"
 
 namespace storage {
 
@@ -218,6 +220,22 @@ absl::Status ReadAll(const std::string& dir, uint32_t first, uint32_t end,
   }
 }
 
+// How many bytes of the log lie before each segment from `first` up to `end`.
+struct LogSize {
+  std::map<uint32_t, uint64_t> before;
+  uint64_t bytes = 0;
+};
+absl::StatusOr<LogSize> SizeOf(const std::string& dir, uint32_t first, uint32_t end) {
+  ASSIGN_OR_RETURN(const std::vector<wal::Segment> segments, wal::ListSegments(dir));
+  LogSize size;
+  for (const wal::Segment& segment : segments) {
+    if (segment.number < first || segment.number >= end) continue;
+    size.before[segment.number] = size.bytes;
+    size.bytes += segment.bytes;
+  }
+  return size;
+}
+
 }  // namespace
 
 absl::StatusOr<ReplayStats> ReplayLog(const std::string& log_dir, uint32_t watermark,
@@ -228,14 +246,27 @@ absl::StatusOr<ReplayStats> ReplayLog(const std::string& log_dir, uint32_t water
   const auto start = std::chrono::steady_clock::now();
   ReplayStats stats;
   Replayer replayer(parts, &stats);
-  ReplayProgress now{watermark, watermark, watermark, false};
-  const auto look = [&] { return !progress || progress(now); };
+  ReplayProgress now{.min = watermark, .max = watermark, .current = watermark};
+  const auto look = [&] {
+    now.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return !progress || progress(now);
+  };
   const auto sometimes = [&] { return stats.records % kRecordsBetweenLooks != 0 || look(); };
 
   ASSIGN_OR_RETURN(const auto checkpoint, wal::FindCheckpoint(log_dir, watermark));
+  ASSIGN_OR_RETURN(const LogSize log, SizeOf(log_dir, watermark, end_segment));
+  now.total_bytes = log.bytes;
+  uint64_t checkpoint_bytes = 0;
   if (checkpoint) {
-    RETURN_IF_ERROR(ReadAll(checkpoint->dir, 0, UINT32_MAX, watermark,
-                            [&](const wal::Reader&) { return sometimes(); }, &replayer));
+    ASSIGN_OR_RETURN(const LogSize size, SizeOf(checkpoint->dir, 0, UINT32_MAX));
+    checkpoint_bytes = size.bytes;
+    now.total_bytes += checkpoint_bytes;
+    const auto watch = [&](const wal::Reader& reader) {
+      const auto before = size.before.find(reader.position().segment);
+      if (before != size.before.end()) now.read_bytes = before->second + reader.position().offset;
+      return sometimes();
+    };
+    RETURN_IF_ERROR(ReadAll(checkpoint->dir, 0, UINT32_MAX, watermark, watch, &replayer));
     replayer.ListNew();
   } else {
     replayer.OnCut();  // There was no flush.
@@ -243,9 +274,14 @@ absl::StatusOr<ReplayStats> ReplayLog(const std::string& log_dir, uint32_t water
   bool begun = false;
   const auto watch = [&](const wal::Reader& reader) {
     const uint32_t segment = reader.position().segment;
+    if (const auto before = log.before.find(segment); before != log.before.end()) {
+      now.read_bytes = checkpoint_bytes + before->second + reader.position().offset;
+    }
     if (begun && segment == now.current) return sometimes();
     if (begun) replayer.ListNew();
-    now = {reader.first_segment(), reader.last_segment(), segment, false};
+    now.min = reader.first_segment();
+    now.max = reader.last_segment();
+    now.current = segment;
     begun = true;
     return look();
   };
@@ -253,9 +289,9 @@ absl::StatusOr<ReplayStats> ReplayLog(const std::string& log_dir, uint32_t water
   replayer.ListNew();
   now.current = now.max;
   now.done = true;
+  now.read_bytes = now.total_bytes;
   look();
-  stats.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  stats.seconds = now.seconds;
   return stats;
 }
 

@@ -288,8 +288,11 @@ TEST_F(RoutesTest, StatusPages) {
             R"({"version":"3.14.0","revision":"r","branch":"b","buildUser":"u","buildDate":"d","goVersion":"g"})");
   EXPECT_EQ(Data("/api/v1/status/runtimeinfo"),
             R"({"startTime":"2026-01-01T00:00:00Z","goroutineCount":7})");
-  server_.storage.replay = {.min = 1, .max = 5, .current = 3};
-  EXPECT_EQ(Data("/api/v1/status/walreplay"), R"({"min":1,"max":5,"current":3,"done":false})");
+  server_.storage.replay = {
+      .min = 1, .max = 5, .current = 3, .read_bytes = 100, .total_bytes = 400, .seconds = 2};
+  EXPECT_EQ(Data("/api/v1/status/walreplay"),
+            R"({"min":1,"max":5,"current":3,"done":false,"percent":25,"readBytes":100,)"
+            R"("totalBytes":400,"secondsLeft":6})");
   EXPECT_THAT(Data("/api/v1/features"), HasSubstr(R"("promql_operators":{"!=":true)"));
   EXPECT_THAT(Data("/api/v1/features"), HasSubstr(R"("</":true)"));
   EXPECT_EQ(server_.Body("/version"), R"({"version":"3.14.0","revision":"r","branch":"b","buildUser":"u","buildDate":"d","goVersion":"g"})");

@@ -356,6 +356,24 @@ TEST_F(HeadTest, ReplayTellsHowFarItIs) {
   EXPECT_FALSE(told.front().done);
   EXPECT_EQ(told.back().current, told.back().max);
   EXPECT_TRUE(told.back().done);
+  for (size_t i = 1; i < told.size(); ++i) {
+    EXPECT_GE(told[i].read_bytes, told[i - 1].read_bytes);
+    EXPECT_EQ(told[i].total_bytes, told[0].total_bytes);
+  }
+  EXPECT_LT(told.front().percent(), 50);
+  EXPECT_GT(told[told.size() - 2].percent(), 0) << "at the second segment";
+  EXPECT_EQ(told.back().percent(), 100);
+  EXPECT_EQ(told.back().read_bytes, told.back().total_bytes);
+}
+
+TEST(ReplayProgress, GuessesHowLongItWillTake) {
+  ReplayProgress progress{.read_bytes = 0, .total_bytes = 1000, .seconds = 3};
+  EXPECT_EQ(progress.seconds_left(), 0);
+  progress.read_bytes = 250;
+  EXPECT_EQ(progress.percent(), 25);
+  EXPECT_EQ(progress.seconds_left(), 9);
+  progress.done = true;
+  EXPECT_EQ(progress.seconds_left(), 0);
 }
 
 TEST_F(HeadTest, AnInstanceWithoutALogKeepsAllInMemory) {

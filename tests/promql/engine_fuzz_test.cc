@@ -50,7 +50,7 @@ struct Tally {
 
 void CompareOnce(uint64_t seed, Tally* tally) {
   RandomQuery random(seed);
-  ::testing::MemoryQueryable data;
+  promql_test::MemoryQueryable data;
   random.FillData(&data);
   Engine::Options options;
   options.features.experimental_functions = true;

@@ -150,7 +150,7 @@ class ClosedQueryable : public storage::Queryable {
     return inner.NewQuerier(range);
   }
   absl::Notification entered, open;
-  ::testing::MemoryQueryable inner;
+  promql_test::MemoryQueryable inner;
 };
 
 // One series, with a float and a histogram.

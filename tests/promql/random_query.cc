@@ -6,7 +6,7 @@
 
 namespace promql {
 
-void RandomQuery::FillInfo(::testing::MemoryQueryable* data) {
+void RandomQuery::FillInfo(promql_test::MemoryQueryable* data) {
   int number = 0;  // Info series never have a time in common: which is newer must be clear.
   for (const std::string instance : {"i1", "i2", "i3"}) {
     for (const std::string job : {"j1", "j2"}) {
@@ -47,7 +47,7 @@ std::string RandomQuery::Info() {
   return "info(" + base + Pick(kSelectors) + ")";
 }
 
-void RandomQuery::FillData(::testing::MemoryQueryable* data) {
+void RandomQuery::FillData(promql_test::MemoryQueryable* data) {
   FillInfo(data);
   for (const std::string name : {"a", "b", "c_total"}) {
     for (const std::string x : {"1", "2", "3"}) {

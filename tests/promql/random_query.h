@@ -4,7 +4,7 @@
 #include <random>
 #include <string>
 
-#include "tests/testing/memory_queryable.h"
+#include "promql/testing/memory_queryable.h"
 
 namespace promql {
 
@@ -14,7 +14,7 @@ class RandomQuery {
 
   // Metrics a, b (gauges) and c_total (a counter), some labels, half an hour from time 0: gaps,
   // resets, stale markers, NaN, infinities. And d with two kinds of info series for it.
-  void FillData(::testing::MemoryQueryable* data);
+  void FillData(promql_test::MemoryQueryable* data);
   // An instant vector that SlowEvaluator knows too.
   std::string Vector(int depth);
 
@@ -26,7 +26,7 @@ class RandomQuery {
     return items[Below(n)];
   }
 
-  void FillInfo(::testing::MemoryQueryable* data);
+  void FillInfo(promql_test::MemoryQueryable* data);
   std::string Info();
   std::string Selector();
   std::string Matrix(int depth);

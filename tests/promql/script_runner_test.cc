@@ -1,11 +1,11 @@
-#include "tests/promql/script_runner.h"
+#include "promql/testing/script_runner.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "storage/base/status.h"
-#include "tests/promql/script_compare.h"
-#include "tests/testing/memory_queryable.h"
+#include "promql/testing/script_compare.h"
+#include "promql/testing/memory_queryable.h"
 
 namespace promql_test {
 namespace {
@@ -34,7 +34,7 @@ class Store final : public ScriptStore {
   std::vector<std::string> loads;
 
  private:
-  testing::MemoryQueryable data_;
+  promql_test::MemoryQueryable data_;
 };
 
 // Answers every query with `answer` on instant grids, and the same at each step on ranges.

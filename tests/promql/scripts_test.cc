@@ -6,35 +6,17 @@
 #include <gtest/gtest.h>
 
 #include "promql/engine.h"
+#include "promql/testing/memory_script_store.h"
+#include "promql/testing/script_runner.h"
 #include "storage/base/status.h"
 #include "storage/database.h"
 #include "tests/promql/script_files.h"
-#include "tests/promql/script_runner.h"
-#include "tests/testing/memory_queryable.h"
 #include "tests/testing/temp_dir.h"
 
 namespace promql_test {
 namespace {
 
 namespace fs = std::filesystem;
-
-class MemoryScriptStore final : public ScriptStore {
- public:
-  absl::Status Clear() override {
-    data_.Clear();
-    return absl::OkStatus();
-  }
-  absl::Status Load(std::span<const Series> all) override {
-    for (const Series& series : all) {
-      for (const model::Sample& s : series.samples) data_.Add(series.labels, s.t, s.v);
-    }
-    return absl::OkStatus();
-  }
-  storage::Queryable* queryable() override { return &data_; }
-
- private:
-  testing::MemoryQueryable data_;
-};
 
 // The real store, in its head or, `flushed`, in blocks.
 class DatabaseScriptStore final : public ScriptStore {
@@ -82,16 +64,9 @@ class DatabaseScriptStore final : public ScriptStore {
   std::unique_ptr<storage::Database> database_;
 };
 
-promql::Engine::Options EngineOptions() {
-  promql::Engine::Options options;
-  options.features = ScriptParseOptions();
-  options.delayed_name_removal = true;
-  return options;
-}
-
 // Runs every script of the folder; one line each.
 ScriptResult RunFolder(const fs::path& folder, ScriptStore* store) {
-  promql::Engine engine(EngineOptions());
+  promql::Engine engine(ScriptEngineOptions());
   ScriptRunner runner(store, [&](std::string_view query, promql::Grid grid,
                                   storage::Queryable* data) {
     return engine.Evaluate(query, grid, data);

@@ -1,4 +1,4 @@
-#include "tests/promql/series_description.h"
+#include "promql/testing/series_description.h"
 
 #include <cmath>
 

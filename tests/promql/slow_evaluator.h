@@ -11,13 +11,13 @@
 #include "promql/ast.h"
 #include "promql/engine.h"
 #include "promql/value.h"
-#include "tests/testing/memory_queryable.h"
+#include "promql/testing/memory_queryable.h"
 
 namespace promql {
 
 class SlowEvaluator {
  public:
-  SlowEvaluator(const ::testing::MemoryQueryable* data, Grid query, int64_t lookback_ms,
+  SlowEvaluator(const promql_test::MemoryQueryable* data, Grid query, int64_t lookback_ms,
                 int64_t subquery_step_ms)
       : data_(data),
         query_(query),
@@ -52,7 +52,7 @@ class SlowEvaluator {
   absl::StatusOr<Elements> Join(const Expr& expr, const Elements& lhs, const Elements& rhs) const;
   model::TimeMs Shift(const TimeShift& shift, model::TimeMs t) const;
 
-  const ::testing::MemoryQueryable* data_;
+  const promql_test::MemoryQueryable* data_;
   const Grid query_;
   const int64_t lookback_ms_, subquery_step_ms_;
 };

@@ -8,7 +8,7 @@
 #include <iterator>
 
 #include "storage/base/status.h"
-#include "tests/testing/memory_queryable.h"
+#include "promql/testing/memory_queryable.h"
 #include "tests/testing/temp_dir.h"
 
 namespace server {
@@ -70,7 +70,7 @@ TEST(QueryTrail, WritesALineForEachQuery) {
   promql::Engine::Options options;
   options.observer = &trail;
   promql::Engine engine(options);
-  ::testing::MemoryQueryable data;
+  promql_test::MemoryQueryable data;
   data.Add(model::Labels{{"__name__", "m"}}, 0, 1);
   promql::QueryOptions query;
   query.origin = {"httpRequest", {{"clientIP", "::1"}, {"method", "GET"}}};

@@ -1,4 +1,4 @@
-#include "tests/promql/script_compare.h"
+#include "promql/testing/script_compare.h"
 
 #include <algorithm>
 #include <cmath>

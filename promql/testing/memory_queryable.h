@@ -10,7 +10,7 @@
 #include "storage/model/labels.h"
 #include "storage/querier.h"
 
-namespace testing {
+namespace promql_test {
 
 // Not thread-safe while it is changed. Queriers and Selections read it in place: they must not
 // outlive it, and see what is added later.
@@ -40,4 +40,4 @@ class MemoryQueryable : public storage::Queryable {
   absl::Status select_error_, read_error_;
 };
 
-}  // namespace testing
+}  // namespace promql_test

@@ -1,9 +1,9 @@
-#include "tests/testing/memory_queryable.h"
+#include "promql/testing/memory_queryable.h"
 
 #include <algorithm>
 #include <set>
 
-namespace testing {
+namespace promql_test {
 namespace {
 
 bool MatchesAll(storage::Matchers matchers, const model::Labels& labels) {
@@ -103,4 +103,4 @@ absl::StatusOr<std::unique_ptr<storage::Querier>> MemoryQueryable::NewQuerier(mo
   return std::make_unique<MemoryQuerier>(this);
 }
 
-}  // namespace testing
+}  // namespace promql_test

@@ -1,4 +1,4 @@
-#include "tests/promql/script.h"
+#include "promql/testing/script.h"
 
 #include <algorithm>
 

@@ -19,7 +19,7 @@
 
 #include "promql/engine.h"
 #include "storage/model/sample.h"
-#include "tests/promql/series_description.h"
+#include "promql/testing/series_description.h"
 
 namespace promql_test {
 

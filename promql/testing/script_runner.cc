@@ -1,4 +1,4 @@
-#include "tests/promql/script_runner.h"
+#include "promql/testing/script_runner.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include "promql/printer.h"
 #include "promql/signatures.h"
 #include "storage/base/status.h"
-#include "tests/promql/script_compare.h"
+#include "promql/testing/script_compare.h"
 
 namespace promql_test {
 namespace {
@@ -85,6 +85,13 @@ model::Labels WithName(model::LabelsView labels, std::string_view name, bool dro
 
 promql::ParseOptions ScriptParseOptions() {
   return {.experimental_functions = true, .extended_range_selectors = true, .binop_fill = true};
+}
+
+promql::Engine::Options ScriptEngineOptions() {
+  promql::Engine::Options options;
+  options.features = ScriptParseOptions();
+  options.delayed_name_removal = true;
+  return options;
 }
 
 void ScriptResult::Add(const ScriptResult& other) {

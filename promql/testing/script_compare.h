@@ -4,7 +4,7 @@
 #include <string>
 
 #include "promql/value.h"
-#include "tests/promql/script.h"
+#include "promql/testing/script.h"
 
 namespace promql_test {
 

@@ -15,7 +15,7 @@
 
 #include "promql/engine.h"
 #include "storage/querier.h"
-#include "tests/promql/script.h"
+#include "promql/testing/script.h"
 
 namespace promql_test {
 
@@ -77,5 +77,6 @@ class ScriptRunner {
 
 // All experimental parts of the language, as the scripts expect.
 promql::ParseOptions ScriptParseOptions();
+promql::Engine::Options ScriptEngineOptions();
 
 }  // namespace promql_test

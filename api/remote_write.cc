@@ -316,9 +316,7 @@ class RequestReader {
       }
       RETURN_IF_ERROR(Take(appended, labels, histogram.t, &counts_->histograms, &ref));
     }
-    if (exemplars_.empty()) return absl::OkStatus();
-    if (ref == storage::SeriesRef::kNone) ref = appender_->Find(labels);  // Prometheus sends them alone.
-    AppendExemplars(ref);
+    if (ref != storage::SeriesRef::kNone) AppendExemplars(ref);
     return absl::OkStatus();
   }
 
@@ -375,7 +373,7 @@ class RequestReader {
       bool accepted = exemplar_labels_.Finish();
       if (accepted) {
         exemplar.labels = model::Labels(exemplar_labels_.labels());
-        accepted = ref != storage::SeriesRef::kNone && appender_->AppendExemplar(ref, exemplar);
+        accepted = appender_->AppendExemplar(ref, exemplar);
       }
       ++(accepted ? counts_->exemplars : counts_->exemplars_refused);
     }

@@ -32,7 +32,8 @@ FeatureMap OwnFeatures(const promql::Engine::Options& engine, bool admin, bool l
   language["anchored"] = language["smoothed"] = parse.extended_range_selectors;
   language["fill"] = language["fill_left"] = language["fill_right"] = parse.binop_fill;
   language["delayed_name_removal"] = engine.delayed_name_removal;
-  language["per_step_stats"] = language["type_and_unit_labels"] = false;
+  language["type_and_unit_labels"] = engine.type_and_unit_labels;
+  language["per_step_stats"] = false;
   for (const promql::Signature& signature : promql::AllSignatures()) {
     all["promql_functions"][std::string(signature.name)] =
         !signature.experimental || parse.experimental_functions;

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "api/params.h"
+#include "api/query_stats.h"
 #include "api/route_groups.h"
 #include "api/value_json.h"
 #include "promql/printer.h"
@@ -20,9 +21,24 @@ struct Common {
   promql::QueryOptions options;
 };
 
+// Without the port, and without the brackets of IPv6.
+std::string ClientIp(std::string_view remote) {
+  std::string_view host = remote.substr(0, remote.rfind(':'));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return std::string(host);
+}
+
 absl::StatusOr<promql::QueryOptions> ParseOptions(const Request& request) {
   promql::QueryOptions options;
   options.cancelled = request.cancelled;
+  options.origin = {"httpRequest",
+                    {{"clientIP", ClientIp(request.remote)},
+                     {"method", request.method == Method::kPost ? "POST" : "GET"},
+                     {"path", request.path}}};
+  if (const std::string_view text = request.Param("explain"); !text.empty()) {
+    if (text != "analyze") return InvalidParam("explain", "the only value is \"analyze\"");
+    options.analyze = true;
+  }
   if (const std::string_view text = request.Param("timeout"); !text.empty()) {
     const auto timeout = ParseDurationNs(text);
     if (!timeout.ok()) return InvalidParam("timeout", timeout.status());
@@ -45,34 +61,6 @@ void Truncate(std::vector<T>* values, int64_t limit, Reply* reply) {
   if (limit == 0 || values->size() <= static_cast<size_t>(limit)) return;
   values->resize(static_cast<size_t>(limit));
   reply->Warn(std::string(kTruncated));
-}
-
-void WriteStats(JsonWriter* json, const promql::QueryStats& stats) {
-  json->BeginObject();
-  json->Key("timings");
-  json->BeginObject();
-  const auto timing = [&](std::string_view name, double seconds) {
-    json->Key(name);
-    json->Double(seconds);
-  };
-  timing("evalTotalTime", stats.prepare_s + stats.eval_s + stats.sort_s);
-  timing("resultSortTime", stats.sort_s);
-  timing("queryPreparationTime", stats.prepare_s);
-  timing("innerEvalTime", stats.eval_s);
-  timing("execQueueTime", stats.queue_s);
-  timing("execTotalTime", stats.total_s);
-  json->EndObject();
-  json->Key("samples");
-  json->BeginObject();
-  const auto number = [&](std::string_view name, int64_t n) {
-    json->Key(name);
-    json->Int(n);
-  };
-  number("totalQueryableSamples", stats.samples);
-  number("samplesRead", stats.samples);
-  number("peakSamples", stats.peak_samples);
-  json->EndObject();
-  json->EndObject();
 }
 
 absl::Status Answer(const ApiDependencies& d, const Request& request, promql::Grid grid,
@@ -102,7 +90,11 @@ absl::Status Answer(const ApiDependencies& d, const Request& request, promql::Gr
   RETURN_IF_ERROR(AppendResultJson(json->Value(), result->value));
   if (!stats.empty()) {
     json->Key("stats");
-    WriteStats(json, result->stats);
+    WriteQueryStats(json, result->stats);
+  }
+  if (result->analysis != nullptr) {
+    json->Key("explain");
+    WriteAnalysis(json, *result->analysis);
   }
   json->EndObject();
   return absl::OkStatus();

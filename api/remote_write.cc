@@ -316,7 +316,9 @@ class RequestReader {
       }
       RETURN_IF_ERROR(Take(appended, labels, histogram.t, &counts_->histograms, &ref));
     }
-    if (ref != storage::SeriesRef::kNone) AppendExemplars(ref);
+    if (exemplars_.empty()) return absl::OkStatus();
+    if (ref == storage::SeriesRef::kNone) ref = appender_->Find(labels);  // Prometheus sends them alone.
+    AppendExemplars(ref);
     return absl::OkStatus();
   }
 
@@ -373,7 +375,7 @@ class RequestReader {
       bool accepted = exemplar_labels_.Finish();
       if (accepted) {
         exemplar.labels = model::Labels(exemplar_labels_.labels());
-        accepted = appender_->AppendExemplar(ref, exemplar);
+        accepted = ref != storage::SeriesRef::kNone && appender_->AppendExemplar(ref, exemplar);
       }
       ++(accepted ? counts_->exemplars : counts_->exemplars_refused);
     }

@@ -216,6 +216,8 @@ bool Scheduler::FlushIsDue(model::TimeMs now) {
   if (flush_requested_.exchange(false)) return true;
   if (now < next_flush_attempt_) return false;
   const storage::HeadInfo head = database_->head_info();
+  // Before new ones push out those that came first.
+  if (head.num_exemplars > 0 && head.num_exemplars >= head.max_exemplars / 4 * 3) return true;
   if (head.num_samples == 0) {
     flush_slot_ = now / options_.flush_interval_ms;
     return false;

@@ -36,6 +36,7 @@ promql::Engine::Options EngineOptions(const Flags& flags) {
   options.features.extended_range_selectors = flags.HasFeature("promql-extended-range-selectors");
   options.features.binop_fill = flags.HasFeature("promql-binop-fill-modifiers");
   options.delayed_name_removal = flags.HasFeature("promql-delayed-name-removal");
+  options.type_and_unit_labels = flags.HasFeature("type-and-unit-labels");
   return options;
 }
 
@@ -169,7 +170,9 @@ int App::Run() {
 }
 
 absl::Status App::Listen() {
-  engine_ = std::make_unique<promql::Engine>(EngineOptions(flags_));
+  promql::Engine::Options engine_options = EngineOptions(flags_);
+  engine_options.observer = &queries_;
+  engine_ = std::make_unique<promql::Engine>(engine_options);
   ScrapeManagerOptions scrape_options;
   scrape_options.hostname = Hostname();
   scrape_options.listen_address = flags_.List("web.listen-address").front();
@@ -272,6 +275,7 @@ absl::Status App::StartAll() {
   opening_.join();
   if (!database_.ok()) return base::Annotate(database_.status(), "opening storage failed");
   storage::Database* const database = database_->get();
+  queries_.StartTracking(database->dir(), engine_->options().max_concurrency);
   slot_.Set(database);
   replaying_ = std::thread([this] { ReplayLog(); });
   compaction::SchedulerOptions options;
@@ -333,11 +337,13 @@ absl::Status App::ApplyConfig(const Config& config) {
       return base::Annotate(settings.status(), fmt::format("scrape config {}", job.job_name));
     }
   }
+  RETURN_IF_ERROR(queries_.log().SetFile(config.global.query_log_file));
   const std::shared_ptr<const Config> before = reloader_.config();
   const absl::Status applied =
       scrapes_->Apply(config.scrape_configs, config.global.external_labels);
   if (!applied.ok()) {
     (void)scrapes_->Apply(before->scrape_configs, before->global.external_labels);
+    (void)queries_.log().SetFile(before->global.query_log_file);
     return applied;
   }
   discovery_->Apply(config.scrape_configs);
@@ -395,6 +401,7 @@ std::string App::Metrics() {
   const DiscoveryStats discovery = discovery_->Stats();
   return WriteSelfMetrics({.database = slot_.database(),
                            .engine = engine_.get(),
+                           .query_log = &queries_.log(),
                            .scheduler = running_scheduler_,
                            .http = http_.get(),
                            .api = &api_stats_,

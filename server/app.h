@@ -22,6 +22,7 @@
 #include "server/flags.h"
 #include "server/http_client.h"
 #include "server/providers.h"
+#include "server/query_trail.h"
 #include "server/reload.h"
 #include "server/resource_watch.h"
 #include "server/scrape/scrape_manager.h"
@@ -63,6 +64,7 @@ class App {
   Reloader reloader_;
   api::StorageSlot slot_;
   api::ApiStats api_stats_;
+  QueryTrail queries_;
   std::unique_ptr<promql::Engine> engine_;
   ServerStatus status_;
   base::MemoryPool query_memory_;

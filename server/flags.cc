@@ -21,6 +21,7 @@ namespace {
 constexpr auto kWorking = std::to_array<std::string_view>(
     {"exemplar-storage", "promql-experimental-functions", "promql-extended-range-selectors",
      "promql-binop-fill-modifiers", "promql-delayed-name-removal", "auto-reload-config"});
+constexpr std::string_view kAllPromql = "promql-all";  // Ours: every promql-* there is.
 constexpr auto kAlwaysOn = std::to_array<std::string_view>({"promql-duration-expr"});
 constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
                                                         "created-timestamp-zero-ingestion",
@@ -207,7 +208,10 @@ std::vector<std::string> Flags::Features() const {
   return out;
 }
 
-bool Flags::HasFeature(std::string_view name) const { return Contains(Features(), name); }
+bool Flags::HasFeature(std::string_view name) const {
+  const std::vector<std::string> features = Features();
+  return Contains(features, name) || (name.starts_with("promql-") && Contains(features, kAllPromql));
+}
 
 std::vector<std::string> Flags::Warnings() const {
   std::vector<std::string> out;
@@ -216,7 +220,7 @@ std::vector<std::string> Flags::Warnings() const {
     out.push_back(fmt::format("--{} has no effect yet", spec.name));
   }
   for (const std::string& feature : Features()) {
-    if (Contains(kWorking, feature)) continue;
+    if (Contains(kWorking, feature) || feature == kAllPromql) continue;
     if (Contains(kAlwaysOn, feature)) {
       out.push_back(fmt::format("--enable-feature={} is always on", feature));
     } else if (Contains(kIdle, feature)) {

@@ -9,6 +9,7 @@
 #include "server/commands/backup.h"
 #include "server/commands/check.h"
 #include "server/commands/query.h"
+#include "server/commands/test.h"
 #include "server/commands/tsdb.h"
 #include "storage/base/log.h"
 #include "storage/base/status.h"
@@ -32,6 +33,7 @@ int main(int argc, char** argv) {
   const std::string command = args.empty() ? "" : args[0];
   if (command == "check") return server::RunCheck(std::span(args).subspan(1));
   if (command == "query") return server::RunQuery(std::span(args).subspan(1));
+  if (command == "test") return server::RunTest(std::span(args).subspan(1));
   if (command == "tsdb") return server::RunTsdb(std::span(args).subspan(1));
   if (command == "backup") return server::RunBackup(std::span(args).subspan(1));
   if (command == "restore") return server::RunRestore(std::span(args).subspan(1));

@@ -200,7 +200,7 @@ void WriteCompaction(const compaction::SchedulerStats& stats, MetricText* out) {
              static_cast<double>(stats.retention.retention_ms) / 1000);
 }
 
-void WriteEngine(const promql::Engine& engine, MetricText* out) {
+void WriteEngine(const promql::Engine& engine, const QueryLog* log, MetricText* out) {
   const promql::EngineStats stats = engine.stats();
   out->Gauge("prometheus_engine_queries", "Queries that run or wait for their turn.",
              static_cast<double>(stats.active));
@@ -218,7 +218,11 @@ void WriteEngine(const promql::Engine& engine, MetricText* out) {
     out->Sample(seconds, {{"slice", slice}}, "_sum");
     out->Sample(static_cast<double>(stats.queries), {{"slice", slice}}, "_count");
   }
-  out->Gauge("prometheus_engine_query_log_enabled", "1 when queries are logged, else 0.", 0);
+  out->Gauge("prometheus_engine_query_log_enabled", "1 when queries are logged, else 0.",
+             log != nullptr && log->enabled());
+  out->Counter("prometheus_engine_query_log_failures_total",
+               "Lines that could not be written to the log of queries.",
+               log == nullptr ? 0 : static_cast<double>(log->failures()));
 }
 
 void WriteResources(storage::Database* database, const storage::DatabaseStats& stats,
@@ -438,7 +442,7 @@ std::string WriteSelfMetrics(const MetricSources& sources) {
     WriteResources(sources.database, stats, sources.resources, &out);
   }
   if (sources.scheduler != nullptr) WriteCompaction(sources.scheduler->stats(), &out);
-  if (sources.engine != nullptr) WriteEngine(*sources.engine, &out);
+  if (sources.engine != nullptr) WriteEngine(*sources.engine, sources.query_log, &out);
   if (sources.http != nullptr) WriteHttp(sources.http->stats(), &out);
   if (sources.api != nullptr) WriteApi(*sources.api, &out);
   if (sources.scrapes != nullptr) {

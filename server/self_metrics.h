@@ -9,6 +9,7 @@
 #include "compaction/scheduler.h"
 #include "promql/engine.h"
 #include "server/discovery/discovery_manager.h"
+#include "server/query_log.h"
 #include "server/scrape/scrape_stats.h"
 #include "storage/database.h"
 
@@ -23,6 +24,7 @@ struct ReloadStatus {
 struct MetricSources {
   storage::Database* database = nullptr;
   const promql::Engine* engine = nullptr;
+  const QueryLog* query_log = nullptr;
   const compaction::Scheduler* scheduler = nullptr;
   const api::HttpServer* http = nullptr;
   const api::ApiStats* api = nullptr;

@@ -70,6 +70,9 @@ class Appender {
     return {SeriesRef::kNone, Outcome::kInvalidHistogram};
   }
 
+  // The series of these labels, if there is one or this batch brings it; creates nothing. For
+  // exemplars that come without a sample.
+  virtual SeriesRef Find(model::LabelsView) { return SeriesRef::kNone; }
   // False when the exemplar is refused: out of order, or its labels are too long. One that the
   // series' newest repeats is accepted and changes nothing.
   virtual bool AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) = 0;

@@ -8,7 +8,6 @@
 
 #include "promql/functions/messages.h"
 #include "promql/functions/natural_order.h"
-#include "promql/operators/histogram_cells.h"
 #include "promql/operators/table.h"
 #include "promql/signatures.h"
 #include "storage/base/status.h"
@@ -19,7 +18,6 @@ namespace {
 struct SortedSeries {
   model::Labels labels;
   double value = 0;
-  HistogramPtr histogram;  // Instead of the value; only by label.
   char drop_name = 0;
 };
 
@@ -54,17 +52,11 @@ class Sort final : public Operator {
   }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
-    if (context.grid.start != context.grid.end) {
-      auto more = input_->Next(context, out);
-      for (int i = 0; !by_label_ && i < out->size(); ++i) DropHistograms(out->row(i));
-      return more;
-    }
+    if (context.grid.start != context.grid.end) return input_->Next(context, out);
     out->Reset(1);
     while (next_ < sorted_.size() && !out->full()) {
-      SortedSeries& one = sorted_[next_];
-      const int row = out->size();
-      out->AddRow(static_cast<int>(next_++)).Put(0, one.value);
-      if (one.histogram != nullptr) out->histogram_row(row).Put(0, std::move(one.histogram));
+      out->AddRow(static_cast<int>(next_)).Set(0, sorted_[next_].value);
+      ++next_;
     }
     if (out->size() > 0) return true;
     context.Release(std::exchange(charged_, 0));
@@ -82,11 +74,9 @@ class Sort final : public Operator {
       RETURN_IF_ERROR(context.Charge(tile.size()));
       charged_ += tile.size();
       for (int r = 0; r < tile.size(); ++r) {
-        const Row row = tile.row(r);
-        if (!row.has(0) || (row.is_histogram(0) && !by_label_)) continue;
+        if (!tile.row(r).has(0)) continue;
         const int i = tile.rows[r];
-        sorted_.push_back({std::move(series[i]), row.values[0],
-                           row.is_histogram(0) ? row.histograms[0] : nullptr,
+        sorted_.push_back({std::move(series[i]), tile.row(r).values[0],
                            drop_name_.empty() ? char{0} : drop_name_[i]});
       }
     }

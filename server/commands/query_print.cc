@@ -117,6 +117,51 @@ std::string PointText(const model::Sample& point) {
   return fmt::format("{} @[{}]", Number(point.v), Seconds(point.t));
 }
 
+// As promtool writes it: the API's `result`, but numbers without an exponent.
+std::string ValueJson(const promql::Value& value) {
+  std::string out;
+  api::JsonWriter json(&out);
+  const auto point = [&json](const model::Sample& p) {
+    json.BeginArray();
+    json.Raw(Seconds(p.t));
+    json.String(Number(p.v));
+    json.EndArray();
+  };
+  const auto metric = [&json](const model::Labels& labels) {
+    json.BeginObject();
+    json.Key("metric");
+    api::AppendLabelsJson(json.Value(), labels.view());
+  };
+  switch (value.type) {
+    case promql::ValueType::kScalar: point(value.scalar); break;
+    case promql::ValueType::kString: json.String(value.text); break;
+    case promql::ValueType::kVector:
+      json.BeginArray();
+      for (const promql::VectorSample& s : value.vector) {
+        metric(s.labels);
+        json.Key("value");
+        point(s.sample);
+        json.EndObject();
+      }
+      json.EndArray();
+      break;
+    case promql::ValueType::kMatrix:
+      json.BeginArray();
+      for (const promql::Series& series : value.matrix) {
+        metric(series.labels);
+        json.Key("values");
+        json.BeginArray();
+        for (const model::Sample& p : series.points) point(p);
+        json.EndArray();
+        json.EndObject();
+      }
+      json.EndArray();
+      break;
+    case promql::ValueType::kNone: json.Null(); break;
+  }
+  return out;
+}
+
 std::string PrintVector(const std::vector<promql::VectorSample>& vector, QueryFormat format) {
   if (format == QueryFormat::kPromql) {
     std::string out;
@@ -221,11 +266,7 @@ std::string Sparkline(const std::vector<model::Sample>& points, model::TimeRange
 }
 
 std::string PrintValue(const promql::Value& value, QueryFormat format) {
-  if (format == QueryFormat::kJson) {
-    std::string out;
-    if (!api::AppendResultJson(&out, value).ok()) return "";
-    return out + "\n";
-  }
+  if (format == QueryFormat::kJson) return ValueJson(value) + "\n";
   switch (value.type) {
     case promql::ValueType::kVector: return PrintVector(value.vector, format);
     case promql::ValueType::kMatrix: return PrintMatrix(value.matrix, format);

@@ -126,7 +126,6 @@ class Loader {
       expanded.emplace_back(label.name, ExpandEnvironment(label.value, FromProcess));
     }
     out.external_labels = model::Labels::FromPairs(std::move(expanded));
-    if (!out.query_log_file.empty()) config_.without_effect.push_back("global.query_log_file");
   }
 
   // `where` names the file in "first found in"; "" for the main one.

@@ -102,6 +102,7 @@ void ExemplarRing::Insert(SeriesRef ref, model::Exemplar exemplar, State state) 
   Ends& ends = series_[ref];
   const Place newer = older == kNowhere ? ends.oldest : ring_[older].newer;
   ring_[place] = {ref, state, older, newer, next_number_++, std::move(exemplar)};
+  without_block_ += state != State::kFlushed;
   (older == kNowhere ? ends.oldest : ring_[older].newer) = place;
   (newer == kNowhere ? ends.newest : ring_[newer].older) = place;
 }
@@ -114,6 +115,7 @@ void ExemplarRing::Remove(Place place) {
   (entry.older == kNowhere ? ends.oldest : ring_[entry.older].newer) = entry.newer;
   (entry.newer == kNowhere ? ends.newest : ring_[entry.newer].older) = entry.older;
   if (ends.newest == kNowhere) series_.erase(it);
+  without_block_ -= entry.state != State::kFlushed;
   entry = Entry();
 }
 
@@ -198,7 +200,10 @@ void ExemplarRing::DropGivenOut() {
   absl::MutexLock lock(&mu_);
   for (Place place = 0; place < ring_.size(); ++place) {
     Entry& entry = ring_[place];
-    if (entry.state == State::kGivenOut) entry.state = State::kFlushed;
+    if (entry.state == State::kGivenOut) {
+      entry.state = State::kFlushed;
+      --without_block_;
+    }
     if (entry.state == State::kFlushed && entry.newer != kNowhere) Remove(place);
   }
   CloseGaps();

@@ -3,6 +3,7 @@
 // long as there is room, to judge what comes: sources show the same exemplar again and again.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -41,6 +42,8 @@ class ExemplarRing {  // Thread-safe.
   // Those that no block has, as they came.
   void ForEach(absl::FunctionRef<void(SeriesRef, const model::Exemplar&)> visit) const;
   size_t size() const;  // All that is held.
+  size_t num_without_block() const { return without_block_.load(std::memory_order_relaxed); }
+  size_t capacity() const { return capacity_; }
 
   // A flush: cut, give out, checkpoint, drop. One that is given up changes nothing.
   void Cut();  // What comes from here on is for the next one.
@@ -80,6 +83,7 @@ class ExemplarRing {  // Thread-safe.
   void CloseGaps() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const size_t capacity_;
+  std::atomic<size_t> without_block_{0};  // Entries that are not kFlushed. Written under mu_.
   mutable absl::Mutex mu_;
   std::vector<Entry> ring_ ABSL_GUARDED_BY(mu_);
   size_t next_ ABSL_GUARDED_BY(mu_) = 0;  // Where the next one goes once the ring is full.

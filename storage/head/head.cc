@@ -150,6 +150,8 @@ HeadInfo Head::info() const {
                static_cast<uint64_t>(parts_->pair_ids.value()) * (sizeof(PairId) + 2) +
                count(parts_->chunk_bytes) + parts_->map.table_bytes() +
                parts_->index.heap_bytes();
+  info.num_exemplars = parts_->exemplars.num_without_block();
+  info.max_exemplars = parts_->exemplars.capacity();
   if (info.num_samples > 0) info.range = {parts_->min_time.load(), parts_->max_time.load()};
   return info;
 }

@@ -162,6 +162,11 @@ Appended HeadAppender::AppendKnown(const SeriesKey& key, model::Sample sample) {
   return AppendTo(series, sample);
 }
 
+SeriesRef HeadAppender::Find(model::LabelsView labels) {
+  MemSeries* series = labels.empty() ? nullptr : parts_->map.Find(parts_->Hash(labels));
+  return series != nullptr && Touch(series) ? series->ref : SeriesRef::kNone;
+}
+
 bool HeadAppender::AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) {
   MemSeries* series = parts_->map.Find(ref);
   if (series == nullptr || !Touch(series)) return false;

@@ -22,6 +22,7 @@ class HeadAppender final : public Appender {
   Appended AppendKnown(const SeriesKey& key, model::Sample sample) override;
   Appended AppendHistogram(SeriesRef hint, model::LabelsView labels, model::TimeMs t,
                            model::AnyHistogram value) override;
+  SeriesRef Find(model::LabelsView labels) override;
   bool AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) override;
   absl::Status Commit() override;
 

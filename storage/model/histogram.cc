@@ -24,12 +24,7 @@ int64_t Minus(int64_t a, int64_t b) {
 double Plus(double a, double b) { return a + b; }
 
 std::string Text(int64_t n) { return fmt::format("{}", n); }
-// As Go's %v.
-std::string Text(double v) {
-  const double size = std::fabs(v);
-  const bool plain = size == 0 || !std::isfinite(v) || (size >= 1e-4 && size < 1e21);
-  return FormatFloat(v, plain ? 'f' : 'e');
-}
+std::string Text(double v) { return FormatFloat(v, 'g'); }  // As Go's %v.
 
 absl::Status Mismatch(uint64_t need, size_t have) {
   return base::InvalidArgument("spans need {} buckets, have {} buckets: histogram spans specify "

@@ -12,7 +12,7 @@
 #include "api/routes.h"
 #include "storage/base/status.h"
 #include "tests/testing/memory_appendable.h"
-#include "tests/testing/memory_queryable.h"
+#include "promql/testing/memory_queryable.h"
 
 namespace api {
 
@@ -152,7 +152,7 @@ class FakeServer {
   }
 
   promql::Engine engine{promql::Engine::Options{}};
-  testing::MemoryQueryable data;
+  promql_test::MemoryQueryable data;
   testing_support::MemoryAppendable written;
   FakeTargets targets;
   FakeStatus status;

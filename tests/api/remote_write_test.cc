@@ -277,6 +277,25 @@ TEST_F(RemoteWriteTest, ExemplarsFollowTheirSeries) {
   EXPECT_EQ(counts_.exemplars, 1u);
 }
 
+// Prometheus sends each exemplar as a series of its own, without the sample it came with.
+TEST_F(RemoteWriteTest, ExemplarsMayComeAlone) {
+  ASSERT_TRUE(Write(Message().Series({{"__name__", "up"}}, {{1, 8}}).bytes()).ok());
+  for (const char* name : {"up", "unknown"}) {
+    std::string series;
+    protozero::pbf_writer writer(series);
+    AddLabels(&writer, {{"__name__", name}});
+    {
+      protozero::pbf_writer exemplar(writer, 3);
+      exemplar.add_double(2, 0.5);
+      exemplar.add_int64(3, 7);
+    }
+    ASSERT_TRUE(Write(Message().Raw(series).bytes()).ok());
+  }
+  EXPECT_EQ(store_.Contents().at("{__name__=\"up\"}").exemplars.size(), 1u);
+  EXPECT_FALSE(store_.Contents().contains("{__name__=\"unknown\"}"));
+  EXPECT_EQ(counts_.exemplars_refused, 1u);
+}
+
 TEST_F(RemoteWriteTest, UnknownFieldsAndMetadataAreSkipped) {
   std::string bytes = Message().Series({{"__name__", "up"}}, {{1, 1}}).bytes();
   protozero::pbf_writer writer(bytes);

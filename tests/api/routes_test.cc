@@ -112,6 +112,18 @@ TEST_F(RoutesTest, ALimitTruncatesAndSaysSo) {
   EXPECT_THAT(server_.Body("/api/v1/query?query=up&limit=2"), ::testing::Not(HasSubstr("warnings")));
 }
 
+TEST_F(RoutesTest, ExplainTellsWhatEachPartCost) {
+  const std::string body = server_.Body(
+      "/api/v1/query_range?query=sum(up)%2B1&start=0&end=60&step=30&explain=analyze");
+  EXPECT_THAT(body, HasSubstr(R"("explain":{"node":"binary","expr":"sum(up) + 1","steps":3,)"));
+  EXPECT_THAT(body, HasSubstr(R"x({"node":"aggregate","expr":"sum(up)","steps":3,"series":)x"));
+  EXPECT_THAT(body, HasSubstr(R"({"node":"select","expr":"up","steps":3,"series":)"));
+  EXPECT_THAT(body, HasSubstr(R"("selfTime":)"));
+  EXPECT_THAT(server_.Body("/api/v1/query?query=1"), ::testing::Not(HasSubstr("explain")));
+  EXPECT_THAT(Error("/api/v1/query?query=1&explain=plan"),
+              HasSubstr(R"(invalid parameter \"explain\": the only value is \"analyze\")"));
+}
+
 TEST_F(RoutesTest, AnOddStatsValueIsAnsweredWithAWarning) {
   EXPECT_THAT(server_.Body("/api/v1/query?query=1&stats=yes"),
               HasSubstr(R"("warnings":["value \"yes\" for parameter \"stats\" is deprecated)"));

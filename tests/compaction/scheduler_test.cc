@@ -119,6 +119,38 @@ TEST_F(SchedulerTest, FlushesEarlyWhenTheHeadIsFullOrItIsAsked) {
   EXPECT_EQ(db_->stats().head.num_samples, 0u);
 }
 
+TEST_F(SchedulerTest, FlushesBeforeExemplarsPushEachOtherOut) {
+  db_.reset();
+  storage::DatabaseOptions options;
+  options.dir = temp_.path();
+  options.clock = &clock_;
+  options.max_exemplars = 100;
+  db_ = *storage::Database::Open(options);
+  Restart();
+  const auto add = [&](int n) {
+    auto appender = db_->NewAppender();
+    const auto ref = appender->Append({}, TestLabels(0), {clock_.now_ms, 1}).ref;
+    for (int i = 0; i < n; ++i) {
+      clock_.now_ms += 10;
+      EXPECT_TRUE(appender->AppendExemplar(ref, {{}, 1, clock_.now_ms, true}));
+    }
+    ASSERT_TRUE(appender->Commit().ok());
+    scheduler_->RunOnce();
+  };
+  add(74);
+  EXPECT_EQ(scheduler_->stats().flushes, 0u);
+  add(1);
+  EXPECT_EQ(scheduler_->stats().flushes, 1u);
+  add(74);
+  EXPECT_EQ(scheduler_->stats().flushes, 1u) << "those of the block do not count";
+  add(1);
+  EXPECT_EQ(scheduler_->stats().flushes, 2u);
+  const auto stored = *db_->Exemplars(
+      std::vector<std::vector<model::Matcher>>{{model::Matcher::Equal("__name__", "metric_0")}}, {});
+  ASSERT_EQ(stored.size(), 1u);
+  EXPECT_EQ(stored[0].exemplars.size(), 150u);
+}
+
 // What each block holds, without what its age and the policy of each series take.
 TEST_F(SchedulerTest, PoliciesShortenAndLengthenRetentionOncePerBlock) {
   options_.flush_interval_ms = kHour;

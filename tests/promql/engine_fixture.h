@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "promql/engine.h"
-#include "tests/testing/memory_queryable.h"
+#include "promql/testing/memory_queryable.h"
 
 namespace promql {
 
@@ -31,7 +31,7 @@ class EngineFixture : public ::testing::Test {
   std::string Range(std::string_view query, double start_s, double end_s, double step_s);
   absl::StatusOr<Result> Run(std::string_view query, Grid grid);
 
-  ::testing::MemoryQueryable data_;
+  promql_test::MemoryQueryable data_;
   std::unique_ptr<Engine> engine_;
   QueryOptions query_options_;
 };

@@ -9,7 +9,7 @@
 
 #include "promql/parser.h"
 #include "storage/base/status.h"
-#include "tests/promql/script.h"
+#include "promql/testing/script.h"
 #include "tests/promql/script_files.h"
 #include "tests/testing/random_expr.h"
 

@@ -2,67 +2,21 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <limits>
 
 #include <gtest/gtest.h>
 
 #include "promql/engine.h"
+#include "promql/testing/memory_script_store.h"
+#include "promql/testing/script_runner.h"
 #include "storage/base/status.h"
-#include "storage/chunk/histogram_columns.h"
 #include "storage/database.h"
 #include "tests/promql/script_files.h"
-#include "tests/promql/script_runner.h"
-#include "tests/testing/memory_queryable.h"
 #include "tests/testing/temp_dir.h"
 
 namespace promql_test {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Histograms as they come out of chunks: with the hints those know. A float begins a new chunk.
-absl::StatusOr<chunk::HistogramColumns> AsStored(const ScriptStore::Series& series) {
-  chunk::MixedColumns out;
-  chunk::HistogramColumns run;
-  const auto store = [&]() -> absl::Status {
-    for (const chunk::OwnedChunk& one : chunk::Encode(run)) {
-      RETURN_IF_ERROR(chunk::Decode(one.view(), model::TimeRange(), &out));
-    }
-    run.clear();
-    return absl::OkStatus();
-  };
-  size_t floats = 0;
-  for (const promql::HistogramSample& s : series.histograms) {
-    const size_t before = floats;
-    while (floats < series.samples.size() && series.samples[floats].t < s.t) ++floats;
-    if (floats != before) RETURN_IF_ERROR(store());
-    run.Add(s.t, *s.h);
-  }
-  RETURN_IF_ERROR(store());
-  return std::move(out.histograms);
-}
-
-class MemoryScriptStore final : public ScriptStore {
- public:
-  absl::Status Clear() override {
-    data_.Clear();
-    return absl::OkStatus();
-  }
-  absl::Status Load(std::span<const Series> all) override {
-    for (const Series& series : all) {
-      for (const model::Sample& s : series.samples) data_.Add(series.labels, s.t, s.v);
-      ASSIGN_OR_RETURN(const chunk::HistogramColumns stored, AsStored(series));
-      for (size_t i = 0; i < stored.size(); ++i) {
-        data_.AddHistogram(series.labels, stored.times[i], stored.values[i]);
-      }
-    }
-    return absl::OkStatus();
-  }
-  storage::Queryable* queryable() override { return &data_; }
-
- private:
-  testing::MemoryQueryable data_;
-};
 
 // The real store, in its head or, `flushed`, in blocks.
 class DatabaseScriptStore final : public ScriptStore {
@@ -80,27 +34,14 @@ class DatabaseScriptStore final : public ScriptStore {
     loaded_.insert(loaded_.end(), all.begin(), all.end());
     const std::unique_ptr<storage::Appender> appender = database_->NewAppender();
     for (const Series& series : loaded_) {
-      const auto check = [&](model::TimeMs t, storage::Outcome outcome) {
-        if (outcome == storage::Outcome::kAccepted) return absl::OkStatus();
-        return base::InvalidArgument("{} at {}: {}", series.labels.ToString(), t,
-                                     storage::ToString(outcome));
-      };
-      size_t h = 0;  // In the order of time.
-      const auto append_histograms = [&](model::TimeMs until) -> absl::Status {
-        for (; h < series.histograms.size() && series.histograms[h].t < until; ++h) {
-          const promql::HistogramSample& s = series.histograms[h];
-          RETURN_IF_ERROR(check(s.t, appender->AppendHistogram(storage::SeriesRef::kNone,
-                                                               series.labels, s.t, *s.h)
-                                         .outcome));
-        }
-        return absl::OkStatus();
-      };
       for (const model::Sample& s : series.samples) {
-        RETURN_IF_ERROR(append_histograms(s.t));
-        RETURN_IF_ERROR(check(
-            s.t, appender->Append(storage::SeriesRef::kNone, series.labels, s).outcome));
+        const storage::Outcome outcome =
+            appender->Append(storage::SeriesRef::kNone, series.labels, s).outcome;
+        if (outcome != storage::Outcome::kAccepted) {
+          return base::InvalidArgument("{} at {}: {}", series.labels.ToString(), s.t,
+                                       storage::ToString(outcome));
+        }
       }
-      RETURN_IF_ERROR(append_histograms(std::numeric_limits<model::TimeMs>::max()));
     }
     RETURN_IF_ERROR(appender->Commit());
     return flushed_ ? database_->FlushHead() : absl::OkStatus();
@@ -123,16 +64,9 @@ class DatabaseScriptStore final : public ScriptStore {
   std::unique_ptr<storage::Database> database_;
 };
 
-promql::Engine::Options EngineOptions() {
-  promql::Engine::Options options;
-  options.features = ScriptParseOptions();
-  options.delayed_name_removal = true;
-  return options;
-}
-
 // Runs every script of the folder; one line each.
 ScriptResult RunFolder(const fs::path& folder, ScriptStore* store) {
-  promql::Engine engine(EngineOptions());
+  promql::Engine engine(ScriptEngineOptions());
   ScriptRunner runner(store, [&](std::string_view query, promql::Grid grid,
                                   storage::Queryable* data) {
     return engine.Evaluate(query, grid, data);

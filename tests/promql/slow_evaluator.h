@@ -1,4 +1,4 @@
-// PromQL the slow and obvious way: every step by itself, every vector a list of labels
+// PromQL over floats the slow and obvious way: every step by itself, every vector a list of labels
 // and values, every window a loop over all samples. Written from the language's description and not
 // from the engine, to compare the two.
 #pragma once
@@ -11,14 +11,13 @@
 #include "promql/ast.h"
 #include "promql/engine.h"
 #include "promql/value.h"
-#include "tests/promql/slow_mixed.h"
-#include "tests/testing/memory_queryable.h"
+#include "promql/testing/memory_queryable.h"
 
 namespace promql {
 
 class SlowEvaluator {
  public:
-  SlowEvaluator(const ::testing::MemoryQueryable* data, Grid query, int64_t lookback_ms,
+  SlowEvaluator(const promql_test::MemoryQueryable* data, Grid query, int64_t lookback_ms,
                 int64_t subquery_step_ms)
       : data_(data),
         query_(query),
@@ -32,12 +31,11 @@ class SlowEvaluator {
   struct Element {
     model::Labels labels;
     double value = 0;
-    SlowHistogramPtr histogram;  // Instead of the value, or null.
   };
   using Elements = std::vector<Element>;
   struct Window {
     model::Labels labels;
-    std::vector<SlowSample> samples;
+    std::vector<model::Sample> samples;
     model::TimeMs end = 0;
   };
 
@@ -47,16 +45,14 @@ class SlowEvaluator {
   absl::StatusOr<std::vector<Window>> Matrix(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Select(const Expr& expr, model::TimeMs t, bool timestamps) const;
   absl::StatusOr<Elements> Call(const Expr& expr, model::TimeMs t) const;
-  absl::StatusOr<Elements> OfHistograms(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Info(const Expr& expr, model::TimeMs t) const;
   bool InfoTime(const Expr& expr, model::TimeMs* t, bool* pinned) const;
   absl::StatusOr<Elements> Aggregate(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Binary(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Join(const Expr& expr, const Elements& lhs, const Elements& rhs) const;
-  static Element Operate(const Expr& expr, Element l, Element r, bool* keep);
   model::TimeMs Shift(const TimeShift& shift, model::TimeMs t) const;
 
-  const ::testing::MemoryQueryable* data_;
+  const promql_test::MemoryQueryable* data_;
   const Grid query_;
   const int64_t lookback_ms_, subquery_step_ms_;
 };

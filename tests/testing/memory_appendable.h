@@ -104,6 +104,13 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
       return appended;
     }
 
+    storage::SeriesRef Find(model::LabelsView labels) override {
+      absl::MutexLock lock(&store_->mu_);
+      const auto it = store_->by_labels_.find(std::string(labels.bytes()));
+      return it == store_->by_labels_.end() ? storage::SeriesRef::kNone
+                                            : storage::SeriesRef{it->second};
+    }
+
     bool AppendExemplar(storage::SeriesRef ref, const model::Exemplar& exemplar) override {
       exemplars_.emplace_back(ref, exemplar);
       return true;

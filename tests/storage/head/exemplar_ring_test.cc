@@ -237,6 +237,7 @@ TEST(ExemplarRing, HoldsTheLastThatCame) {
       for (const Kept& kept : want) {
         if (!kept.in_block) want_times.push_back(kept.exemplar.t);
       }
+      ASSERT_EQ(ring.num_without_block(), want_times.size());
       ASSERT_EQ(got_times, want_times) << "seed " << seed << " step " << i;
       ASSERT_EQ(ring.size(), want.size());
     }

@@ -1,0 +1,16 @@
+// What a query has cost, as JSON: {"timings":{...},"samples":{...}}. spec 3.2.
+#pragma once
+
+#include "api/json_writer.h"
+#include "promql/analysis.h"
+#include "promql/engine.h"
+
+namespace api {
+
+void WriteQueryStats(JsonWriter* json, const promql::QueryStats& stats);
+
+// explain=analyze: {"node":"aggregate","expr":"sum(up)","steps":1,"series":1,"rows":1,"samples":0,
+// "bytes":4096,"selfTime":0.00001,"totalTime":0.0002,"inputs":[...]}; see promql/analysis.h.
+void WriteAnalysis(JsonWriter* json, const promql::NodeReport& node);
+
+}  // namespace api

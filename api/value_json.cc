@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "api/histogram_json.h"
 #include "api/json_writer.h"
 #include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
@@ -122,6 +123,15 @@ namespace {
 
 constexpr size_t kSeriesPerCheck = 256;  // Of the memory a request may take.
 
+void AppendHistograms(std::string* out, const std::vector<promql::HistogramSample>& histograms) {
+  *out += ",\"histograms\":[";
+  for (size_t i = 0; i < histograms.size(); ++i) {
+    if (i != 0) out->push_back(',');
+    AppendHistogramPointJson(out, histograms[i]);
+  }
+  out->push_back(']');
+}
+
 absl::Status AppendMatrix(std::string* out, const std::vector<promql::Series>& matrix) {
   size_t points = 0;
   for (const promql::Series& series : matrix) points += series.points.size();
@@ -139,6 +149,7 @@ absl::Status AppendMatrix(std::string* out, const std::vector<promql::Series>& m
       }
       out->push_back(']');
     }
+    if (!matrix[i].histograms.empty()) AppendHistograms(out, matrix[i].histograms);
     out->push_back('}');
   }
   out->push_back(']');
@@ -151,8 +162,13 @@ absl::Status AppendVector(std::string* out, const std::vector<promql::VectorSamp
     if (i % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
     *out += i == 0 ? "{\"metric\":" : ",{\"metric\":";
     AppendLabelsJson(out, vector[i].labels);
-    *out += ",\"value\":";
-    AppendPointJson(out, vector[i].sample);
+    if (vector[i].histogram != nullptr) {
+      *out += ",\"histogram\":";
+      AppendHistogramPointJson(out, {vector[i].sample.t, vector[i].histogram});
+    } else {
+      *out += ",\"value\":";
+      AppendPointJson(out, vector[i].sample);
+    }
     out->push_back('}');
   }
   out->push_back(']');

@@ -55,7 +55,7 @@ absl::StatusOr<OperatorPtr> BuildCells(const PlanNode& plan, Selections* selecti
     params.push_back(std::move(param));
   }
   OperatorPtr cells = MakeCells(FindCellFunction(name), std::move(input), std::move(params),
-                                std::string(name));
+                                std::string(name), /*takes_histograms=*/name == "timestamp");
   if (!DropsName(name)) return cells;
   return DropNames(std::move(cells), OnSameLabels::kMerge);
 }

@@ -8,6 +8,7 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include "promql/operators/histogram_cells.h"
 #include "promql/operators/label_picker.h"
 #include "promql/operators/names.h"
 #include "promql/operators/table.h"
@@ -20,6 +21,15 @@ namespace {
 model::Labels FinalLabels(const BorrowedSeries& series, const std::vector<char>& drop_name, int i) {
   return VisibleLabels(series.labels[i],
                        series.hide_metadata || (!drop_name.empty() && drop_name[i] != 0));
+}
+
+template <class Points>
+absl::Status SortByTime(Points* points) {
+  std::sort(points->begin(), points->end(), [](const auto& a, const auto& b) { return a.t < b.t; });
+  for (size_t p = 1; p < points->size(); ++p) {
+    if ((*points)[p].t == (*points)[p - 1].t) return SameLabelsetError();
+  }
+  return absl::OkStatus();
 }
 
 // Series that became one by losing their names are put together, unless they meet in time.
@@ -39,15 +49,13 @@ absl::Status MergeSameLabels(std::vector<Series>* matrix) {
     Series& into = out[found->second];
     merged[found->second] = 1;
     into.points.insert(into.points.end(), series.points.begin(), series.points.end());
+    into.histograms.insert(into.histograms.end(), series.histograms.begin(),
+                           series.histograms.end());
   }
   for (size_t i = 0; i < out.size(); ++i) {
     if (!merged[i]) continue;
-    auto& points = out[i].points;
-    std::sort(points.begin(), points.end(),
-              [](const model::Sample& a, const model::Sample& b) { return a.t < b.t; });
-    for (size_t p = 1; p < points.size(); ++p) {
-      if (points[p].t == points[p - 1].t) return SameLabelsetError();
-    }
+    RETURN_IF_ERROR(SortByTime(&out[i].points));
+    RETURN_IF_ERROR(SortByTime(&out[i].histograms));
   }
   *matrix = std::move(out);
   return absl::OkStatus();
@@ -69,12 +77,19 @@ absl::StatusOr<Value> CollectMatrix(Context& context, Operator* root) {
       int cells = 0;
       for (int w = 0; w < Words(row.steps); ++w) cells += std::popcount(row.present[w]);
       if (cells == 0) continue;
-      RETURN_IF_ERROR(context.Charge(cells));
+      const int histograms = NumHistograms(row);
+      RETURN_IF_ERROR(context.Charge(cells - histograms + SizeOfHistograms(row)));
       Series out;
       out.labels = FinalLabels(series, root->drop_name(), tile.rows[i]);
-      out.points.reserve(cells);
+      out.points.reserve(cells - histograms);
+      out.histograms.reserve(histograms);
       for (int step = 0; step < row.steps; ++step) {
-        if (row.has(step)) out.points.push_back({grid.at(step), row.values[step]});
+        if (!row.has(step)) continue;
+        if (row.is_histogram(step)) {
+          out.histograms.push_back({grid.at(step), row.histograms[step]});
+        } else {
+          out.points.push_back({grid.at(step), row.values[step]});
+        }
       }
       value.matrix.push_back(std::move(out));
     }
@@ -96,7 +111,8 @@ absl::StatusOr<Value> CollectVector(Context& context, Operator* root) {
       const Row row = tile.row(i);
       if (!row.has(0)) continue;
       value.vector.push_back({FinalLabels(series, root->drop_name(), tile.rows[i]),
-                              {context.grid.start, row.values[0]}});
+                              {context.grid.start, row.values[0]},
+                              row.is_histogram(0) ? row.histograms[0] : nullptr});
     }
   }
   absl::flat_hash_set<model::LabelsView, model::LabelsHash, model::LabelsEq> seen;
@@ -119,20 +135,24 @@ absl::StatusOr<Value> CollectSamples(Context& context, SampleSource* source) {
   Value value;
   value.type = ValueType::kMatrix;
   ASSIGN_OR_RETURN(const BorrowedSeries series, source->Borrow(context));
-  chunk::SampleColumns samples;
+  Samples samples;
   int index = 0;
   for (;;) {
     ASSIGN_OR_RETURN(const bool more, source->Next(context, &samples, &index));
     if (!more) break;
     if (samples.size() == 0) continue;
-    const auto n = static_cast<int64_t>(samples.size());
+    auto n = static_cast<int64_t>(samples.floats.size());
+    for (const HistogramPtr& h : samples.histograms.values) n += SampleSize(*h);
     RETURN_IF_ERROR(context.Charge(n));
     *context.samples_read += n;
     Series out;
     out.labels = FinalLabels(series, source->drop_name(), index);
-    out.points.reserve(samples.size());
-    for (size_t i = 0; i < samples.size(); ++i) {
-      out.points.push_back({samples.times[i], samples.values[i]});
+    out.points.reserve(samples.floats.size());
+    for (size_t i = 0; i < samples.floats.size(); ++i) {
+      out.points.push_back({samples.floats.times[i], samples.floats.values[i]});
+    }
+    for (size_t i = 0; i < samples.histograms.size(); ++i) {
+      out.histograms.push_back({samples.histograms.times[i], samples.histograms.values[i]});
     }
     value.matrix.push_back(std::move(out));
   }

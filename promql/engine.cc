@@ -241,9 +241,6 @@ class Engine::Impl {
     SortByLabels(&result->value.matrix);
     stats.sort_s = Seconds(evaluated, absl::Now());
     Observe(&totals_.sort, stats.sort_s);
-    if (selections.met_histograms()) {
-      annotations.WarnPlain("native histogram samples are left out: queries know floats only so far");
-    }
     for (std::string& warning : querier->Warnings()) annotations.WarnPlain(std::move(warning));
     result->annotations = annotations.Take();
     return absl::OkStatus();

@@ -4,25 +4,44 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <absl/status/statusor.h>
 
 #include "promql/context.h"
+#include "promql/histogram/cell.h"
 #include "storage/model/labels.h"
 
 namespace promql {
 
 // One series on the grid, borrowed from a Tile. A cell exists only if its bit is set: NaN is a
-// value, absence is not. values[i] of an absent cell is unspecified.
+// value, absence is not. values[i] and histograms[i] of an absent cell are unspecified.
 struct Row {
   double* values = nullptr;     // steps
   uint64_t* present = nullptr;  // (steps + 63) / 64 words; bits past `steps` are zero
   int steps = 0;
+  // Null when all cells are floats, as nearly always; else steps, set where the cell is a histogram
+  // (values[i] is unspecified then). operators/histogram_cells.h helps.
+  HistogramPtr* histograms = nullptr;
 
   bool has(int i) const { return (present[i >> 6] >> (i & 63)) & 1; }
+  bool is_histogram(int i) const {  // Of a cell that exists.
+    return histograms != nullptr && histograms[i] != nullptr;
+  }
+  // Of a row of floats.
   void Set(int i, double v) {
     values[i] = v;
+    present[i >> 6] |= uint64_t{1} << (i & 63);
+  }
+  // Of any row: what was there is replaced.
+  void Put(int i, double v) {
+    if (histograms != nullptr) histograms[i].reset();
+    Set(i, v);
+  }
+  // Of a row with histograms.
+  void Put(int i, HistogramPtr h) {
+    histograms[i] = std::move(h);
     present[i >> 6] |= uint64_t{1} << (i & 63);
   }
   void Drop(int i) { present[i >> 6] &= ~(uint64_t{1} << (i & 63)); }
@@ -37,27 +56,36 @@ struct Tile {
   std::vector<int> rows;          // Row -> index into Operator::Series(). Ascending.
   std::vector<double> values;     // rows.size() * steps
   std::vector<uint64_t> present;  // rows.size() * words
+  std::vector<HistogramPtr> histograms;  // Like values, or empty when there are none.
 
   // Empties it for a grid of `steps`.
   void Reset(int new_steps) {
     steps = new_steps;
     words = (new_steps + 63) / 64;
-    rows.clear(), values.clear(), present.clear();
+    rows.clear(), values.clear(), present.clear(), histograms.clear();
   }
   // Adds an absent row; earlier Rows become invalid.
   Row AddRow(int series) {
     rows.push_back(series);
     values.resize(values.size() + steps);
     present.resize(present.size() + words);
+    if (!histograms.empty()) histograms.resize(values.size());
     return row(static_cast<int>(rows.size()) - 1);
   }
   Row row(int i) {
-    return {values.data() + size_t(i) * steps, present.data() + size_t(i) * words, steps};
+    return {values.data() + size_t(i) * steps, present.data() + size_t(i) * words, steps,
+            histograms.empty() ? nullptr : histograms.data() + size_t(i) * steps};
+  }
+  // The same, with room for histograms; earlier Rows do not see it.
+  Row histogram_row(int i) {
+    histograms.resize(values.size());
+    return row(i);
   }
   void DropLastRow() {
     rows.pop_back();
     values.resize(values.size() - steps);
     present.resize(present.size() - words);
+    if (!histograms.empty()) histograms.resize(values.size());
   }
   int size() const { return static_cast<int>(rows.size()); }
   bool full() const { return size_t(size()) * steps >= size_t(kTileCells); }

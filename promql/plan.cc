@@ -126,6 +126,8 @@ class Planner {
   }
 
   absl::StatusOr<Node> MakeBinary(const Expr& expr, const Grid& grid) {
+    const bool trims = expr.op == BinaryOp::kTrimLower || expr.op == BinaryOp::kTrimUpper;
+    const Inside inside(trims ? &needs_buckets_ : nullptr);
     Node node = New(PlanKind::kBinary, expr, grid);
     ASSIGN_OR_RETURN(Node lhs, MakeSplit(*expr.lhs, grid));
     ASSIGN_OR_RETURN(Node rhs, MakeSplit(*expr.rhs, grid));
@@ -153,6 +155,7 @@ class Planner {
 
   absl::StatusOr<Node> MakeCall(const Expr& call, const Grid& grid) {
     const std::string_view name = call.function->name;
+    const Inside inside(DepthOf(name));
     if (const auto constant = QueryConstant(call, query_)) {
       Node node = New(PlanKind::kNumber, call, grid);
       node->number = *constant;
@@ -233,6 +236,7 @@ class Planner {
       node->windows.after_ms = options_.lookback_ms;
     }
     node->selector = AddSelector(selector, node->windows);
+    node->buckets = NeededBuckets();
     return node;
   }
 
@@ -244,6 +248,7 @@ class Planner {
     if (node->smoothing != Smoothing::kNone) node->windows.before_ms = options_.lookback_ms;
     if (node->smoothing == Smoothing::kSmoothed) node->windows.after_ms = options_.lookback_ms;
     node->selector = AddSelector(selector, node->windows);
+    node->buckets = NeededBuckets();
     return absl::OkStatus();
   }
 
@@ -267,12 +272,46 @@ class Planner {
       return node;
     }
     node->grid = inner;
-    const Expr& inside = StripParens(*expr.lhs);
+    const Expr& body = StripParens(*expr.lhs);
     RETURN_IF_ERROR(TakeSteps(inner));
-    const bool once = invariants_[&inside].invariant && NumSteps(inner) > 1;
-    ASSIGN_OR_RETURN(Node input, once ? MakeOnce(inside, inner) : Make(inside, inner));
+    const Inside inside(&needs_buckets_);
+    const bool once = invariants_[&body].invariant && NumSteps(inner) > 1;
+    ASSIGN_OR_RETURN(Node input, once ? MakeOnce(body, inner) : Make(body, inner));
     node->input.push_back(std::move(input));
     return node;
+  }
+
+  // One level deeper, while it lives.
+  class Inside {
+   public:
+    explicit Inside(int* depth) : depth_(depth) {
+      if (depth_ != nullptr) ++*depth_;
+    }
+    ~Inside() {
+      if (depth_ != nullptr) --*depth_;
+    }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+
+   private:
+    int* const depth_;
+  };
+
+  // Of histograms inside histogram_count and the like count and sum will do, unless something around
+  // it, near or far, looks at buckets.
+  int* DepthOf(std::string_view function) {
+    if (function == "histogram_count" || function == "histogram_sum" ||
+        function == "histogram_avg") {
+      return &needs_totals_;
+    }
+    if (function == "histogram_quantile" || function == "histogram_quantiles" ||
+        function == "histogram_fraction") {
+      return &needs_buckets_;
+    }
+    return nullptr;
+  }
+  Buckets NeededBuckets() const {
+    return needs_totals_ > 0 && needs_buckets_ == 0 ? Buckets::kNone : Buckets::kAll;
   }
 
   absl::StatusOr<int64_t> Duration(int64_t literal_ms, const DurationExpr* expr) {
@@ -319,6 +358,7 @@ class Planner {
   Plan* plan_;
   int64_t steps_left_;
   InvarianceMap invariants_;
+  int needs_totals_ = 0, needs_buckets_ = 0;  // How many around the place being planned.
 };
 
 }  // namespace

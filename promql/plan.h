@@ -13,6 +13,7 @@
 #include "promql/ast.h"
 #include "promql/engine.h"
 #include "promql/functions/functions.h"
+#include "promql/samples.h"
 #include "storage/model/matcher.h"
 
 namespace promql {
@@ -45,6 +46,7 @@ struct PlanNode {
   // kSelect, kTimestamps, kInfo: the lookback windows; kWindow, kMatrix, kSubquery: those of the range.
   WindowGrid windows;
   Smoothing smoothing = Smoothing::kNone;  // kSelect, kWindow, kMatrix: of the selector.
+  Buckets buckets = Buckets::kAll;  // Of a node with a selector: what it needs of histograms.
 };
 
 // A distinct set of matchers and all the time it is looked at in.

@@ -5,19 +5,22 @@
 #include <vector>
 
 #include "promql/ast.h"
+#include "promql/histogram/cell.h"
 #include "storage/model/labels.h"
 #include "storage/model/sample.h"
 
 namespace promql {
 
-struct Series {  // A row of a matrix: points ascend in time.
+struct Series {  // A row of a matrix. Both ascend in time, and no time is in both.
   model::Labels labels;
   std::vector<model::Sample> points;
+  std::vector<HistogramSample> histograms;
 };
 
 struct VectorSample {
   model::Labels labels;
   model::Sample sample;
+  HistogramPtr histogram;  // Instead of sample.v, or null.
 };
 
 struct Value {

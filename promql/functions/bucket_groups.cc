@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
-#include <absl/container/flat_hash_map.h>
-
+#include "promql/operators/label_picker.h"
 #include "promql/quantile.h"
+#include "storage/base/hash.h"
 #include "storage/model/number_text.h"
 
 namespace promql {
@@ -14,60 +13,75 @@ namespace {
 
 constexpr std::string_view kBucketLabel = "le";
 
-model::Labels WithoutBucketLabel(const model::Labels& labels) {
-  std::string kept;
+void AppendVisible(model::LabelsView labels, bool hide_metadata, bool with_bucket,
+                   std::string* out) {
+  out->clear();
   for (const model::Label& label : labels) {
-    if (label.name != kBucketLabel) model::AppendLabel(&kept, label.name, label.value);
+    if (hide_metadata && IsMetadataLabel(label.name)) continue;
+    if (with_bucket || label.name != kBucketLabel) {
+      model::AppendLabel(out, label.name, label.value);
+    }
   }
-  return model::Labels::FromCanonical(std::move(kept));
 }
 
-// Renumbers groups by their last member.
-void OrderByCompletion(BucketGroups* groups) {
-  std::vector<int> order(groups->labels.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
-            [&](int a, int b) { return groups->last_member[a] < groups->last_member[b]; });
-  std::vector<int> place(order.size());
-  BucketGroups ordered;
-  for (size_t i = 0; i < order.size(); ++i) {
-    place[order[i]] = static_cast<int>(i);
-    ordered.labels.push_back(std::move(groups->labels[order[i]]));
-    ordered.last_member.push_back(groups->last_member[order[i]]);
+// One for each group and each series that is not of the same labels as a group.
+void MakeUnits(BucketGroups* groups, std::vector<int> group_last, const std::vector<int>& twin) {
+  for (size_t i = 0; i < twin.size(); ++i) {
+    if (twin[i] >= 0) group_last[twin[i]] = std::max(group_last[twin[i]], static_cast<int>(i));
   }
-  for (BucketGroups::Series& series : groups->series) {
-    if (series.group >= 0) series.group = place[series.group];
+  groups->units.reserve(groups->labels.size() + groups->series.size());
+  for (size_t g = 0; g < group_last.size(); ++g) {
+    groups->units.push_back({static_cast<int>(g), -1, group_last[g]});
   }
-  groups->labels = std::move(ordered.labels);
-  groups->last_member = std::move(ordered.last_member);
+  for (size_t i = 0; i < twin.size(); ++i) {
+    const auto index = static_cast<int>(i);
+    if (twin[i] >= 0) {
+      groups->units[twin[i]].native = index;
+    } else {
+      groups->units.push_back({-1, index, index});
+    }
+  }
+  std::stable_sort(groups->units.begin(), groups->units.end(),
+                   [](const auto& a, const auto& b) { return a.last < b.last; });
+  for (size_t u = 0; u < groups->units.size(); ++u) {
+    const BucketGroups::Unit& unit = groups->units[u];
+    if (unit.native >= 0) groups->series[unit.native].unit = static_cast<int>(u);
+  }
 }
 
 }  // namespace
 
-BucketGroups GroupBuckets(const std::vector<model::Labels>& input) {
+BucketGroups GroupBuckets(const BorrowedSeries& input) {
   BucketGroups groups;
-  groups.series.resize(input.size());
-  absl::flat_hash_map<model::Labels, int, std::hash<model::Labels>> known;
-  for (size_t i = 0; i < input.size(); ++i) {
-    BucketGroups::Series& series = groups.series[i];
-    const std::string_view text = input[i].Get(kBucketLabel);
+  const size_t n = input.labels.size();
+  groups.series.resize(n);
+  base::StringMap<int> known;
+  std::vector<int> last, twin(n, -1), without_bucket;
+  std::string key;
+  for (size_t i = 0; i < n; ++i) {
+    const model::LabelsView labels = input.labels[i];
+    const std::string_view text = labels.Get(kBucketLabel);
     const std::optional<double> bound = model::ParseFloat(text, /*underscores=*/true);
-    if (!bound.has_value()) {
-      series.bad_label = text;
-      series.metric_name = input[i].MetricName();
-      continue;
-    }
+    if (text.empty()) without_bucket.push_back(static_cast<int>(i));
+    if (!bound.has_value()) continue;
+    BucketGroups::Series& series = groups.series[i];
     series.upper_bound = *bound;
-    const auto [it, added] =
-        known.try_emplace(WithoutBucketLabel(input[i]), static_cast<int>(groups.labels.size()));
+    AppendVisible(labels, input.hide_metadata, /*with_bucket=*/false, &key);
+    const auto [it, added] = known.try_emplace(key, static_cast<int>(groups.labels.size()));
     series.group = it->second;
     if (added) {
-      groups.labels.push_back(it->first);
-      groups.last_member.push_back(0);
+      groups.labels.push_back(model::Labels::FromCanonical(key));
+      last.push_back(0);
     }
-    groups.last_member[series.group] = static_cast<int>(i);
+    last[series.group] = static_cast<int>(i);
   }
-  OrderByCompletion(&groups);
+  for (const int i : without_bucket) {
+    if (known.empty()) break;
+    AppendVisible(input.labels[i], input.hide_metadata, /*with_bucket=*/true, &key);
+    const auto it = known.find(key);
+    if (it != known.end()) twin[i] = it->second;
+  }
+  MakeUnits(&groups, std::move(last), twin);
   return groups;
 }
 

@@ -9,20 +9,25 @@
 
 namespace promql {
 
-// The input's series and how they group. Groups are in the order in which they are complete, as
-// the rows of the input come.
+// The input's series and how they belong together.
 struct BucketGroups {
   struct Series {
-    int group = -1;            // -1: `le` is no number.
+    int group = -1;            // As a classic bucket; -1: `le` is no number.
     double upper_bound = 0;
-    std::string bad_label;     // Then: `le` and the metric name, as they are.
-    std::string metric_name;
+    int unit = 0;              // As a native histogram.
   };
-  std::vector<Series> series;             // By index of the input.
-  std::vector<model::Labels> labels;      // By group: without `le`.
-  std::vector<int> last_member;           // By group: index of its last series. Ascending.
+  // What gives one series of results: a classic histogram, a native one, or both, when those have
+  // the same labels. In the order in which they are complete, as the rows of the input come.
+  struct Unit {
+    int group = -1;            // -1: native only.
+    int native = -1;           // The input series, -1: classic only.
+    int last = 0;              // Index of the last input series that belongs to it.
+  };
+  std::vector<Series> series;         // By index of the input.
+  std::vector<model::Labels> labels;  // By group: without `le`, and without what is hidden.
+  std::vector<Unit> units;
 };
-BucketGroups GroupBuckets(const std::vector<model::Labels>& input);
+BucketGroups GroupBuckets(const BorrowedSeries& input);
 
 // Rows held until their group is complete.
 class HeldRows {

@@ -68,6 +68,7 @@ void ClampMax(Row row, const Grid&, ScalarParams params) { ClampTo(row, nullptr,
 
 void Timestamp(Row row, const Grid& eval, ScalarParams) {
   for (int i = 0; i < row.steps; ++i) row.values[i] = static_cast<double>(eval.at(i)) / 1000;
+  if (row.histograms != nullptr) std::fill_n(row.histograms, row.steps, nullptr);
 }
 
 template <DatePart kPart>

@@ -1,6 +1,9 @@
 // The bodies of the language's functions, by shape. build.cc looks a call up here.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -8,7 +11,7 @@
 #include "promql/context.h"
 #include "promql/kernels/window.h"
 #include "promql/operator.h"
-#include "storage/chunk/chunk.h"
+#include "promql/samples.h"
 
 namespace promql {
 
@@ -27,8 +30,44 @@ using WindowFunction = void (*)(const chunk::SampleColumns& samples, const Windo
 using WindowCheck = absl::Status (*)(const Expr& call, ScalarParams params, const Row& out,
                                      AnnotationSink* annotations);
 
+// What a window with histograms gives: a float, a histogram, or nothing.
+struct MixedCell {
+  std::optional<double> value;
+  HistogramPtr histogram;
+};
+
+// A window that holds at least one histogram, and perhaps floats. No time is in both. With what is in
+// reach of it, where it may look further (WindowGrid::before_ms).
+struct MixedWindow {
+  std::span<const model::TimeMs> float_times;
+  std::span<const double> floats;
+  std::span<const model::TimeMs> times;
+  std::span<const HistogramPtr> histograms;
+  model::TimeMs end = 0;  // The window is (end - range_ms, end].
+  int64_t range_ms = 0;
+};
+
+// `notes` collects WindowNotes. Thread-safe.
+using MixedFunction = MixedCell (*)(const MixedWindow& window, uint32_t* notes);
+
+// What a window function may have to say about histograms, once a series.
+enum WindowNote : uint32_t {
+  kNoteMixed = 1,            // Floats and histograms.
+  kNoteNotCounter = 2,       // A gauge.
+  kNoteNotGauge = 4,
+  kNoteMixedSchemas = 8,     // Exponential and custom buckets.
+  kNoteSubReconciled = 16,   // Custom bounds were others: in a difference,
+  kNoteAddReconciled = 32,   // in a sum,
+  kNoteAggReconciled = 64,   // in an aggregate.
+  kNoteResetCollision = 128,
+  kNoteIgnored = 256,        // Only the floats counted.
+};
+void Annotate(uint32_t notes, std::string_view metric, PositionRange pos, AnnotationSink* sink);
+
 struct WindowSpec {
   WindowFunction run = nullptr;
+  // For windows with histograms. Null: `run` over the floats is the answer, histograms are ignored.
+  MixedFunction run_mixed = nullptr;
   bool keeps_name = false;      // last_over_time, first_over_time
   bool wants_counter = false;   // rate, increase: info when the name does not look like a counter
   WindowCheck check = nullptr;  // Null when there is nothing to check.

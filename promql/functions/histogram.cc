@@ -7,7 +7,11 @@
 #include <utility>
 
 #include "promql/functions/bucket_groups.h"
+#include "promql/functions/figures.h"
 #include "promql/functions/messages.h"
+#include "promql/histogram/statistics.h"
+#include "promql/operators/histogram_cells.h"
+#include "promql/operators/label_picker.h"
 #include "promql/operators/table.h"
 #include "promql/quantile.h"
 #include "promql/signatures.h"
@@ -17,93 +21,6 @@
 
 namespace promql {
 namespace {
-
-// What is computed of the buckets at one step: one figure or several.
-class Figures {
- public:
-  virtual ~Figures() = default;
-  virtual absl::Status Prepare(Context& context) = 0;
-  virtual int count() const { return 1; }
-  // The labels of the k-th figure's series.
-  virtual model::Labels LabelsOf(const model::Labels& group, int) const { return group; }
-  // May reorder and repair *buckets.
-  virtual double Compute(int k, int step, std::vector<Bucket>* buckets, MonotonicFix* fix) = 0;
-};
-
-class QuantileFigure final : public Figures {
- public:
-  QuantileFigure(const Expr& arg, OperatorPtr q) : arg_(arg), q_(std::move(q)) {}
-  absl::Status Prepare(Context& context) override {
-    ASSIGN_OR_RETURN(quantiles_, DrainScalar(context, q_.get()));
-    for (size_t i = 0; i < quantiles_.size(); ++i) {
-      if (i > 0 && quantiles_[i] == quantiles_[i - 1]) continue;
-      WarnOfQuantile(quantiles_[i], arg_, context.annotations);
-    }
-    return absl::OkStatus();
-  }
-  double Compute(int, int step, std::vector<Bucket>* buckets, MonotonicFix* fix) override {
-    return BucketQuantile(quantiles_[step], buckets, fix);
-  }
-
- private:
-  const Expr& arg_;
-  OperatorPtr q_;
-  std::vector<double> quantiles_;
-};
-
-class ManyQuantiles final : public Figures {
- public:
-  ManyQuantiles(const Expr& call, std::vector<OperatorPtr> scalars)
-      : call_(call), scalars_(std::move(scalars)) {}
-  absl::Status Prepare(Context& context) override {
-    for (size_t k = 0; k < scalars_.size(); ++k) {
-      ASSIGN_OR_RETURN(const std::vector<double> values, DrainScalar(context, scalars_[k].get()));
-      const auto same = [&](double v) {
-        return v == values[0] || (std::isnan(v) && std::isnan(values[0]));
-      };
-      if (!std::all_of(values.begin(), values.end(), same)) {
-        return base::Unimplemented(
-            "histogram_quantiles with a quantile that changes from step to step is not supported "
-            "yet");
-      }
-      quantiles_.push_back(values[0]);
-      WarnOfQuantile(values[0], *call_.args[k + 2], context.annotations);
-    }
-    return absl::OkStatus();
-  }
-  int count() const override { return static_cast<int>(quantiles_.size()); }
-  model::Labels LabelsOf(const model::Labels& group, int k) const override {
-    return model::LabelsBuilder(group)
-        .Set(TextArgument(*call_.args[1]), OpenMetricsText(quantiles_[k]))
-        .Build();
-  }
-  double Compute(int k, int, std::vector<Bucket>* buckets, MonotonicFix* fix) override {
-    return BucketQuantile(quantiles_[k], buckets, fix);
-  }
-
- private:
-  const Expr& call_;
-  std::vector<OperatorPtr> scalars_;
-  std::vector<double> quantiles_;
-};
-
-class FractionFigure final : public Figures {
- public:
-  FractionFigure(OperatorPtr lower, OperatorPtr upper)
-      : lower_(std::move(lower)), upper_(std::move(upper)) {}
-  absl::Status Prepare(Context& context) override {
-    ASSIGN_OR_RETURN(lowers_, DrainScalar(context, lower_.get()));
-    ASSIGN_OR_RETURN(uppers_, DrainScalar(context, upper_.get()));
-    return absl::OkStatus();
-  }
-  double Compute(int, int step, std::vector<Bucket>* buckets, MonotonicFix*) override {
-    return BucketFraction(lowers_[step], uppers_[step], buckets);
-  }
-
- private:
-  OperatorPtr lower_, upper_;
-  std::vector<double> lowers_, uppers_;
-};
 
 // All repairs of one query node, told of once: where, how much, how often, when.
 struct Repairs {
@@ -143,21 +60,44 @@ class HistogramFunction final : public Operator {
         input_(std::move(input)) {}
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
-    RETURN_IF_ERROR(figures_->Prepare(context));
-    ASSIGN_OR_RETURN(const std::vector<model::Labels> input, input_->Series(context));
-    groups_ = GroupBuckets(input);
-    held_ = HeldRows(groups_.labels.size());
-    std::vector<model::Labels> out;
-    for (const model::Labels& group : groups_.labels) {
-      for (int k = 0; k < figures_->count(); ++k) out.push_back(figures_->LabelsOf(group, k));
+    ASSIGN_OR_RETURN(const BorrowedSeries borrowed, Borrow(context));
+    std::vector<model::Labels> series;
+    series.reserve(borrowed.labels.size());
+    for (const model::LabelsView labels : borrowed.labels) {
+      series.push_back(VisibleLabels(labels, borrowed.hide_metadata));
     }
+    return series;
+  }
+
+  absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
+    RETURN_IF_ERROR(figures_->Prepare(context));
+    ASSIGN_OR_RETURN(input_series_, input_->Borrow(context));
+    groups_ = GroupBuckets(input_series_);
+    held_ = HeldRows(groups_.labels.size());
+    natives_.resize(groups_.units.size());
+    BorrowedSeries out;
+    // What has no metadata because it is hidden needs no merging above.
+    out.hide_metadata = input_series_.hide_metadata && !figures_->has_labels();
+    for (const BucketGroups::Unit& unit : groups_.units) {
+      const model::LabelsView labels =
+          unit.group >= 0 ? groups_.labels[unit.group].view() : input_series_.labels[unit.native];
+      if (!figures_->has_labels()) {
+        out.labels.push_back(labels);
+        continue;
+      }
+      const model::Labels visible = VisibleLabels(labels, input_series_.hide_metadata);
+      for (int k = 0; k < figures_->count(); ++k) {
+        labels_.push_back(figures_->LabelsOf(visible, k));
+      }
+    }
+    if (figures_->has_labels()) out.labels.assign(labels_.begin(), labels_.end());
     return out;
   }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     out->Reset(context.grid.size());
     for (;;) {
-      CompleteGroups(context, out);
+      RETURN_IF_ERROR(CompleteUnits(context, out));
       if (out->full()) return true;
       if (at_end_) break;
       if (next_row_ == tile_.size()) {
@@ -180,55 +120,113 @@ class HistogramFunction final : public Operator {
   std::string Describe() const override { return std::string(call_.function->name); }
 
  private:
-  absl::Status Take(Context& context, int index, const Row& row) {
+  absl::Status Take(Context& context, int index, Row row) {
     const BucketGroups::Series& series = groups_.series[index];
+    if (row.histograms != nullptr && HasHistograms(row)) {
+      RETURN_IF_ERROR(context.Charge(row.steps));
+      std::vector<HistogramPtr>& held = natives_[series.unit];
+      held.resize(row.steps);
+      for (int i = 0; i < row.steps; ++i) {
+        if (row.has(i) && row.is_histogram(i)) held[i] = row.histograms[i];
+      }
+    }
+    DropHistograms(row);
     if (series.group >= 0) {
       RETURN_IF_ERROR(context.Charge(row.steps));
       held_.Add(series.group, series.upper_bound, row);
       return absl::OkStatus();
     }
     if (!HasAny(row)) return absl::OkStatus();
+    const model::LabelsView labels = input_series_.labels[index];
     std::string text = "bucket label \"le\" is missing or has a malformed value of ";
-    model::AppendQuoted(&text, series.bad_label);
-    context.annotations->Warn(text + ForMetric(context, series.metric_name), position_);
+    model::AppendQuoted(&text, labels.Get("le"));
+    context.annotations->Warn(text + ForMetric(context, labels.MetricName()), position_);
     return absl::OkStatus();
   }
 
-  // Computes groups that can get no more rows, until the tile is full.
-  void CompleteGroups(Context& context, Tile* out) {
-    while (!out->full() && next_group_ < groups_.labels.size() &&
-           groups_.last_member[next_group_] <= reached_) {
-      Complete(context, static_cast<int>(next_group_++), out);
+  // Computes units that can get no more rows, until the tile is full.
+  absl::Status CompleteUnits(Context& context, Tile* out) {
+    while (!out->full() && next_unit_ < groups_.units.size() &&
+           groups_.units[next_unit_].last <= reached_) {
+      RETURN_IF_ERROR(Complete(context, static_cast<int>(next_unit_++), out));
     }
+    return absl::OkStatus();
   }
 
-  void Complete(Context& context, int group, Tile* out) {
-    const std::vector<HeldRows::Held>& rows = held_.Sorted(group);
-    if (rows.empty()) return;
+  absl::Status Complete(Context& context, int index, Tile* out) {
+    static const std::vector<HeldRows::Held> kNone;
+    const BucketGroups::Unit& unit = groups_.units[index];
+    const std::vector<HistogramPtr> native = std::move(natives_[index]);
+    const std::vector<HeldRows::Held>& rows = unit.group >= 0 ? held_.Sorted(unit.group) : kNone;
+    if (rows.empty() && native.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(figures_->Check());
     const int figures = figures_->count();
     const int first_row = out->size();
-    for (int k = 0; k < figures; ++k) out->AddRow(group * figures + k);
+    for (int k = 0; k < figures; ++k) out->AddRow(index * figures + k);
     for (int i = 0; i < out->steps; ++i) {
+      const model::FloatHistogram* h = native.empty() ? nullptr : native[i].get();
       present_.clear();
       for (const HeldRows::Held& row : rows) {
         if (row.has(i)) present_.push_back({row.upper_bound, row.values[i]});
       }
-      if (present_.empty()) continue;
-      bool repaired = false;
-      for (int k = 0; k < figures; ++k) {
-        buckets_ = present_;
-        MonotonicFix fix;
-        out->row(first_row + k).Set(i, figures_->Compute(k, i, &buckets_, &fix));
-        if (fix.forced && !std::exchange(repaired, true)) Note(context, group, fix, i);
+      if (h != nullptr && !present_.empty()) {
+        context.annotations->Warn("vector contains a mix of classic and native histograms" +
+                                      ForMetric(context, NameOf(unit)),
+                                  position_);
+        continue;
+      }
+      if (h != nullptr) {
+        ComputeNative(context, unit, *h, i, first_row, out);
+      } else if (!present_.empty()) {
+        ComputeClassic(context, unit, i, first_row, out);
       }
     }
-    context.Release(static_cast<int64_t>(rows.size()) * out->steps);
-    held_.Drop(group);
+    context.Release(static_cast<int64_t>(rows.size() + (native.empty() ? 0 : 1)) * out->steps);
+    if (unit.group >= 0) held_.Drop(unit.group);
+    return absl::OkStatus();
   }
 
-  void Note(Context& context, int group, const MonotonicFix& fix, int step) {
-    repairs_[ForMetric(context, groups_.labels[group].MetricName())].Add(fix,
-                                                                         context.grid.at(step));
+  void ComputeClassic(Context& context, const BucketGroups::Unit& unit, int step, int first_row,
+                      Tile* out) {
+    bool repaired = false;
+    for (int k = 0; k < figures_->count(); ++k) {
+      if (!figures_->Wants(k, step)) continue;
+      buckets_ = present_;
+      MonotonicFix fix;
+      out->row(first_row + k).Set(step, figures_->Compute(k, step, &buckets_, &fix));
+      if (fix.forced && !std::exchange(repaired, true)) {
+        repairs_[ForMetric(context, NameOf(unit))].Add(fix, context.grid.at(step));
+      }
+    }
+  }
+
+  void ComputeNative(Context& context, const BucketGroups::Unit& unit,
+                     const model::FloatHistogram& h, int step, int first_row, Tile* out) {
+    for (int k = 0; k < figures_->count(); ++k) {
+      if (!figures_->Wants(k, step)) continue;
+      histogram::NanEffect effect;
+      out->row(first_row + k).Set(step, figures_->Compute(k, step, h, &effect));
+      if (effect == histogram::NanEffect::kNone) continue;
+      context.annotations->Info(TextOf(effect) + ForMetric(context, NameOf(unit)), position_);
+    }
+  }
+
+  static std::string TextOf(histogram::NanEffect effect) {
+    switch (effect) {
+      case histogram::NanEffect::kSkewed:
+        return "input to histogram_quantile has NaN observations, result is skewed higher";
+      case histogram::NanEffect::kIsNan:
+        return "input to histogram_quantile has NaN observations, result is NaN";
+      default:
+        return "input to histogram_fraction has NaN observations, which are excluded from all "
+               "fractions";
+    }
+  }
+
+  std::string_view NameOf(const BucketGroups::Unit& unit) const {
+    if (unit.group >= 0) return groups_.labels[unit.group].MetricName();
+    return input_series_.hide_metadata ? std::string_view()
+                                       : input_series_.labels[unit.native].MetricName();
   }
 
   void Report(Context& context) {
@@ -252,9 +250,12 @@ class HistogramFunction final : public Operator {
   std::unique_ptr<Figures> figures_;
   OperatorPtr input_;
 
+  BorrowedSeries input_series_;
   BucketGroups groups_;
-  HeldRows held_{0};
-  size_t next_group_ = 0;
+  std::vector<model::Labels> labels_;  // Of figures that have some.
+  HeldRows held_{0};                   // By group.
+  std::vector<std::vector<HistogramPtr>> natives_;  // By unit: by step, or empty.
+  size_t next_unit_ = 0;
   Tile tile_;         // Of the input; rows before next_row_ are done with.
   int next_row_ = 0;
   int reached_ = -1;  // The last series taken.
@@ -263,32 +264,56 @@ class HistogramFunction final : public Operator {
   base::StringMap<Repairs> repairs_;
 };
 
-// Gives nothing, after the input has been run for its errors and warnings.
-class Nothing final : public Operator {
+// A figure of each native histogram; floats give nothing.
+class OfHistograms final : public Operator {
  public:
-  Nothing(const Expr& call, OperatorPtr input) : call_(call), input_(std::move(input)) {}
+  using Function = double (*)(const model::FloatHistogram&);
+  OfHistograms(const Expr& call, Function function, OperatorPtr input)
+      : call_(call), function_(function), input_(std::move(input)) {}
+
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
-    RETURN_IF_ERROR(input_->Borrow(context).status());
-    return std::vector<model::Labels>{};
+    auto series = input_->Series(context);
+    drop_name_ = input_->drop_name();
+    return series;
+  }
+  absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
+    auto series = input_->Borrow(context);
+    drop_name_ = input_->drop_name();
+    return series;
   }
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
-    for (;;) {
-      ASSIGN_OR_RETURN(const bool more, input_->Next(context, out));
-      if (!more) return false;
+    ASSIGN_OR_RETURN(const bool more, input_->Next(context, out));
+    for (int r = 0; r < out->size(); ++r) {
+      Row row = out->row(r);
+      DropFloats(row);
+      for (int i = 0; i < row.steps; ++i) {
+        if (row.has(i)) row.Put(i, function_(*row.histograms[i]));
+      }
     }
+    return more;
   }
   std::string Describe() const override { return std::string(call_.function->name); }
 
  private:
   const Expr& call_;
+  const Function function_;
   OperatorPtr input_;
 };
+
+OfHistograms::Function FindFunction(std::string_view name) {
+  using H = model::FloatHistogram;
+  if (name == "histogram_count") return [](const H& h) { return h.count; };
+  if (name == "histogram_sum") return [](const H& h) { return h.sum; };
+  if (name == "histogram_avg") return [](const H& h) { return h.sum / h.count; };
+  if (name == "histogram_stdvar") return histogram::Variance;
+  return [](const H& h) { return std::sqrt(histogram::Variance(h)); };
+}
 
 }  // namespace
 
 OperatorPtr MakeHistogramQuantile(const Expr& call, std::vector<OperatorPtr> args) {
-  auto figure = std::make_unique<QuantileFigure>(*call.args[0], std::move(args[0]));
-  return std::make_unique<HistogramFunction>(call, *call.args[1], std::move(figure),
+  return std::make_unique<HistogramFunction>(call, *call.args[1],
+                                             MakeQuantileFigure(call, std::move(args[0])),
                                              std::move(args[1]));
 }
 
@@ -296,18 +321,18 @@ OperatorPtr MakeHistogramQuantiles(const Expr& call, std::vector<OperatorPtr> ar
   OperatorPtr input = std::move(args[0]);
   args.erase(args.begin(), args.begin() + 2);
   return std::make_unique<HistogramFunction>(
-      call, *call.args[0], std::make_unique<ManyQuantiles>(call, std::move(args)),
-      std::move(input));
+      call, *call.args[0], MakeQuantileFigures(call, std::move(args)), std::move(input));
 }
 
 OperatorPtr MakeHistogramFraction(const Expr& call, std::vector<OperatorPtr> args) {
-  auto figure = std::make_unique<FractionFigure>(std::move(args[0]), std::move(args[1]));
-  return std::make_unique<HistogramFunction>(call, *call.args[2], std::move(figure),
-                                             std::move(args[2]));
+  return std::make_unique<HistogramFunction>(
+      call, *call.args[2], MakeFractionFigure(std::move(args[0]), std::move(args[1])),
+      std::move(args[2]));
 }
 
 OperatorPtr MakeNativeHistogramOnly(const Expr& call, std::vector<OperatorPtr> args) {
-  return std::make_unique<Nothing>(call, std::move(args[0]));
+  return std::make_unique<OfHistograms>(call, FindFunction(call.function->name),
+                                        std::move(args[0]));
 }
 
 }  // namespace promql

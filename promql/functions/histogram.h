@@ -1,5 +1,5 @@
-// histogram_quantile, histogram_quantiles and histogram_fraction over classic histograms: series
-// that differ in their `le` label only.
+// histogram_quantile, histogram_quantiles and histogram_fraction: of native histograms, and of
+// classic ones, series that differ in their `le` label only.
 #pragma once
 
 #include <vector>
@@ -14,7 +14,7 @@ OperatorPtr MakeHistogramQuantile(const Expr& call, std::vector<OperatorPtr> arg
 OperatorPtr MakeHistogramQuantiles(const Expr& call, std::vector<OperatorPtr> args);
 // args: lower, upper (scalars), histograms.
 OperatorPtr MakeHistogramFraction(const Expr& call, std::vector<OperatorPtr> args);
-// Functions of native histograms: floats give nothing.
+// histogram_count and the like: of native histograms only.
 OperatorPtr MakeNativeHistogramOnly(const Expr& call, std::vector<OperatorPtr> args);
 
 }  // namespace promql

@@ -60,7 +60,7 @@ class Scalar final : public OneRow {
       for (int r = 0; r < tile.size(); ++r) {
         const Row in = tile.row(r);
         for (int i = 0; i < in.steps; ++i) {
-          if (!in.has(i)) continue;
+          if (!in.has(i) || in.is_histogram(i)) continue;
           row.values[i] = seen[i] ? model::NormalNan() : in.values[i];
           seen[i] = 1;
         }

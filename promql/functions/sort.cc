@@ -8,6 +8,7 @@
 
 #include "promql/functions/messages.h"
 #include "promql/functions/natural_order.h"
+#include "promql/operators/histogram_cells.h"
 #include "promql/operators/table.h"
 #include "promql/signatures.h"
 #include "storage/base/status.h"
@@ -18,6 +19,7 @@ namespace {
 struct SortedSeries {
   model::Labels labels;
   double value = 0;
+  HistogramPtr histogram;  // Instead of the value; only by label.
   char drop_name = 0;
 };
 
@@ -52,11 +54,17 @@ class Sort final : public Operator {
   }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
-    if (context.grid.start != context.grid.end) return input_->Next(context, out);
+    if (context.grid.start != context.grid.end) {
+      auto more = input_->Next(context, out);
+      for (int i = 0; !by_label_ && i < out->size(); ++i) DropHistograms(out->row(i));
+      return more;
+    }
     out->Reset(1);
     while (next_ < sorted_.size() && !out->full()) {
-      out->AddRow(static_cast<int>(next_)).Set(0, sorted_[next_].value);
-      ++next_;
+      SortedSeries& one = sorted_[next_];
+      const int row = out->size();
+      out->AddRow(static_cast<int>(next_++)).Put(0, one.value);
+      if (one.histogram != nullptr) out->histogram_row(row).Put(0, std::move(one.histogram));
     }
     if (out->size() > 0) return true;
     context.Release(std::exchange(charged_, 0));
@@ -74,9 +82,11 @@ class Sort final : public Operator {
       RETURN_IF_ERROR(context.Charge(tile.size()));
       charged_ += tile.size();
       for (int r = 0; r < tile.size(); ++r) {
-        if (!tile.row(r).has(0)) continue;
+        const Row row = tile.row(r);
+        if (!row.has(0) || (row.is_histogram(0) && !by_label_)) continue;
         const int i = tile.rows[r];
-        sorted_.push_back({std::move(series[i]), tile.row(r).values[0],
+        sorted_.push_back({std::move(series[i]), row.values[0],
+                           row.is_histogram(0) ? row.histograms[0] : nullptr,
                            drop_name_.empty() ? char{0} : drop_name_[i]});
       }
     }

@@ -2,6 +2,7 @@
 
 #include "promql/functions/functions.h"
 #include "promql/functions/messages.h"
+#include "promql/functions/mixed_windows.h"
 #include "promql/kernels/window_functions.h"
 #include "storage/base/hash.h"
 #include "storage/base/status.h"
@@ -99,14 +100,66 @@ const base::StringMap<WindowSpec>& SmoothedTable() {
   return table;
 }
 
+const base::StringMap<MixedFunction>& MixedTable() {
+  static const auto& table = *new base::StringMap<MixedFunction>{
+      {"absent_over_time", MixedPresentOverTime},
+      {"avg_over_time", MixedAvgOverTime},
+      {"changes", MixedChanges},
+      {"count_over_time", MixedCountOverTime},
+      {"delta", MixedDelta},
+      {"first_over_time", MixedFirstOverTime},
+      {"idelta", MixedInstantDelta},
+      {"increase", MixedIncrease},
+      {"irate", MixedInstantRate},
+      {"last_over_time", MixedLastOverTime},
+      {"present_over_time", MixedPresentOverTime},
+      {"rate", MixedRate},
+      {"resets", MixedResets},
+      {"sum_over_time", MixedSumOverTime},
+      {"ts_of_first_over_time", MixedTimeOfFirst},
+      {"ts_of_last_over_time", MixedTimeOfLast},
+  };
+  return table;
+}
+
 }  // namespace
+
+void Annotate(uint32_t notes, std::string_view metric, PositionRange pos, AnnotationSink* sink) {
+  std::string name;
+  model::AppendQuoted(&name, metric);
+  const auto warn = [&](WindowNote note, std::string_view text) {
+    if (notes & note) sink->Warn(fmt::format(fmt::runtime(text), name), pos);
+  };
+  const auto inform = [&](WindowNote note, std::string_view text) {
+    if (notes & note) sink->Info(fmt::format(fmt::runtime(text), name), pos);
+  };
+  warn(kNoteMixed, "encountered a mix of histograms and floats for metric name {}");
+  warn(kNoteNotCounter, "this native histogram metric is not a counter: {}");
+  warn(kNoteNotGauge, "this native histogram metric is not a gauge: {}");
+  warn(kNoteMixedSchemas,
+       "vector contains a mix of histograms with exponential and custom buckets schemas for metric "
+       "name {}");
+  inform(kNoteSubReconciled, "mismatched custom buckets were reconciled during subtraction");
+  inform(kNoteAddReconciled, "mismatched custom buckets were reconciled during addition");
+  inform(kNoteAggReconciled, "mismatched custom buckets were reconciled during aggregation");
+  warn(kNoteResetCollision, "conflicting counter resets during histogram aggregation");
+  inform(kNoteIgnored,
+         "ignored histograms in a range containing both floats and histograms for metric name {}");
+}
 
 WindowSpec FindWindowFunction(std::string_view name, Smoothing smoothing) {
   const auto& table = smoothing == Smoothing::kNone       ? Table()
                       : smoothing == Smoothing::kAnchored ? AnchoredTable()
                                                           : SmoothedTable();
   const auto it = table.find(name);
-  return it == table.end() ? WindowSpec{} : it->second;
+  if (it == table.end()) return {};
+  WindowSpec spec = it->second;
+  if (smoothing != Smoothing::kNone) {
+    spec.run_mixed = FindExtended(name, smoothing);
+  } else if (const auto mixed = MixedTable().find(name); mixed != MixedTable().end()) {
+    spec.run_mixed = mixed->second;
+  }
+  return spec;
 }
 
 }  // namespace promql

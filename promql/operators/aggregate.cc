@@ -1,9 +1,13 @@
 #include "promql/operators/aggregate.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "promql/functions/messages.h"
 #include "promql/kernels/elementwise.h"
+#include "promql/operators/histogram_cells.h"
+#include "promql/operators/histogram_groups.h"
 #include "promql/operators/label_picker.h"
 #include "promql/operators/table.h"
 #include "storage/base/status.h"
@@ -17,8 +21,8 @@ class Aggregate final : public Operator {
       : aggregate_(aggregate), input_(std::move(input)) {}
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
-    ASSIGN_OR_RETURN(const BorrowedSeries series, input_->Borrow(context));
-    Groups groups = MakeGroups(aggregate_, series, input_->drop_name());
+    ASSIGN_OR_RETURN(series_, input_->Borrow(context));
+    Groups groups = MakeGroups(aggregate_, series_, input_->drop_name());
     group_ = std::move(groups.of);
     num_groups_ = static_cast<int>(groups.labels.size());
     drop_name_ = std::move(groups.drop_name);
@@ -47,7 +51,7 @@ class Aggregate final : public Operator {
  private:
   Row At(int group) {
     return {values_.data() + size_t(group) * steps_, present_.data() + size_t(group) * words_,
-            steps_};
+            steps_, results_.empty() ? nullptr : results_.data() + size_t(group) * steps_};
   }
 
   absl::Status FoldAll(Context& context) {
@@ -76,9 +80,41 @@ class Aggregate final : public Operator {
     for (;;) {
       ASSIGN_OR_RETURN(const bool more, input_->Next(context, &tile));
       if (!more) break;
-      for (int i = 0; i < tile.size(); ++i) Fold(tile.row(i), group_[tile.rows[i]]);
+      for (int i = 0; i < tile.size(); ++i) {
+        const Row row = tile.row(i);
+        const int series = tile.rows[i];
+        if (row.histograms != nullptr || histograms_.has_value()) {
+          RETURN_IF_ERROR(FoldHistograms(context, row, series));
+        }
+        Fold(row, group_[series]);
+      }
     }
     for (int group = 0; group < num_groups_; ++group) Finish(group);
+    if (!histograms_.has_value() || histograms_->empty()) return absl::OkStatus();
+    results_.resize(cells);
+    for (int group = 0; group < num_groups_; ++group) {
+      histograms_->Finish(group, context.annotations, At(group));
+    }
+    histograms_.reset();
+    return absl::OkStatus();
+  }
+
+  // Takes the histograms out of the row, where they are not simply counted.
+  absl::Status FoldHistograms(Context& context, Row row, int series) {
+    const AggregateOp op = aggregate_.aggregate;
+    if (op == AggregateOp::kCount || op == AggregateOp::kGroup) return absl::OkStatus();
+    if (op == AggregateOp::kSum || op == AggregateOp::kAvg) {
+      if (!histograms_.has_value()) histograms_.emplace(aggregate_, num_groups_, steps_);
+      if (!histograms_->empty() || HasHistograms(row)) {
+        const std::string_view metric =
+            series_.hide_metadata ? std::string_view() : series_.labels[series].MetricName();
+        RETURN_IF_ERROR(histograms_->Fold(context, row, At(group_[series]), group_[series], metric,
+                                          &charged_));
+      }
+    } else if (HasHistograms(row)) {
+      InformOfIgnored(aggregate_, ArgumentPosition(*aggregate_.lhs), context.annotations);
+    }
+    DropHistograms(row);
     return absl::OkStatus();
   }
 
@@ -123,6 +159,9 @@ class Aggregate final : public Operator {
   std::vector<double> extra_;  // Compensation of sum and avg; mean of the variances.
   std::vector<double> count_;
   std::vector<uint64_t> present_, incremental_;
+  BorrowedSeries series_;                      // Of the input.
+  std::optional<HistogramGroups> histograms_;  // Once a tile had some.
+  std::vector<HistogramPtr> results_;          // groups x steps, or empty.
   int64_t charged_ = 0;
   bool folded_ = false;
   int next_ = 0;
@@ -159,6 +198,11 @@ Groups MakeGroups(const Expr& aggregate, const BorrowedSeries& series,
     for (size_t i = 0; i < n; ++i) groups.drop_name[groups.of[i]] |= drop_name[i];
   }
   return groups;
+}
+
+void InformOfIgnored(const Expr& aggregate, PositionRange pos, AnnotationSink* annotations) {
+  annotations->Info(
+      fmt::format("ignored histogram in {} aggregation", ToString(aggregate.aggregate)), pos);
 }
 
 OperatorPtr MakeAggregate(const Expr& aggregate, OperatorPtr input) {

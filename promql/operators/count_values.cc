@@ -1,4 +1,5 @@
 #include <bit>
+#include <tuple>
 #include <utility>
 
 #include <absl/container/flat_hash_map.h>
@@ -7,6 +8,7 @@
 #include "promql/operators/rank.h"
 #include "promql/operators/table.h"
 #include "storage/base/status.h"
+#include "storage/model/histogram_text.h"
 #include "storage/model/number_text.h"
 
 namespace promql {
@@ -70,16 +72,27 @@ class CountValues final : public Operator {
   absl::Status Count(Context& context, const Row& row, int group) {
     for (int step = 0; step < row.steps; ++step) {
       if (!row.has(step)) continue;
-      double v = row.values[step];
-      if (v != v) v = model::NormalNan();  // All NaN read the same.
-      const uint64_t value = label_is_dropped_ ? 0 : std::bit_cast<uint64_t>(v);
-      const auto [it, added] = results_.try_emplace({group, value}, counts_.size());
+      std::string text;
+      uint64_t value = 0;
+      if (row.is_histogram(step)) {
+        text = model::ToString(*row.histograms[step]);
+      } else if (!label_is_dropped_) {
+        // All NaN read the same.
+        const double v = row.values[step];
+        value = std::bit_cast<uint64_t>(v != v ? model::NormalNan() : v);
+      }
+      if (label_is_dropped_) text.clear();
+      const auto [it, added] = results_.try_emplace({group, value, text}, counts_.size());
       if (added) {
         RETURN_IF_ERROR(context.Charge(counts_.steps));
         charged_ += counts_.steps;
         counts_.AddRow(it->second);
         model::LabelsBuilder builder(group_labels_[group]);
-        if (!label_is_dropped_) builder.Set(label_, model::FormatFloat(v, 'f'));
+        if (!label_is_dropped_) {
+          builder.Set(label_, text.empty()
+                                  ? model::FormatFloat(std::bit_cast<double>(value), 'f')
+                                  : text);
+        }
         labels_.push_back(builder.Build());
       }
       Row counts = counts_.row(it->second);
@@ -94,8 +107,8 @@ class CountValues final : public Operator {
   bool label_is_dropped_ = false;  // without(label): values are counted together.
   std::vector<int> group_;         // Series -> group.
   std::vector<model::Labels> group_labels_;
-  // Group and value -> row of counts_.
-  absl::flat_hash_map<std::pair<int, uint64_t>, int> results_;
+  // Group and value, a float's bits or a histogram's text -> row of counts_.
+  absl::flat_hash_map<std::tuple<int, uint64_t, std::string>, int> results_;
   std::vector<model::Labels> labels_;
   Tile counts_;
   int64_t charged_ = 0;

@@ -55,6 +55,7 @@ struct Exchange::State {
     Slot& slot = SlotOf(part);
     slot.part.tile.Reset(with.grid.size());
     slot.part.samples_read = 0;
+    slot.part.notes.clear();
     const int begin = part * part_series;
     try {
       slot.status = fill(with, begin, std::min(num_series, begin + part_series), &slot.part);
@@ -102,7 +103,8 @@ Exchange::~Exchange() {
   state.mu.Await(absl::Condition(&idle));
 }
 
-absl::StatusOr<bool> Exchange::Next(Context& context, Tile* out) {
+absl::StatusOr<bool> Exchange::Next(Context& context, Tile* out,
+                                    std::vector<SeriesNotes>* notes) {
   State& state = *state_;
   const int steps = context.grid.size();
   out->Reset(steps);
@@ -145,6 +147,9 @@ absl::StatusOr<bool> Exchange::Next(Context& context, Tile* out) {
     slot.filled = false;
     std::swap(*out, slot.part.tile);
     *context.samples_read += slot.part.samples_read;
+    if (notes != nullptr) {
+      notes->insert(notes->end(), slot.part.notes.begin(), slot.part.notes.end());
+    }
     if (!slot.status.ok()) {
       state.stopped = true;
       return slot.status;

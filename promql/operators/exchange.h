@@ -10,16 +10,23 @@
 
 #include "promql/context.h"
 #include "promql/operator.h"
-#include "storage/chunk/chunk.h"
+#include "promql/samples.h"
 
 namespace promql {
+
+// Things to say about a series, as bits that its operator knows.
+struct SeriesNotes {
+  int series = 0;
+  uint32_t notes = 0;
+};
 
 // What one part of the series came to.
 struct ExchangePart {
   Tile tile;
   int64_t samples_read = 0;
+  std::vector<SeriesNotes> notes;
   // For whoever fills the part: kept from part to part.
-  chunk::SampleColumns samples;
+  Samples samples;
   std::vector<model::TimeMs> counted_times;
   int64_t count = 0;
 };
@@ -28,7 +35,7 @@ struct ExchangePart {
 // helper's, at most a few parts ahead. Used by one thread; destroyed at any time.
 class Exchange {
  public:
-  // Fills *part with the rows of series [begin, end): tile (reset already) and samples_read. Called
+  // Fills *part with the rows of series [begin, end): tile, samples_read, notes (empty). Called
   // from several threads at once, each with a Context of its own.
   using Fill =
       std::function<absl::Status(Context& context, int begin, int end, ExchangePart* part)>;
@@ -36,8 +43,9 @@ class Exchange {
   Exchange(int num_series, Fill fill);
   ~Exchange();
 
-  // The next rows; false at the end. Adds to context.samples_read.
-  absl::StatusOr<bool> Next(Context& context, Tile* out);
+  // The next rows; false at the end. Adds to context.samples_read, and to *notes those of all
+  // series up to here.
+  absl::StatusOr<bool> Next(Context& context, Tile* out, std::vector<SeriesNotes>* notes = nullptr);
 
  private:
   struct State;

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "promql/kernels/elementwise.h"
+#include "promql/operators/binary_cell.h"
+#include "promql/operators/histogram_cells.h"
 #include "promql/operators/join_labels.h"
 #include "promql/operators/label_picker.h"
 #include "promql/operators/names.h"
@@ -68,6 +70,7 @@ class Join final : public Operator {
         table_.Fill(context, static_cast<int>(labels_.one_group.size()), one_.get()));
     one_row_.Reset(steps_);
     one_row_.AddRow(0);
+    if (table_.has_histograms()) one_row_.histogram_row(0);
     matched_.resize(size_t(labels_.num_matches) * words_);
     FindConflicts();
     if (matching_.fill_lhs.has_value() || matching_.fill_rhs.has_value()) {
@@ -137,16 +140,13 @@ class Join final : public Operator {
 
   absl::Status JoinRow(Context& context, const Row& many, int series, Tile* out) {
     RETURN_IF_ERROR(CheckOneSide(many.present));
+    if (many.histograms != nullptr) one_row_.histogram_row(0);
     const int group = labels_.many_group[series];
     int open = -1;  // The result row last added to *out.
     for (int p = labels_.first_pair[series]; p < labels_.first_pair[series + 1]; ++p) {
       const JoinPair& pair = labels_.pairs[p];
       const Row one = one_row_.row(0);
-      if (!Meet(many, pair.one, group, one)) continue;
-      if (IsTrim()) {
-        InformOfFloatTrim(binary_, context.annotations);
-        continue;
-      }
+      if (!Meet(many, pair.one, group, one) || !ComputeMixed(many, one)) continue;
       if (pair.match >= 0) RETURN_IF_ERROR(TakeMatch(pair.match, one));
       if (!labels_.fills.empty()) {
         uint64_t* seen = &many_seen_[size_t(group) * words_];
@@ -156,7 +156,7 @@ class Join final : public Operator {
       if (pair.out >= labels_.num_passing) {
         RETURN_IF_ERROR(Hold(context, one, pair.out));
       } else if (open == pair.out) {
-        RETURN_IF_ERROR(Merge(one, out->row(out->size() - 1)));
+        RETURN_IF_ERROR(Merge(one, out->size() - 1, out));
       } else if (HasAny(one)) {
         CopyRow(one, pair.out, out);
         open = pair.out;
@@ -175,6 +175,7 @@ class Join final : public Operator {
       const std::vector<uint64_t>& seen = one_seen_[group];
       for (int w = 0; w < words_; ++w) one.present[w] = seen.empty() ? ~uint64_t{0} : ~seen[w];
       std::fill_n(one.values, steps_, *matching_.fill_rhs);
+      if (one.histograms != nullptr) std::fill_n(one.histograms, steps_, nullptr);
     }
     uint64_t any = 0;
     for (int w = 0; w < words_; ++w) any |= one.present[w] &= many.present[w];
@@ -194,11 +195,8 @@ class Join final : public Operator {
       const uint64_t* seen = &many_seen_[size_t(labels_.one_group[fill.one]) * words_];
       for (int w = 0; w < words_; ++w) one.present[w] &= ~seen[w];
       if (!HasAny(one)) continue;
-      if (IsTrim()) {
-        InformOfFloatTrim(binary_, context.annotations);
-        continue;
-      }
       std::fill_n(many.values, steps_, *matching_.fill_lhs);
+      if (!ComputeMixed(many, one)) continue;
       Compute(many, one);
       RETURN_IF_ERROR(Hold(context, one, fill.out));
     }
@@ -225,8 +223,43 @@ class Join final : public Operator {
     return absl::OkStatus();
   }
 
+  // Computes the cells of both that floats alone do not settle, into mixed_, and drops those that
+  // do not go together. False when nothing is left.
+  bool ComputeMixed(const Row& many, Row one) {
+    mixed_.clear();
+    if (one.histograms == nullptr && !IsTrim()) return true;
+    for (int i = 0; i < steps_; ++i) {
+      if (!one.has(i)) continue;
+      const Operand ours{many.values[i], many.is_histogram(i) ? &many.histograms[i] : nullptr};
+      const Operand theirs{one.values[i], one.is_histogram(i) ? &one.histograms[i] : nullptr};
+      if (ours.histogram == nullptr && theirs.histogram == nullptr && !IsTrim()) continue;
+      BinaryCell cell =
+          ComputeCell(binary_.op, swap_ ? theirs : ours, swap_ ? ours : theirs);
+      if (cell.note != BinaryNote::kNone) notes_.Add(i, steps_, cell.note);
+      if (cell.dropped) {
+        one.Drop(i);
+      } else {
+        mixed_.emplace_back(i, std::move(cell));
+      }
+    }
+    return HasAny(one);
+  }
+
   // Puts the result into `one`, whose present cells are those of both.
-  void Compute(const Row& many, Row one) const {
+  void Compute(const Row& many, Row one) {
+    if (mixed_.empty()) return ComputeFloats(many, one);
+    for (const auto& [i, cell] : mixed_) one.Drop(i);
+    ComputeFloats(many, one);
+    for (auto& [i, cell] : mixed_) {
+      if (binary_.return_bool) {
+        one.Put(i, cell.holds ? 1 : 0);
+      } else if (cell.holds) {
+        one.Put(i, std::move(cell.histogram));
+      }
+    }
+  }
+
+  void ComputeFloats(const Row& many, Row one) const {
     const double* l = swap_ ? one.values : many.values;
     const double* r = swap_ ? many.values : one.values;
     if (!IsComparison(binary_.op)) {
@@ -239,18 +272,19 @@ class Join final : public Operator {
     }
   }
 
-  static absl::Status Merge(const Row& row, Row into) {
+  static absl::Status Merge(const Row& row, int at, Tile* tile) {
+    const Row into = row.histograms != nullptr ? tile->histogram_row(at) : tile->row(at);
     for (int i = 0; i < row.steps; ++i) {
       if (!row.has(i)) continue;
       if (into.has(i)) return SameLabelsetError();
-      into.Set(i, row.values[i]);
+      CopyCell(row, i, into);
     }
     return absl::OkStatus();
   }
 
   absl::Status Hold(Context& context, const Row& row, int result) {
     int& at = held_row_[result - labels_.num_passing];
-    if (at >= 0) return Merge(row, held_.row(at));
+    if (at >= 0) return Merge(row, at, &held_);
     RETURN_IF_ERROR(context.Charge(steps_));
     charged_ += steps_;
     at = held_.size();
@@ -266,6 +300,7 @@ class Join final : public Operator {
     }
     if (out->size() > 0) return true;
     context.Release(std::exchange(charged_, 0));
+    notes_.Report(binary_, context.annotations);
     table_.Clear();
     return false;
   }
@@ -289,6 +324,8 @@ class Join final : public Operator {
   Tile held_;
   size_t next_held_ = 0;
   int64_t charged_ = 0;
+  BinaryNotes notes_;
+  std::vector<std::pair<int, BinaryCell>> mixed_;  // Of one row: cells with histograms.
 };
 
 }  // namespace

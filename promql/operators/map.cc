@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "promql/histogram/arithmetic.h"
+#include "promql/operators/histogram_cells.h"
 #include "promql/operators/table.h"
 #include "storage/base/status.h"
 
@@ -11,11 +13,12 @@ namespace {
 class Cells final : public Operator {
  public:
   Cells(CellFunction function, OperatorPtr input, std::vector<OperatorPtr> params,
-        std::string describe)
+        std::string describe, bool takes_histograms)
       : function_(function),
         input_(std::move(input)),
         params_(std::move(params)),
-        describe_(std::move(describe)) {}
+        describe_(std::move(describe)),
+        takes_histograms_(takes_histograms) {}
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     auto series = input_->Series(context);
@@ -33,7 +36,10 @@ class Cells final : public Operator {
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     ASSIGN_OR_RETURN(const bool more, input_->Next(context, out));
-    for (int i = 0; i < out->size(); ++i) function_(out->row(i), context.grid, param_columns_);
+    for (int i = 0; i < out->size(); ++i) {
+      if (!takes_histograms_) DropHistograms(out->row(i));
+      function_(out->row(i), context.grid, param_columns_);
+    }
     return more;
   }
 
@@ -57,22 +63,30 @@ class Cells final : public Operator {
   std::vector<std::vector<double>> param_values_;
   std::vector<const double*> param_columns_;
   const std::string describe_;
+  const bool takes_histograms_;
 };
 
 void Negate(Row row, const Grid&, ScalarParams) {
   for (int i = 0; i < row.steps; ++i) row.values[i] = -row.values[i];
+  if (row.histograms == nullptr) return;
+  for (int i = 0; i < row.steps; ++i) {
+    if (!row.has(i) || !row.is_histogram(i)) continue;
+    model::FloatHistogram h = *row.histograms[i];
+    histogram::Multiply(-1, &h);
+    row.histograms[i] = Share(std::move(h));
+  }
 }
 
 }  // namespace
 
 OperatorPtr MakeCells(CellFunction function, OperatorPtr input, std::vector<OperatorPtr> params,
-                      std::string describe) {
+                      std::string describe, bool takes_histograms) {
   return std::make_unique<Cells>(function, std::move(input), std::move(params),
-                                 std::move(describe));
+                                 std::move(describe), takes_histograms);
 }
 
 OperatorPtr MakeNegate(OperatorPtr input) {
-  return MakeCells(Negate, std::move(input), {}, "negate");
+  return MakeCells(Negate, std::move(input), {}, "negate", /*takes_histograms=*/true);
 }
 
 }  // namespace promql

@@ -10,8 +10,9 @@ namespace promql {
 
 // Applies `function` to every row of `input`. `params` are the scalar arguments in order. Names
 // stay; whoever builds drops them.
+// Histograms are left out, but by functions that do not look at the value (`takes_histograms`).
 OperatorPtr MakeCells(CellFunction function, OperatorPtr input, std::vector<OperatorPtr> params,
-                      std::string describe);
+                      std::string describe, bool takes_histograms = false);
 
 OperatorPtr MakeNegate(OperatorPtr input);
 

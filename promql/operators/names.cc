@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "promql/operators/histogram_cells.h"
 #include "promql/operators/label_picker.h"
 #include "promql/operators/table.h"
 #include "storage/base/status.h"
@@ -143,10 +144,11 @@ class SameLabels final : public Operator {
       return absl::OkStatus();
     }
     Row into = held_.row(held_row_[group]);
+    if (row.histograms != nullptr) into = held_.histogram_row(held_row_[group]);
     for (int i = 0; i < row.steps; ++i) {
       if (!row.has(i)) continue;
       if (into.has(i)) return SameLabelsetError();
-      into.Set(i, row.values[i]);
+      CopyCell(row, i, into);
     }
     return absl::OkStatus();
   }

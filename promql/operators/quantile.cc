@@ -42,6 +42,9 @@ class QuantileAggregate final : public Operator {
     if (!filled_) {
       filled_ = true;
       RETURN_IF_ERROR(table_.Fill(context, static_cast<int>(members_.size()), input_.get()));
+      if (table_.has_histograms()) {
+        InformOfIgnored(aggregate_, ArgumentPosition(*aggregate_.lhs), context.annotations);
+      }
     }
     std::vector<double> values;
     for (; next_ + 1 < first_.size() && !out->full(); ++next_) {
@@ -51,7 +54,7 @@ class QuantileAggregate final : public Operator {
         values.clear();
         for (int i = first_[next_]; i < first_[next_ + 1]; ++i) {
           const HeldRow held = table_.row(members_[i]);
-          if (held.has(step)) values.push_back(held.at(step));
+          if (held.has(step) && !held.is_histogram(step)) values.push_back(held.at(step));
         }
         if (!values.empty()) row.Set(step, Quantile(quantiles_[step], values));
       }

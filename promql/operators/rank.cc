@@ -145,6 +145,10 @@ class Rank final : public Operator {
           if (!row.has(step)) continue;
           const int k = CutK(ks[step], room_[group]);
           if (k == 0) continue;
+          if (row.is_histogram(step)) {
+            InformOfIgnored(aggregate_, aggregate_.pos, context.annotations);
+            continue;
+          }
           int& size = sizes_[size_t(group) * steps_ + step];
           CandidateHeap heap(At(group, step), &size, top_);
           const Candidate candidate{row.values[step], series};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "promql/kernels/elementwise.h"
+#include "promql/operators/binary_cell.h"
 #include "promql/operators/literal.h"
 #include "promql/operators/table.h"
 #include "storage/base/status.h"
@@ -73,7 +74,15 @@ class VectorScalar final : public Operator {
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     ASSIGN_OR_RETURN(const bool more, vector_->Next(context, out));
-    for (int i = 0; i < out->size(); ++i) Apply(context, out->row(i));
+    for (int i = 0; i < out->size(); ++i) {
+      const Row row = out->row(i);
+      if (row.histograms == nullptr && !IsTrim(binary_.op)) {
+        Apply(row);
+      } else {
+        ApplyMixed(row);
+      }
+    }
+    if (!more) notes_.Report(binary_, context.annotations);
     return more;
   }
 
@@ -82,13 +91,10 @@ class VectorScalar final : public Operator {
   }
 
  private:
-  void Apply(Context& context, Row row) const {
+  void Apply(Row row) const {
     const double* l = scalar_first_ ? scalars_.data() : row.values;
     const double* r = scalar_first_ ? row.values : scalars_.data();
-    if (IsTrim(binary_.op)) {
-      if (HasAny(row)) InformOfFloatTrim(binary_, context.annotations);
-      std::fill_n(row.present, Words(row.steps), 0);
-    } else if (!IsComparison(binary_.op)) {
+    if (!IsComparison(binary_.op)) {
       kernels::Arithmetic(binary_.op, l, r, row.steps, row.values);
     } else if (binary_.return_bool) {
       kernels::CompareBool(binary_.op, l, r, row.steps, row.values);
@@ -98,10 +104,29 @@ class VectorScalar final : public Operator {
     }
   }
 
+  // The histograms cell by cell, then the floats.
+  void ApplyMixed(Row row) {
+    mixed_.clear();
+    for (int i = 0; i < row.steps; ++i) {
+      if (!row.has(i) || (!row.is_histogram(i) && !IsTrim(binary_.op))) continue;
+      const Operand vector{row.values[i], row.is_histogram(i) ? &row.histograms[i] : nullptr};
+      const Operand scalar{scalars_[i], nullptr};
+      BinaryCell cell = ComputeCell(binary_.op, scalar_first_ ? scalar : vector,
+                                    scalar_first_ ? vector : scalar);
+      if (cell.note != BinaryNote::kNone) notes_.Add(i, row.steps, cell.note);
+      row.Drop(i);
+      if (!cell.dropped) mixed_.emplace_back(i, std::move(cell.histogram));
+    }
+    if (!IsTrim(binary_.op)) Apply(row);
+    for (auto& [i, h] : mixed_) row.Put(i, std::move(h));
+  }
+
   const Expr& binary_;
   OperatorPtr vector_, scalar_;
   const bool scalar_first_;
   std::vector<double> scalars_;
+  BinaryNotes notes_;
+  std::vector<std::pair<int, HistogramPtr>> mixed_;  // Of one row.
 };
 
 }  // namespace
@@ -129,14 +154,6 @@ bool ChangesMeaning(BinaryOp op) {
     default:
       return false;
   }
-}
-
-void InformOfFloatTrim(const Expr& binary, AnnotationSink* annotations) {
-  annotations->Info(
-      fmt::format("incompatible sample types encountered for binary operator \"{0}\": "
-                  "float {0} float",
-                  ToString(binary.op)),
-      binary.pos);
 }
 
 }  // namespace promql

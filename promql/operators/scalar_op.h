@@ -12,7 +12,5 @@ OperatorPtr MakeScalarOp(const Expr& binary, OperatorPtr lhs, OperatorPtr rhs);
 
 // Whether the operator makes something new of its operands, so that the name no longer fits.
 bool ChangesMeaning(BinaryOp op);
-// The info on float operands of </ and >/.
-void InformOfFloatTrim(const Expr& binary, AnnotationSink* annotations);
 
 }  // namespace promql

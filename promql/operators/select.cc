@@ -1,10 +1,14 @@
 #include "promql/operators/select.h"
 
+#include <algorithm>
 #include <bit>
+#include <limits>
 #include <optional>
 
+#include "promql/functions/mixed_windows.h"
 #include "promql/kernels/extended.h"
 #include "promql/operators/exchange.h"
+#include "promql/operators/histogram_cells.h"
 #include "promql/printer.h"
 #include "storage/base/status.h"
 
@@ -31,7 +35,13 @@ class Select final : public Operator {
   }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
-    return rows_->Next(context, out);
+    notes_.clear();
+    auto more = rows_->Next(context, out, &notes_);
+    for (const SeriesNotes& notes : notes_) {
+      Annotate(notes.notes, selection_->labels(notes.series).MetricName(), plan_.expr->pos,
+               context.annotations);
+    }
+    return more;
   }
 
   std::string Describe() const override { return "select " + ToString(*plan_.expr); }
@@ -41,16 +51,19 @@ class Select final : public Operator {
     Tile& tile = part->tile;
     for (int i = begin; i < end; ++i) {
       RETURN_IF_ERROR(context.Check());
-      RETURN_IF_ERROR(selections_->Read(*selection_, i, range_, &part->samples));
-      if (part->samples.size() == 0) continue;
+      Samples& samples = part->samples;
+      RETURN_IF_ERROR(Selections::Read(*selection_, i, range_, plan_.buckets, &samples));
+      if (samples.size() == 0) continue;
       Row row = tile.AddRow(i);
+      if (samples.histograms.size() > 0) row = tile.histogram_row(tile.size() - 1);
       if (plan_.smoothing == Smoothing::kSmoothed) {
-        RemoveStaleMarkers(&part->samples);
-        kernels::LaySmoothed(part->samples, plan_.windows, row);
+        LaySmoothed(i, part, row);
+      } else if (samples.histograms.size() == 0) {
+        LayNewest(samples.floats, plan_.windows, value_, row);
       } else {
-        LayNewest(part->samples, plan_.windows, value_, row);
+        LayNewestMixed(samples, plan_.windows, value_, row);
       }
-      int64_t cells = 0;
+      int64_t cells = SizeOfHistograms(row) - NumHistograms(row);
       for (int w = 0; w < tile.words; ++w) cells += std::popcount(row.present[w]);
       if (cells == 0) tile.DropLastRow();
       part->samples_read += cells;
@@ -58,11 +71,22 @@ class Select final : public Operator {
     return absl::OkStatus();
   }
 
+  void LaySmoothed(int series, ExchangePart* part, Row row) const {
+    RemoveStaleMarkers(&part->samples);
+    if (part->samples.histograms.size() == 0) {
+      return kernels::LaySmoothed(part->samples.floats, plan_.windows, row);
+    }
+    uint32_t notes = 0;
+    LaySmoothedMixed(part->samples, plan_.windows, row, &notes);
+    if (notes != 0) part->notes.push_back({series, notes});
+  }
+
   const PlanNode& plan_;
   Selections* selections_;
   const SelectValue value_;
   const model::TimeRange range_;
   const storage::Selection* selection_ = nullptr;
+  std::vector<SeriesNotes> notes_;
   std::optional<Exchange> rows_;
 };
 
@@ -81,6 +105,34 @@ void LayNewest(const chunk::SampleColumns& samples, const WindowGrid& windows, S
     const size_t at = next - 1;
     if (times[at] <= end - windows.range_ms || model::IsStaleNan(values[at])) continue;
     out.Set(i, value == SelectValue::kSample ? values[at] : static_cast<double>(times[at]) / 1000);
+  }
+}
+
+void LayNewestMixed(const Samples& samples, const WindowGrid& windows, SelectValue value,
+                    Row out) {
+  size_t next_float = 0, next_histogram = 0;
+  const auto pass = [](const std::vector<model::TimeMs>& times, model::TimeMs end, size_t* next) {
+    while (*next < times.size() && times[*next] <= end) ++*next;
+    return *next == 0 ? std::numeric_limits<model::TimeMs>::min() : times[*next - 1];
+  };
+  for (int i = 0; i < out.steps; ++i) {
+    const model::TimeMs end = windows.end(i);
+    const model::TimeMs of_float = pass(samples.floats.times, end, &next_float);
+    const model::TimeMs of_histogram = pass(samples.histograms.times, end, &next_histogram);
+    const model::TimeMs newest = std::max(of_float, of_histogram);
+    if (newest <= end - windows.range_ms) continue;
+    const bool is_float = of_float > of_histogram;
+    const double v = is_float ? samples.floats.values[next_float - 1] : 0;
+    const HistogramPtr* h =
+        is_float ? nullptr : &samples.histograms.values[next_histogram - 1];
+    if (is_float ? model::IsStaleNan(v) : (*h)->stale()) continue;
+    if (value == SelectValue::kTimestamp) {
+      out.Put(i, static_cast<double>(newest) / 1000);
+    } else if (is_float) {
+      out.Put(i, v);
+    } else {
+      out.Put(i, *h);
+    }
   }
 }
 

@@ -4,7 +4,7 @@
 #include "promql/functions/functions.h"
 #include "promql/operator.h"
 #include "promql/operators/selections.h"
-#include "storage/chunk/chunk.h"
+#include "promql/samples.h"
 
 namespace promql {
 
@@ -19,5 +19,7 @@ OperatorPtr MakeSelect(const PlanNode& plan, Selections* selections, SelectValue
 // stale marker. One pass, no allocation. `out` is absent on entry.
 void LayNewest(const chunk::SampleColumns& samples, const WindowGrid& windows, SelectValue value,
                Row out);
+// The same of a series with histograms; `out` can hold some.
+void LayNewestMixed(const Samples& samples, const WindowGrid& windows, SelectValue value, Row out);
 
 }  // namespace promql

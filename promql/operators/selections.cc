@@ -6,6 +6,25 @@
 #include "storage/model/sample.h"
 
 namespace promql {
+namespace {
+
+template <class Columns, class IsMarker>
+void Remove(Columns* samples, IsMarker is_marker) {
+  const size_t n = samples->size();
+  size_t i = 0;
+  while (i < n && !is_marker(samples->values[i])) ++i;  // Most series hold none.
+  size_t kept = i;
+  for (; i < n; ++i) {
+    if (is_marker(samples->values[i])) continue;
+    samples->times[kept] = samples->times[i];
+    samples->values[kept] = std::move(samples->values[i]);
+    ++kept;
+  }
+  samples->times.resize(kept);
+  samples->values.resize(kept);
+}
+
+}  // namespace
 
 absl::StatusOr<const storage::Selection*> Selections::Get(Context& context, int selector) {
   std::unique_ptr<storage::Selection>& selection = selections_[selector];
@@ -20,27 +39,21 @@ absl::StatusOr<const storage::Selection*> Selections::Get(Context& context, int 
 }
 
 absl::Status Selections::Read(const storage::Selection& selection, int i, model::TimeRange range,
-                              chunk::SampleColumns* out) {
+                              Buckets buckets, Samples* out) {
   out->clear();
-  absl::Status status = selection.Read(i, range, out);
-  if (!status.ok()) return base::Annotate(status, "expanding series");
-  if (out->histograms) met_histograms_.store(true, std::memory_order_relaxed);
-  return status;
+  absl::Status status = selection.Read(i, range, &out->floats);
+  if (status.ok() && out->floats.histograms) {
+    chunk::MixedColumns mixed;
+    status = selection.ReadMixed(i, range, &mixed);
+    out->floats = std::move(mixed.floats);
+    TakeHistograms(buckets, &mixed.histograms, &out->histograms);
+  }
+  return status.ok() ? status : base::Annotate(status, "expanding series");
 }
 
-void RemoveStaleMarkers(chunk::SampleColumns* samples) {
-  const size_t n = samples->size();
-  size_t i = 0;
-  while (i < n && !model::IsStaleNan(samples->values[i])) ++i;  // Most series hold none.
-  size_t kept = i;
-  for (; i < n; ++i) {
-    if (model::IsStaleNan(samples->values[i])) continue;
-    samples->times[kept] = samples->times[i];
-    samples->values[kept] = samples->values[i];
-    ++kept;
-  }
-  samples->times.resize(kept);
-  samples->values.resize(kept);
+void RemoveStaleMarkers(Samples* samples) {
+  Remove(&samples->floats, [](double v) { return model::IsStaleNan(v); });
+  Remove(&samples->histograms, [](const HistogramPtr& h) { return h->stale(); });
 }
 
 BorrowedSeries BorrowLabels(const storage::Selection& selection) {

@@ -2,7 +2,6 @@
 // read by all who use it. And the Analysis, if there is to be one.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -10,6 +9,7 @@
 
 #include "promql/context.h"
 #include "promql/plan.h"
+#include "promql/samples.h"
 #include "storage/querier.h"
 
 namespace promql {
@@ -22,21 +22,18 @@ class Selections {  // Not thread-safe but for Read; the Selections in it are.
 
   // Selects on first use. Storage's errors come as "expanding series: ...".
   absl::StatusOr<const storage::Selection*> Get(Context& context, int selector);
-  // Reads series `i` with storage's errors as "expanding series: ...".
-  absl::Status Read(const storage::Selection& selection, int i, model::TimeRange range,
-                    chunk::SampleColumns* out);
+  // Reads series `i` with storage's errors as "expanding series: ...". Replaces *out.
+  static absl::Status Read(const storage::Selection& selection, int i, model::TimeRange range,
+                           Buckets buckets, Samples* out);
   Analysis* analysis() const { return analysis_; }
-  // Whether Read passed over native histograms.
-  bool met_histograms() const { return met_histograms_.load(std::memory_order_relaxed); }
 
  private:
   const Plan* plan_;
   class Analysis* const analysis_;
   std::vector<std::unique_ptr<storage::Selection>> selections_;
-  std::atomic<bool> met_histograms_{false};
 };
 
-void RemoveStaleMarkers(chunk::SampleColumns* samples);
+void RemoveStaleMarkers(Samples* samples);
 
 // The labels of all its series.
 BorrowedSeries BorrowLabels(const storage::Selection& selection);

@@ -46,7 +46,12 @@ class StepInvariant final : public Operator {
         const Row cell = tile_.row(at_);
         if (!cell.has(0)) continue;
         Row row = out->AddRow(tile_.rows[at_]);
-        std::fill_n(row.values, row.steps, cell.values[0]);
+        if (cell.is_histogram(0)) {
+          row = out->histogram_row(out->size() - 1);
+          std::fill_n(row.histograms, row.steps, cell.histograms[0]);
+        } else {
+          std::fill_n(row.values, row.steps, cell.values[0]);
+        }
         FillPresent(row);
       }
     }

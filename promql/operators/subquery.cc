@@ -25,7 +25,7 @@ class SelectorSource final : public SampleSource {
 
   const std::vector<char>& drop_name() const override { return NoFlags(); }
 
-  absl::StatusOr<bool> Next(Context& context, chunk::SampleColumns* out, int* series) override {
+  absl::StatusOr<bool> Next(Context& context, Samples* out, int* series) override {
     while (next_ < selection_->size()) {
       RETURN_IF_ERROR(context.Check());
       *series = next_++;
@@ -37,11 +37,15 @@ class SelectorSource final : public SampleSource {
 
   bool random_access() const override { return true; }
 
-  absl::Status Read(int series, chunk::SampleColumns* out) const override {
-    RETURN_IF_ERROR(selections_->Read(*selection_, series, range_, out));
+  absl::Status Read(int series, Samples* out) const override {
+    RETURN_IF_ERROR(Selections::Read(*selection_, series, range_, plan_.buckets, out));
     RemoveStaleMarkers(out);
     if (plan_.kind == PlanKind::kMatrix && plan_.smoothing != Smoothing::kNone) {
-      kernels::ExtendToEdges(plan_.windows, plan_.smoothing, out);
+      if (out->histograms.size() > 0) {
+        return base::Aborted("{} modifier is not supported with histograms",
+                             plan_.smoothing == Smoothing::kAnchored ? "anchored" : "smoothed");
+      }
+      kernels::ExtendToEdges(plan_.windows, plan_.smoothing, &out->floats);
     }
     return absl::OkStatus();
   }
@@ -68,7 +72,7 @@ class SubquerySource final : public SampleSource {
     return input_ == nullptr ? NoFlags() : input_->drop_name();
   }
 
-  absl::StatusOr<bool> Next(Context& context, chunk::SampleColumns* out, int* series) override {
+  absl::StatusOr<bool> Next(Context& context, Samples* out, int* series) override {
     out->clear();
     if (input_ == nullptr) return false;
     while (at_ == tile_.size()) {
@@ -82,8 +86,12 @@ class SubquerySource final : public SampleSource {
     const Grid& grid = plan_.grid;
     for (int i = 0; i < row.steps; ++i) {
       if (!row.has(i)) continue;
-      out->times.push_back(grid.at(i));
-      out->values.push_back(row.values[i]);
+      if (row.is_histogram(i)) {
+        out->histograms.Add(grid.at(i), row.histograms[i]);
+        continue;
+      }
+      out->floats.times.push_back(grid.at(i));
+      out->floats.values.push_back(row.values[i]);
     }
     RemoveStaleMarkers(out);
     return true;
@@ -107,7 +115,7 @@ class SubquerySource final : public SampleSource {
 
 }  // namespace
 
-absl::Status SampleSource::Read(int, chunk::SampleColumns*) const {
+absl::Status SampleSource::Read(int, Samples*) const {
   return base::Internal("no random access to these samples");
 }
 

@@ -5,7 +5,7 @@
 
 #include "promql/operator.h"
 #include "promql/operators/selections.h"
-#include "storage/chunk/chunk.h"
+#include "promql/samples.h"
 
 namespace promql {
 
@@ -17,10 +17,10 @@ class SampleSource {  // Not thread-safe but where it says so.
   // Whether series may be read by Read, in any order and from several threads, instead of by Next.
   virtual bool random_access() const { return false; }
   // Replaces *out with the samples of `series`, stale markers removed.
-  virtual absl::Status Read(int series, chunk::SampleColumns* out) const;
+  virtual absl::Status Read(int series, Samples* out) const;
   // Replaces *out with the samples of the next series, stale markers removed, and *series with its
   // index; false at the end. Ascends; series without samples may be left out.
-  virtual absl::StatusOr<bool> Next(Context& context, chunk::SampleColumns* out, int* series) = 0;
+  virtual absl::StatusOr<bool> Next(Context& context, Samples* out, int* series) = 0;
 };
 
 // `plan` is a kWindow or kMatrix over a selector.

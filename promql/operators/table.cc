@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "promql/operators/histogram_cells.h"
 #include "storage/base/status.h"
 
 namespace promql {
@@ -16,6 +17,10 @@ bool HasAny(const Row& row) {
 
 void CopyRow(const Row& row, int series, Tile* out) {
   Row copy = out->AddRow(series);
+  if (row.histograms != nullptr && HasHistograms(row)) {
+    copy = out->histogram_row(out->size() - 1);
+    std::copy_n(row.histograms, row.steps, copy.histograms);
+  }
   std::copy_n(row.values, row.steps, copy.values);
   std::copy_n(row.present, Words(row.steps), copy.present);
 }
@@ -25,7 +30,7 @@ Table::~Table() { Clear(); }
 void Table::Clear() {
   if (budget_ != nullptr) *budget_ += charged_;
   charged_ = 0;
-  rows_.clear(), values_.clear(), present_.clear();
+  rows_.clear(), values_.clear(), present_.clear(), histograms_.clear();
 }
 
 absl::Status Table::Fill(Context& context, int num_series, Operator* input) {
@@ -49,9 +54,11 @@ absl::Status Table::Add(Context& context, int series, const Row& row) {
   Span span;
   span.first = low * 64 + std::countr_zero(row.present[low]);
   span.count = high * 64 + 64 - std::countl_zero(row.present[high]) - span.first;
-  RETURN_IF_ERROR(context.Charge(span.count));
+  const bool histograms = row.histograms != nullptr && HasHistograms(row);
+  const int64_t size = span.count + (histograms ? SizeOfHistograms(row) : 0);
+  RETURN_IF_ERROR(context.Charge(size));
   budget_ = context.samples_left;
-  charged_ += span.count;
+  charged_ += size;
 
   span.value = values_.size();
   span.word = present_.size();
@@ -63,6 +70,11 @@ absl::Status Table::Add(Context& context, int series, const Row& row) {
     uint64_t bits = row.present[from] >> shift;
     if (shift != 0 && from + 1 < words) bits |= row.present[from + 1] << (64 - shift);
     present_[span.word + w] = bits;  // Nothing is present past the last cell: no mask needed.
+  }
+  if (histograms) {
+    span.histogram = histograms_.size();
+    histograms_.insert(histograms_.end(), row.histograms + span.first,
+                       row.histograms + span.first + span.count);
   }
   rows_[series] = span;
   return absl::OkStatus();
@@ -76,6 +88,7 @@ HeldRow Table::row(int series) const {
   row.count_ = span.count;
   row.values_ = values_.data() + span.value;
   row.present_ = present_.data() + span.word;
+  if (span.histogram != kNoHistograms) row.histograms_ = histograms_.data() + span.histogram;
   return row;
 }
 
@@ -83,6 +96,11 @@ void Table::Expand(int series, Row out) const {
   std::fill_n(out.present, Words(out.steps), 0);
   const Span& span = rows_[series];
   std::copy_n(values_.data() + span.value, span.count, out.values + span.first);
+  if (span.histogram != kNoHistograms) {
+    std::copy_n(histograms_.data() + span.histogram, span.count, out.histograms + span.first);
+  } else if (out.histograms != nullptr) {
+    std::fill_n(out.histograms + span.first, span.count, nullptr);
+  }
   const int shift = span.first & 63;
   const int last = Words(out.steps) - 1;
   for (int w = 0, to = span.first / 64; w < Words(span.count); ++w, ++to) {

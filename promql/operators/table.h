@@ -27,12 +27,16 @@ class HeldRow {  // One row of a Table, or none of it: then every step is absent
     return at < static_cast<unsigned>(count_) && ((present_[at >> 6] >> (at & 63)) & 1);
   }
   double at(int step) const { return values_[step - first_]; }
+  bool is_histogram(int step) const {  // Of a step it has.
+    return histograms_ != nullptr && histograms_[step - first_] != nullptr;
+  }
 
  private:
   friend class Table;
   int first_ = 0, count_ = 0;
   const double* values_ = nullptr;
   const uint64_t* present_ = nullptr;  // Bit 0 is first().
+  const HistogramPtr* histograms_ = nullptr;
 };
 
 class Table {  // Not thread-safe.
@@ -50,18 +54,23 @@ class Table {  // Not thread-safe.
   void Clear();
 
   HeldRow row(int series) const;
-  // Overwrites presence of `out` with that of the row and the values of its present cells.
+  // Overwrites presence of `out` with that of the row and the values of its present cells. If
+  // has_histograms(), `out` must be able to hold some.
   void Expand(int series, Row out) const;
+  bool has_histograms() const { return !histograms_.empty(); }
   int size() const { return static_cast<int>(rows_.size()); }
 
  private:
   struct Span {
     int first = 0, count = 0;
     size_t value = 0, word = 0;
+    size_t histogram = kNoHistograms;
   };
+  static constexpr size_t kNoHistograms = ~size_t{0};
   std::vector<Span> rows_;
   std::vector<double> values_;
   std::vector<uint64_t> present_;
+  std::vector<HistogramPtr> histograms_;  // Of rows that have some.
   int64_t* budget_ = nullptr;
   int64_t charged_ = 0;
 };

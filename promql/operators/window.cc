@@ -6,6 +6,7 @@
 
 #include "promql/functions/messages.h"
 #include "promql/operators/exchange.h"
+#include "promql/operators/histogram_cells.h"
 #include "promql/operators/label_picker.h"
 #include "promql/operators/table.h"
 #include "promql/printer.h"
@@ -46,7 +47,7 @@ class Window final : public Operator {
     }
     ASSIGN_OR_RETURN(BorrowedSeries series, source_->Borrow(context));
     drop_name_ = source_->drop_name();
-    if (spec_.wants_counter && !series.hide_metadata) names_ = series.labels;
+    if (!series.hide_metadata) series_ = series.labels;
     if (source_->random_access()) {
       rows_.emplace(static_cast<int>(series.labels.size()),
                     [this](Context& context, int begin, int end, ExchangePart* part) {
@@ -59,14 +60,18 @@ class Window final : public Operator {
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     bool more = true;
     if (rows_.has_value()) {
-      ASSIGN_OR_RETURN(more, rows_->Next(context, out));
+      part_.notes.clear();
+      ASSIGN_OR_RETURN(more, rows_->Next(context, out, &part_.notes));
     } else {
       out->Reset(plan_.windows.steps);
       part_.samples_read = 0;
+      part_.notes.clear();
       while (more && !out->full()) {
         int series = 0;
         ASSIGN_OR_RETURN(more, source_->Next(context, &part_.samples, &series));
-        if (more) AddRow(context, series, &part_, out);
+        if (!more) break;
+        ForgetHints(&part_.samples.histograms);
+        AddRow(context, series, &part_, out);
       }
       *context.samples_read += part_.samples_read;
       more = out->size() > 0;
@@ -76,7 +81,12 @@ class Window final : public Operator {
         RETURN_IF_ERROR(
             spec_.check(*plan_.expr, param_columns_, out->row(i), context.annotations));
       }
-      if (!names_.empty()) CheckCounter(context, names_[out->rows[i]]);
+      if (spec_.wants_counter && !series_.empty() && HasFloats(out->row(i))) {
+        CheckCounter(context, series_[out->rows[i]]);
+      }
+    }
+    for (const SeriesNotes& notes : part_.notes) {
+      Annotate(notes.notes, NameOf(notes.series), Position(), context.annotations);
     }
     return more;
   }
@@ -97,15 +107,88 @@ class Window final : public Operator {
 
   // Lays part->samples on the grid as a row of `tile`, if they give any cell.
   void AddRow(const Context& context, int series, ExchangePart* part, Tile* tile) const {
+    const chunk::SampleColumns& floats = part->samples.floats;
     // Neighbours often have the same times, and then as many samples in their windows.
-    if (part->counted_times != part->samples.times) {
-      part->counted_times = part->samples.times;
-      part->count = CountInWindows(part->samples, plan_.windows);
+    if (part->counted_times != floats.times) {
+      part->counted_times = floats.times;
+      part->count = CountInWindows(floats, plan_.windows);
     }
     part->samples_read += part->count;
     Row row = tile->AddRow(series);
-    spec_.run(part->samples, plan_.windows, context.grid, param_columns_, row);
+    spec_.run(floats, plan_.windows, context.grid, param_columns_, row);
+    if (part->samples.histograms.size() > 0) {
+      row = tile->histogram_row(tile->size() - 1);
+      AddHistograms(series, part, row);
+    }
     if (!HasAny(row)) tile->DropLastRow();
+  }
+
+  // Windows with histograms: what floats alone gave there is replaced.
+  void AddHistograms(int series, ExchangePart* part, Row row) const {
+    const chunk::SampleColumns& floats = part->samples.floats;
+    const HistogramSamples& histograms = part->samples.histograms;
+    size_t begin = 0, end = 0, float_begin = 0, float_end = 0;
+    uint32_t notes = 0;
+    for (int i = 0; i < row.steps; ++i) {
+      const model::TimeMs window_end = plan_.windows.end(i);
+      const model::TimeMs last = window_end + plan_.windows.after_ms;
+      const model::TimeMs before =
+          window_end - plan_.windows.range_ms - plan_.windows.before_ms;
+      Move(histograms.times, before, last, &begin, &end);
+      if (begin == end) continue;
+      Move(floats.times, before, last, &float_begin, &float_end);
+      for (size_t k = begin; k < end; ++k) part->samples_read += SampleSize(*histograms.values[k]);
+      if (spec_.run_mixed == nullptr) {
+        if (float_begin < float_end) notes |= kNoteIgnored;
+        continue;
+      }
+      MixedWindow window;
+      window.float_times = {floats.times.data() + float_begin, float_end - float_begin};
+      window.floats = {floats.values.data() + float_begin, float_end - float_begin};
+      window.times = {histograms.times.data() + begin, end - begin};
+      window.histograms = {histograms.values.data() + begin, end - begin};
+      window.end = window_end;
+      window.range_ms = plan_.windows.range_ms;
+      MixedCell cell = spec_.run_mixed(window, &notes);
+      row.Drop(i);
+      if (cell.value.has_value()) row.Put(i, *cell.value);
+      if (cell.histogram != nullptr) row.Put(i, std::move(cell.histogram));
+    }
+    if (notes != 0) part->notes.push_back({series, notes});
+  }
+
+  // What a subquery leaves out, or gives twice, may be what a hint is about.
+  static void ForgetHints(HistogramSamples* histograms) {
+    for (HistogramPtr& h : histograms->values) {
+      if (h->hint != model::ResetHint::kReset && h->hint != model::ResetHint::kNotReset) continue;
+      model::FloatHistogram copy = *h;
+      copy.hint = model::ResetHint::kUnknown;
+      h = Share(std::move(copy));
+    }
+  }
+
+  static void Move(const std::vector<model::TimeMs>& times, model::TimeMs before,
+                   model::TimeMs last, size_t* begin, size_t* end) {
+    *end = kernels::PassTimes(times.data(), *end, times.size(), last);
+    *begin = kernels::PassTimes(times.data(), *begin, *end, before);
+  }
+
+  std::string_view NameOf(int series) const {
+    return series_.empty() ? std::string_view() : series_[series].MetricName();
+  }
+
+  static bool HasFloats(const Row& row) {
+    if (row.histograms == nullptr) return true;
+    for (int w = 0; w < Words(row.steps); ++w) {
+      if ((row.present[w] & ~HistogramBits(row, w)) != 0) return true;
+    }
+    return false;
+  }
+
+  // The reference loses the place of a subquery.
+  PositionRange Position() const {
+    const Expr& range = StripParens(*plan_.expr->args[plan_.matrix]);
+    return range.kind == ExprKind::kSubquery ? PositionRange() : range.pos;
   }
 
   void CheckCounter(Context& context, model::LabelsView labels) {
@@ -124,10 +207,7 @@ class Window final : public Operator {
       text = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ";
     }
     model::AppendQuoted(&text, name);
-    // The reference loses the place of a subquery.
-    const Expr& range = StripParens(*plan_.expr->args[0]);
-    context.annotations->Info(
-        text, range.kind == ExprKind::kSubquery ? PositionRange() : range.pos);
+    context.annotations->Info(text, Position());
   }
 
   const PlanNode& plan_;
@@ -136,7 +216,7 @@ class Window final : public Operator {
   std::vector<OperatorPtr> params_;
   std::vector<std::vector<double>> param_values_;
   std::vector<const double*> param_columns_;
-  std::vector<model::LabelsView> names_;  // Only of functions that want a counter.
+  std::vector<model::LabelsView> series_;  // Empty when metadata is hidden.
   std::string checked_name_;              // Names repeat from series to series.
   ExchangePart part_;             // Of a source that is read in its own order.
   std::optional<Exchange> rows_;  // Of one that is not.

@@ -23,19 +23,54 @@ class MemorySelection : public storage::Selection {
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override {
     if (!data_->read_error().ok()) return data_->read_error();
     out->clear();
-    const chunk::SampleColumns& all = series_[i]->second;
+    CopyInside(series_[i]->second.floats, range, out);
+    out->histograms = series_[i]->second.histograms.size() > 0;
+    return absl::OkStatus();
+  }
+  absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override {
+    if (absl::Status status = Read(i, range, &out->floats); !status.ok()) return status;
+    CopyInside(series_[i]->second.histograms, range, &out->histograms);
+    return absl::OkStatus();
+  }
+
+ private:
+  template <class Columns>
+  static void CopyInside(const Columns& all, model::TimeRange range, Columns* out) {
     const auto begin = std::lower_bound(all.times.begin(), all.times.end(), range.min);
     const auto end = std::upper_bound(begin, all.times.end(), range.max);
     out->times.assign(begin, end);
     const auto first = all.values.begin() + (begin - all.times.begin());
     out->values.assign(first, first + (end - begin));
-    return absl::OkStatus();
   }
 
- private:
   const MemoryQueryable* data_;
   std::vector<const Entry*> series_;
 };
+
+bool Overlaps(const std::vector<model::TimeMs>& times, model::TimeRange range) {
+  return !times.empty() && times.back() >= range.min && times.front() <= range.max;
+}
+
+// Puts `value` at time t.
+template <class Columns, class Value>
+void Put(model::TimeMs t, Value value, Columns* columns) {
+  const auto at = std::lower_bound(columns->times.begin(), columns->times.end(), t);
+  const auto index = at - columns->times.begin();
+  if (at != columns->times.end() && *at == t) {
+    columns->values[index] = std::move(value);
+    return;
+  }
+  columns->times.insert(at, t);
+  columns->values.insert(columns->values.begin() + index, std::move(value));
+}
+
+template <class Columns>
+void Remove(model::TimeMs t, Columns* columns) {
+  const auto at = std::lower_bound(columns->times.begin(), columns->times.end(), t);
+  if (at == columns->times.end() || *at != t) return;
+  columns->values.erase(columns->values.begin() + (at - columns->times.begin()));
+  columns->times.erase(at);
+}
 
 class MemoryQuerier : public storage::Querier {
  public:
@@ -46,8 +81,8 @@ class MemoryQuerier : public storage::Querier {
     if (!data_->select_error().ok()) return data_->select_error();
     std::vector<const MemorySelection::Entry*> found;
     for (const auto& entry : data_->series()) {
-      const auto& times = entry.second.times;
-      if (times.empty() || times.back() < request.range.min || times.front() > request.range.max) {
+      if (!Overlaps(entry.second.floats.times, request.range) &&
+          !Overlaps(entry.second.histograms.times, request.range)) {
         continue;
       }
       if (MatchesAll(request.matchers, entry.first)) found.push_back(&entry);
@@ -88,15 +123,16 @@ class MemoryQuerier : public storage::Querier {
 }  // namespace
 
 void MemoryQueryable::Add(const model::Labels& labels, model::TimeMs t, double v) {
-  chunk::SampleColumns& samples = series_[labels];
-  const auto at = std::lower_bound(samples.times.begin(), samples.times.end(), t);
-  const auto index = at - samples.times.begin();
-  if (at != samples.times.end() && *at == t) {
-    samples.values[index] = v;
-    return;
-  }
-  samples.times.insert(at, t);
-  samples.values.insert(samples.values.begin() + index, v);
+  chunk::MixedColumns& samples = series_[labels];
+  Remove(t, &samples.histograms);
+  Put(t, v, &samples.floats);
+}
+
+void MemoryQueryable::AddHistogram(const model::Labels& labels, model::TimeMs t,
+                                   model::AnyHistogram h) {
+  chunk::MixedColumns& samples = series_[labels];
+  Remove(t, &samples.floats);
+  Put(t, std::move(h), &samples.histograms);
 }
 
 absl::StatusOr<std::unique_ptr<storage::Querier>> MemoryQueryable::NewQuerier(model::TimeRange) {

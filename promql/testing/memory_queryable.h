@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "storage/chunk/chunk.h"
 #include "storage/model/labels.h"
 #include "storage/querier.h"
 
@@ -18,6 +17,8 @@ class MemoryQueryable : public storage::Queryable {
  public:
   // Samples of one series may come in any order; a repeated time replaces the value.
   void Add(const model::Labels& labels, model::TimeMs t, double v);
+  // Likewise; what was there at this time, float or histogram, is replaced.
+  void AddHistogram(const model::Labels& labels, model::TimeMs t, model::AnyHistogram h);
   void Clear() { series_.clear(); }
   size_t num_series() const { return series_.size(); }
 
@@ -30,7 +31,7 @@ class MemoryQueryable : public storage::Queryable {
   struct LabelsLess {
     bool operator()(const model::Labels& a, const model::Labels& b) const { return (a <=> b) < 0; }
   };
-  using SeriesMap = std::map<model::Labels, chunk::SampleColumns, LabelsLess>;
+  using SeriesMap = std::map<model::Labels, chunk::MixedColumns, LabelsLess>;
   const SeriesMap& series() const { return series_; }
   const absl::Status& select_error() const { return select_error_; }
   const absl::Status& read_error() const { return read_error_; }

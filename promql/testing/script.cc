@@ -231,7 +231,6 @@ class ScriptParser {
     if (series.values.size() > 1 && !eval->is_range && !eval->instant_only) {
       return base::InvalidArgument("several values for an instant query: {}", line);
     }
-    eval->has_native_histograms |= series.has_native_histograms;
     eval->series[series.labels] = {position, std::move(series.values)};
     return true;
   }

@@ -61,7 +61,6 @@ struct EvalCommand {
   };
   std::map<model::Labels, Series> series;
   bool instant_only = false;  // Gives a range vector or a string: not repeated as a range query.
-  bool has_native_histograms = false;
 
   bool expects(Expectation e) const { return expect.contains(e); }
 };

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "promql/testing/histogram_description.h"
+
 namespace promql_test {
 namespace {
 
@@ -14,9 +16,12 @@ constexpr double kEpsilon = 1e-6;
 
 using Kind = SequenceValue::Kind;
 
-std::string Points(const std::vector<model::Sample>& points) {
+std::string Points(const promql::Series& series) {
   std::string out;
-  for (const model::Sample& p : points) out += fmt::format(" {}@{}", p.v, p.t);
+  for (const model::Sample& p : series.points) out += fmt::format(" {}@{}", p.v, p.t);
+  for (const promql::HistogramSample& p : series.histograms) {
+    out += fmt::format(" {}@{}", Describe(*p.h), p.t);
+  }
   return out;
 }
 
@@ -30,17 +35,42 @@ std::string NotFound(const EvalCommand& expected, const std::map<model::Labels, 
 std::string CompareSeries(const EvalCommand& expected, const EvalCommand::Series& want,
                           const promql::Series& got) {
   const std::string labels = got.labels.ToString();
-  std::vector<model::Sample> points;
+  promql::Series points;
+  std::vector<bool> hints;  // Of histograms: to be compared.
   for (size_t i = 0; i < want.values.size(); ++i) {
     const model::TimeMs t = expected.grid.start + static_cast<int64_t>(i) * expected.grid.step_ms;
     if (t > expected.grid.end) return labels + ": the script expects points past the end";
-    if (want.values[i].kind == Kind::kFloat) points.push_back({t, want.values[i].value});
+    const SequenceValue& value = want.values[i];
+    if (value.kind == Kind::kFloat) points.points.push_back({t, value.value});
+    if (value.kind != Kind::kHistogram) continue;
+    points.histograms.push_back({t, value.histogram});
+    hints.push_back(value.hint_set);
   }
-  const bool same = std::ranges::equal(points, got.points, [](const auto& a, const auto& b) {
+  bool same = std::ranges::equal(points.points, got.points, [](const auto& a, const auto& b) {
     return a.t == b.t && AlmostEqual(a.v, b.v);
   });
+  same = same && points.histograms.size() == got.histograms.size();
+  for (size_t i = 0; same && i < hints.size(); ++i) {
+    const promql::HistogramSample &a = points.histograms[i], &b = got.histograms[i];
+    same = a.t == b.t && AlmostEqual(*a.h, *b.h, hints[i]);
+  }
   if (same) return "";
-  return fmt::format("{}: want{}; got{}", labels, Points(points), Points(got.points));
+  return fmt::format("{}: want{}; got{}", labels, Points(points), Points(got));
+}
+
+std::string CompareCell(const SequenceValue& want, const promql::VectorSample& got) {
+  if (want.kind == Kind::kHistogram) {
+    if (got.histogram == nullptr) {
+      return fmt::format("want {}, got {}", Describe(*want.histogram), got.sample.v);
+    }
+    if (AlmostEqual(*want.histogram, *got.histogram, want.hint_set)) return "";
+    return fmt::format("want {}, got {}", Describe(*want.histogram), Describe(*got.histogram));
+  }
+  if (got.histogram != nullptr) {
+    return fmt::format("want {}, got {}", want.value, Describe(*got.histogram));
+  }
+  if (AlmostEqual(want.value, got.sample.v)) return "";
+  return fmt::format("want {}, got {}", want.value, got.sample.v);
 }
 
 std::string CompareMatrix(const EvalCommand& expected, const promql::Value& value) {
@@ -52,7 +82,7 @@ std::string CompareMatrix(const EvalCommand& expected, const promql::Value& valu
     before = &series.labels;
     const auto want = expected.series.find(series.labels);
     if (want == expected.series.end()) {
-      return fmt::format("unexpected {}:{}", series.labels.ToString(), Points(series.points));
+      return fmt::format("unexpected {}:{}", series.labels.ToString(), Points(series));
     }
     seen[series.labels] = true;
     if (std::string difference = CompareSeries(expected, want->second, series);
@@ -71,20 +101,20 @@ std::string CompareVector(const EvalCommand& expected, const promql::Value& valu
     const std::string labels = sample.labels.ToString();
     const auto want = expected.series.find(sample.labels);
     if (want == expected.series.end()) {
-      return fmt::format("unexpected {} {}", labels, sample.sample.v);
+      return fmt::format("unexpected {} {}", labels,
+                         sample.histogram == nullptr ? fmt::format("{}", sample.sample.v)
+                                                     : Describe(*sample.histogram));
     }
     if (seen[sample.labels]) return labels + " comes twice";
     seen[sample.labels] = true;
     if (expected.expects(Expectation::kOrdered) && want->second.position != position) {
       return fmt::format("{} is number {} instead of {}", labels, position, want->second.position);
     }
-    if (want->second.values.empty() || want->second.values[0].kind != Kind::kFloat) {
+    if (want->second.values.empty() || want->second.values[0].kind == Kind::kOmitted) {
       return fmt::format("the script has no value for {}", labels);
     }
-    const double v = want->second.values[0].value;
-    if (!AlmostEqual(v, sample.sample.v)) {
-      return fmt::format("{}: want {}, got {}", labels, v, sample.sample.v);
-    }
+    const std::string difference = CompareCell(want->second.values[0], sample);
+    if (!difference.empty()) return labels + ": " + difference;
   }
   return NotFound(expected, seen);
 }

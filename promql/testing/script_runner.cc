@@ -10,6 +10,7 @@
 #include "promql/printer.h"
 #include "promql/signatures.h"
 #include "storage/base/status.h"
+#include "promql/testing/custom_buckets.h"
 #include "promql/testing/script_compare.h"
 
 namespace promql_test {
@@ -72,13 +73,6 @@ bool DependsOnGrid(std::string_view query) {
     if (query.find(word) != std::string_view::npos) return true;
   }
   return false;
-}
-
-model::Labels WithName(model::LabelsView labels, std::string_view name, bool drop_le) {
-  model::LabelsBuilder builder(labels);
-  builder.Set(model::kMetricName, name);
-  if (drop_le) builder.Remove("le");
-  return builder.Build();
 }
 
 }  // namespace
@@ -147,40 +141,39 @@ void ScriptRunner::Count(const EvalCommand& eval, const Outcome& outcome, Script
 }
 
 absl::Status ScriptRunner::Load(const LoadCommand& load) {
-  std::map<model::Labels, std::vector<model::Sample>> all;
+  std::map<model::Labels, ScriptStore::Series> all;
+  ClassicSeries classic;
   for (const LoadCommand::Line& line : load.lines) {
-    RememberNative(load, line);
-    std::vector<model::Sample>& samples = all[line.series.labels];
-    samples.clear();
+    const model::Labels& labels = line.series.labels;
+    if (line.has_start_times) absent_[labels] = "start timestamps";
+    ScriptStore::Series& series = all[labels] = {labels, {}, {}};
     model::TimeMs t = 0;
     for (const SequenceValue& value : line.series.values) {
-      if (value.kind == SequenceValue::Kind::kFloat) samples.push_back({t, value.value});
+      if (value.kind == SequenceValue::Kind::kFloat) series.samples.push_back({t, value.value});
+      if (value.kind == SequenceValue::Kind::kHistogram) {
+        series.histograms.push_back({t, value.histogram});
+      }
       t += load.gap_ms;
     }
+    if (load.with_nhcb) classic[labels] = series.samples;
+  }
+  ASSIGN_OR_RETURN(const NativeSeries native, ToCustomBuckets(classic));
+  for (const auto& [labels, histograms] : native) {
+    ScriptStore::Series& series = all[labels];
+    series.labels = labels;
+    series.histograms.insert(series.histograms.end(), histograms.begin(), histograms.end());
   }
   std::vector<ScriptStore::Series> series;
   for (auto& [labels, samples] : all) {
-    if (!samples.empty()) series.push_back({labels, std::move(samples)});
+    if (!samples.samples.empty() || !samples.histograms.empty()) {
+      series.push_back(std::move(samples));
+    }
   }
   return store_->Load(series);
 }
 
-void ScriptRunner::RememberNative(const LoadCommand& load, const LoadCommand::Line& line) {
-  const model::Labels& labels = line.series.labels;
-  if (line.series.has_native_histograms) absent_[labels] = "native histograms";
-  if (line.has_start_times) absent_[labels] = "start timestamps";
-  if (!load.with_nhcb) return;
-  const std::string_view name = labels.MetricName();
-  for (const std::string_view suffix : {"_bucket", "_count", "_sum"}) {
-    if (!name.ends_with(suffix)) continue;
-    const std::string_view base = name.substr(0, name.size() - suffix.size());
-    absent_[WithName(labels, base, suffix == "_bucket")] = "native histograms";
-  }
-}
-
 // Whether a selector of `expr` finds series that could not be loaded.
-std::string ScriptRunner::ReasonToSkip(const EvalCommand& eval, const ExprPtr& expr) const {
-  if (eval.has_native_histograms) return "native histograms";
+std::string ScriptRunner::ReasonToSkip(const ExprPtr& expr) const {
   std::string reason;
   const auto look = [&](const auto& self, const Expr& e) -> void {
     for (const auto& [labels, why] : absent_) {
@@ -199,7 +192,7 @@ std::string ScriptRunner::ReasonToSkip(const EvalCommand& eval, const ExprPtr& e
 ScriptRunner::Outcome ScriptRunner::Eval(const EvalCommand& eval) {
   const auto expr = promql::Parse(eval.query, ScriptParseOptions());
   if (!expr.ok()) return {std::string(base::message(expr.status())), ""};
-  if (std::string reason = ReasonToSkip(eval, *expr); !reason.empty()) return {"", reason};
+  if (std::string reason = ReasonToSkip(*expr); !reason.empty()) return {"", reason};
   if (eval.is_range) return EvalRange(eval);
   Outcome outcome = EvalInstant(eval, eval.query, eval.at);
   if (!outcome.passed() || !CanBePinned(**expr)) return outcome;
@@ -259,8 +252,11 @@ ScriptRunner::Outcome ScriptRunner::CheckInRange(const EvalCommand& eval, const 
   for (const promql::Series& series : result->value.matrix) {
     for (const model::Sample& point : series.points) {
       if (point.t != at) continue;
-      value.vector.push_back({series.labels, point});
+      value.vector.push_back({series.labels, point, nullptr});
       value.scalar = point;
+    }
+    for (const promql::HistogramSample& point : series.histograms) {
+      if (point.t == at) value.vector.push_back({series.labels, {at, 0}, point.h});
     }
   }
   if (scalar && value.vector.empty()) return {"in a range: no value", ""};

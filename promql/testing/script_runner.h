@@ -25,6 +25,7 @@ class ScriptStore {
   struct Series {
     model::Labels labels;
     std::vector<model::Sample> samples;
+    std::vector<promql::HistogramSample> histograms;
   };
   virtual ~ScriptStore() = default;
   virtual absl::Status Clear() = 0;
@@ -60,8 +61,7 @@ class ScriptRunner {
   };
   void Count(const EvalCommand& eval, const Outcome& outcome, ScriptResult* result);
   absl::Status Load(const LoadCommand& load);
-  void RememberNative(const LoadCommand& load, const LoadCommand::Line& line);
-  std::string ReasonToSkip(const EvalCommand& eval, const promql::ExprPtr& expr) const;
+  std::string ReasonToSkip(const promql::ExprPtr& expr) const;
   Outcome Eval(const EvalCommand& eval);
   Outcome EvalRange(const EvalCommand& eval);
   Outcome EvalInstant(const EvalCommand& eval, const std::string& query, model::TimeMs at);

@@ -4,10 +4,12 @@
 #include <optional>
 #include <string>
 
+#include "promql/histogram/arithmetic.h"
 #include "promql/text.h"
 #include "storage/base/status.h"
 #include "storage/model/number_text.h"
 #include "storage/model/sample.h"
+#include "promql/testing/histogram_description.h"
 
 namespace promql_test {
 namespace {
@@ -141,21 +143,47 @@ std::optional<size_t> ReadTimes(Scanner* in) {
   return n;
 }
 
-// {{..}}, {{..}}xN, {{..}}+{{..}}xN
+absl::StatusOr<HistogramDescription> ReadDescription(Scanner* in) {
+  if (!in->Skip("{{")) return base::InvalidArgument("expected {{{{ at {}", in->rest());
+  const size_t end = in->rest().find("}}");
+  if (end == std::string_view::npos) return base::InvalidArgument("histogram is not closed");
+  auto histogram = ParseHistogramDescription(in->Take(end));
+  in->Take(2);
+  return histogram;
+}
+
+// {{..}}, {{..}}xN, {{..}}+{{..}}xN, {{..}}-{{..}}xN
 absl::Status ReadHistogram(Scanner* in, std::vector<SequenceValue>* values) {
-  size_t n = 1;
-  do {
-    const size_t end = in->rest().find("}}");
-    if (end == std::string_view::npos) return base::InvalidArgument("histogram is not closed");
-    in->Take(end + 2);
-    if (in->peek() == '+' || in->peek() == '-') in->Take(1);
-  } while (in->rest().starts_with("{{"));
+  ASSIGN_OR_RETURN(HistogramDescription now, ReadDescription(in));
+  const bool plus = in->Skip("+"), minus = !plus && in->Skip("-");
+  model::FloatHistogram by;
+  if (plus || minus) {
+    ASSIGN_OR_RETURN(HistogramDescription step, ReadDescription(in));
+    by = std::move(step.histogram);
+    now.hint_set = step.hint_set;
+  }
+  size_t n = 0;
   if (in->Skip("x")) {
     const auto times = ReadTimes(in);
     if (!times) return base::InvalidArgument("bad repetition");
-    n = *times + 1;
+    n = *times;
   }
-  values->insert(values->end(), n, SequenceValue{Kind::kNativeHistogram, 0});
+  for (size_t i = 0; i <= n; ++i) {
+    SequenceValue value;
+    value.kind = Kind::kHistogram;
+    value.histogram = promql::Share(now.histogram);
+    value.hint_set = now.hint_set;
+    values->push_back(std::move(value));
+    if (i == n || (!plus && !minus)) continue;
+    if (now.histogram.schema > by.schema) {
+      return base::InvalidArgument("cannot merge from schema {} to {}", by.schema,
+                                   now.histogram.schema);
+    }
+    const promql::histogram::AddOutcome outcome =
+        plus ? promql::histogram::Add(by, &now.histogram)
+             : promql::histogram::Subtract(by, &now.histogram);
+    if (!outcome.compatible) return base::InvalidArgument("histograms do not fit together");
+  }
   return absl::OkStatus();
 }
 
@@ -168,7 +196,7 @@ absl::Status ReadItem(Scanner* in, std::vector<SequenceValue>* values) {
       if (!times) return base::InvalidArgument("bad repetition");
       n = *times;
     }
-    values->insert(values->end(), n, SequenceValue{Kind::kOmitted, 0});
+    values->insert(values->end(), n, SequenceValue{Kind::kOmitted});
     return absl::OkStatus();
   }
   const auto number = ReadNumber(in, /*signed_only=*/false);
@@ -189,7 +217,7 @@ absl::Status ReadItem(Scanner* in, std::vector<SequenceValue>* values) {
     n = *times;
   }
   for (size_t i = 0; i <= n; ++i) {
-    values->push_back({Kind::kFloat, value});
+    values->push_back({.value = value});
     if (stepped) value += step;  // Step by step, as sums go.
   }
   return absl::OkStatus();
@@ -209,9 +237,6 @@ absl::StatusOr<SeriesDescription> ParseSeriesDescription(std::string_view line) 
     if (before == in.rest()) return base::InvalidArgument("expected a space at {}", in.rest());
     RETURN_IF_ERROR(ReadItem(&in, &series.values));
     if (series.values.size() > kMaxValues) return base::InvalidArgument("too many values");
-  }
-  for (const SequenceValue& value : series.values) {
-    series.has_native_histograms |= value.kind == Kind::kNativeHistogram;
   }
   return series;
 }

@@ -223,6 +223,45 @@ TEST(ValueJson, ShapesFollowTheType) {
   EXPECT_EQ(ResultJson(value), R"([1,"a\"b"])");
 }
 
+TEST(ValueJson, HistogramsShowTheBucketsThatAreNotEmpty) {
+  model::FloatHistogram h;
+  h.count = 12;
+  h.sum = -1.5;
+  h.zero_threshold = 0.25;
+  h.zero_count = 1;
+  h.negative_spans = {{1, 1}};
+  h.negative_buckets = {2};
+  h.positive_spans = {{-1, 2}, {1, 1}};
+  h.positive_buckets = {3, 0, 6};
+  const promql::HistogramPtr shared = promql::Share(h);
+  constexpr std::string_view kExponential =
+      R"({"count":"12","sum":"-1.5","buckets":[[1,"-2","-1","2"],[3,"-0.25","0.25","1"],)"
+      R"([0,"0.25","0.5","3"],[0,"2","4","6"]]}])";
+  promql::Value value;
+  value.type = promql::ValueType::kVector;
+  value.vector = {{model::Labels{{"a", "b"}}, {1500, 0}, shared}};
+  EXPECT_EQ(ResultJson(value),
+            fmt::format(R"([{{"metric":{{"a":"b"}},"histogram":[1.5,{}}}])", kExponential));
+
+  model::FloatHistogram custom;
+  custom.schema = model::kCustomBuckets;
+  custom.count = 5;
+  custom.sum = 8;
+  custom.custom_values = {1, 2};
+  custom.positive_spans = {{0, 3}};
+  custom.positive_buckets = {1, 1, 3};
+  model::FloatHistogram empty;
+  value = {};
+  value.type = promql::ValueType::kMatrix;
+  value.matrix = {{model::Labels{{"a", "b"}},
+                   {{0, 7}},
+                   {{1000, promql::Share(custom)}, {2000, promql::Share(empty)}}}};
+  EXPECT_EQ(ResultJson(value),
+            R"([{"metric":{"a":"b"},"values":[[0,"7"]],"histograms":[)"
+            R"([1,{"count":"5","sum":"8","buckets":[[3,"-Inf","1","1"],[0,"1","2","1"],)"
+            R"([0,"2","+Inf","3"]]}],[2,{"count":"0","sum":"0"}]]}])");
+}
+
 Response Answer(const ApiHandler& handler) { return Enveloped(handler)(Request()); }
 
 TEST(Envelope, WrapsDataInOrder) {

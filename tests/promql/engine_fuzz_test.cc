@@ -9,6 +9,7 @@
 #include "promql/engine.h"
 #include "promql/parser.h"
 #include "storage/base/status.h"
+#include "promql/testing/histogram_description.h"
 #include "tests/promql/random_query.h"
 #include "tests/promql/slow_evaluator.h"
 
@@ -26,15 +27,48 @@ std::string Print(const std::vector<Series>& matrix) {
   for (const Series& s : matrix) {
     out += s.labels.ToString();
     for (const model::Sample& p : s.points) out += fmt::format(" {}@{}", p.v, p.t / 1000.0);
+    for (const HistogramSample& p : s.histograms) {
+      out += fmt::format(" {}@{}", promql_test::Describe(*p.h), p.t / 1000.0);
+    }
     out += "\n";
   }
   return out;
+}
+
+bool Close(const std::map<int64_t, double>& a, const std::map<int64_t, double>& b) {
+  const auto in = [](const std::map<int64_t, double>& side, int64_t index) {
+    const auto found = side.find(index);
+    return found == side.end() ? 0 : found->second;
+  };
+  for (const auto& [index, n] : a) {
+    if (!Close(n, in(b, index))) return false;
+  }
+  for (const auto& [index, n] : b) {
+    if (!Close(n, in(a, index))) return false;
+  }
+  return true;
+}
+
+bool Close(const model::FloatHistogram& x, const model::FloatHistogram& y) {
+  const SlowHistogram a = FromModel(x), b = FromModel(y);
+  return a.hint == b.hint && a.schema == b.schema && a.bounds == b.bounds &&
+         a.zero_threshold == b.zero_threshold && Close(a.zero_count, b.zero_count) &&
+         Close(a.count, b.count) && Close(a.sum, b.sum) && Close(a.positive, b.positive) &&
+         Close(a.negative, b.negative);
+}
+
+bool Same(const std::vector<HistogramSample>& a, const std::vector<HistogramSample>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const HistogramSample& x, const HistogramSample& y) {
+                      return x.t == y.t && Close(*x.h, *y.h);
+                    });
 }
 
 bool Same(const std::vector<Series>& a, const std::vector<Series>& b) {
   if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); ++i) {
     if (!(a[i].labels == b[i].labels) || a[i].points.size() != b[i].points.size()) return false;
+    if (!Same(a[i].histograms, b[i].histograms)) return false;
     for (size_t p = 0; p < a[i].points.size(); ++p) {
       if (a[i].points[p].t != b[i].points[p].t || !Close(a[i].points[p].v, b[i].points[p].v)) {
         return false;
@@ -46,10 +80,11 @@ bool Same(const std::vector<Series>& a, const std::vector<Series>& b) {
 
 struct Tally {
   int errors = 0, empty = 0, filled = 0;
+  int histograms = 0;  // Of the filled ones: with histograms among the results.
 };
 
-void CompareOnce(uint64_t seed, Tally* tally) {
-  RandomQuery random(seed);
+void CompareOnce(uint64_t seed, bool histograms, Tally* tally) {
+  RandomQuery random(seed, histograms);
   promql_test::MemoryQueryable data;
   random.FillData(&data);
   Engine::Options options;
@@ -75,12 +110,14 @@ void CompareOnce(uint64_t seed, Tally* tally) {
       continue;
     }
     ++(expected->empty() ? tally->empty : tally->filled);
+    tally->histograms += std::any_of(expected->begin(), expected->end(),
+                                     [](const Series& s) { return !s.histograms.empty(); });
     ASSERT_TRUE(Same(*expected, actual->value.matrix))
         << "expected\n" << Print(*expected) << "actual\n" << Print(actual->value.matrix);
   }
 }
 
-TEST(EngineFuzz, AgreesWithTheSlowEvaluator) {
+void CompareMany(bool histograms) {
   const char* given = std::getenv("SEED");
   const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10)
                                          : static_cast<uint64_t>(std::chrono::system_clock::now()
@@ -90,10 +127,17 @@ TEST(EngineFuzz, AgreesWithTheSlowEvaluator) {
   const char* rounds = std::getenv("ROUNDS");
   const int n = rounds != nullptr ? std::atoi(rounds) : 12;
   Tally tally;
-  for (int i = 0; i < n && !HasFatalFailure(); ++i) CompareOnce(seed + i, &tally);
-  std::printf("seed %llu: %d queries with results, %d empty, %d errors\n",
-              static_cast<unsigned long long>(seed), tally.filled, tally.empty, tally.errors);
+  for (int i = 0; i < n && !::testing::Test::HasFatalFailure(); ++i) {
+    CompareOnce(seed + i, histograms, &tally);
+  }
+  std::printf("seed %llu: %d queries with results, %d of them histograms, %d empty, %d errors\n",
+              static_cast<unsigned long long>(seed), tally.filled, tally.histograms, tally.empty,
+              tally.errors);
 }
+
+TEST(EngineFuzz, AgreesWithTheSlowEvaluator) { CompareMany(/*histograms=*/false); }
+
+TEST(EngineFuzz, AgreesWithTheSlowEvaluatorOnHistograms) { CompareMany(/*histograms=*/true); }
 
 }  // namespace
 }  // namespace promql

@@ -153,57 +153,6 @@ class ClosedQueryable : public storage::Queryable {
   promql_test::MemoryQueryable inner;
 };
 
-// One series, with a float and a histogram.
-class HistogramQueryable : public storage::Queryable {
- public:
-  absl::StatusOr<std::unique_ptr<storage::Querier>> NewQuerier(model::TimeRange) override {
-    return std::make_unique<Querier>();
-  }
-
- private:
-  class Selection : public storage::Selection {
-   public:
-    int size() const override { return 1; }
-    model::LabelsView labels(int) const override { return labels_; }
-    absl::Status Read(int, model::TimeRange, chunk::SampleColumns* out) const override {
-      out->clear();
-      out->times = {0};
-      out->values = {5};
-      out->histograms = true;
-      return absl::OkStatus();
-    }
-
-   private:
-    const model::Labels labels_{{"__name__", "m"}};
-  };
-  class Querier : public storage::Querier {
-   public:
-    absl::StatusOr<std::unique_ptr<storage::Selection>> Select(
-        const storage::SelectRequest&) override {
-      return std::make_unique<Selection>();
-    }
-    absl::StatusOr<std::vector<std::string>> LabelNames(storage::Matchers, size_t) override {
-      return std::vector<std::string>();
-    }
-    absl::StatusOr<std::vector<std::string>> LabelValues(std::string_view, storage::Matchers,
-                                                         size_t) override {
-      return std::vector<std::string>();
-    }
-  };
-};
-
-TEST_F(EngineTest, AQueryThatMeetsHistogramsGoesOnWithoutThemAndSaysSo) {
-  HistogramQueryable data;
-  for (const char* query : {"m", "count_over_time(m[1m])", "sum(m)"}) {
-    const auto result = engine_->Evaluate(query, {0, 0, 0}, &data);
-    ASSERT_TRUE(result.ok()) << result.status();
-    ASSERT_EQ(result->value.vector.size(), 1u);
-    EXPECT_THAT(result->annotations.warnings,
-                ::testing::ElementsAre(
-                    "native histogram samples are left out: queries know floats only so far"));
-  }
-}
-
 TEST_F(EngineTest, QueriesBeyondTheGateWaitAndTimeOut) {
   Engine::Options options;
   options.max_concurrency = 1;

@@ -49,6 +49,7 @@ std::string RandomQuery::Info() {
 
 void RandomQuery::FillData(promql_test::MemoryQueryable* data) {
   FillInfo(data);
+  if (histograms_) FillHistograms(data);
   for (const std::string name : {"a", "b", "c_total"}) {
     for (const std::string x : {"1", "2", "3"}) {
       for (const std::string y : {"", "1", "2"}) {
@@ -75,6 +76,113 @@ void RandomQuery::FillData(promql_test::MemoryQueryable* data) {
   }
 }
 
+void RandomQuery::FillHistograms(promql_test::MemoryQueryable* data) {
+  for (const char metric : {'h', 'g', 'n', 'm'}) {
+    for (const std::string x : {"1", "2", "3"}) {
+      for (const std::string y : {"", "1", "2"}) {
+        if (OneIn(4)) continue;
+        FillHistogram(metric,
+                      model::Labels{{"__name__", std::string(1, metric)}, {"x", x}, {"y", y}},
+                      data);
+      }
+    }
+  }
+}
+
+void RandomQuery::FillHistogram(char metric, const model::Labels& labels,
+                                promql_test::MemoryQueryable* data) {
+  static const std::vector<double> kBounds[] = {{0, 1, 2.5, 10}, {1, 2.5, 5, 10}, {-1, 0, 2.5}};
+  model::FloatHistogram h;
+  bool began = false;
+  for (model::TimeMs t = Below(60'000); t < 1'800'000; t += 15'000 + Below(20)) {
+    if (OneIn(40)) t += 400'000;
+    if (OneIn(6)) continue;
+    if (OneIn(50)) {
+      model::FloatHistogram stale;
+      stale.sum = model::StaleNan();
+      data->AddHistogram(labels, t, stale);
+      continue;
+    }
+    if (metric == 'm' && OneIn(3)) {
+      data->Add(labels, t, Below(200'000) / 77.0);
+      continue;
+    }
+    const bool anew = !began || metric == 'g' || OneIn(25);
+    if (anew) {
+      h = {};
+      if (metric == 'n') {
+        h.schema = model::kCustomBuckets;
+        h.custom_values = kBounds[began && OneIn(2) ? Below(3) : 0];
+        h.positive_spans = {{0, static_cast<uint32_t>(h.custom_values.size() + 1)}};
+      } else {
+        const bool one_width = labels.Get("x") == "1";
+        h.schema = OneIn(3) && !one_width ? Below(6) - 2 : 1;
+        // Buckets begin where the zero bucket ends.
+        int first = Below(4) - 2;
+        h.zero_threshold = 0.001;
+        if (one_width) {
+          // As it is.
+        } else if (OneIn(4)) {
+          h.zero_threshold = 1;
+          first = 1 + Below(2);
+        } else if (h.schema >= -1 && OneIn(4)) {
+          h.zero_threshold = 0.25;
+          first = (h.schema < 0 ? -1 : -(2 << h.schema)) + 1 + Below(3);
+        }
+        h.positive_spans = {{first, static_cast<uint32_t>(1 + Below(3))}};
+        if (OneIn(2)) h.positive_spans.push_back({1 + Below(3), 2});
+        if (OneIn(2)) h.negative_spans = {{first + Below(3), static_cast<uint32_t>(1 + Below(3))}};
+      }
+      for (const model::Span& s : h.positive_spans) {
+        h.positive_buckets.resize(h.positive_buckets.size() + s.length);
+      }
+      for (const model::Span& s : h.negative_spans) {
+        h.negative_buckets.resize(h.negative_buckets.size() + s.length);
+      }
+    }
+    for (auto* buckets : {&h.positive_buckets, &h.negative_buckets}) {
+      for (double& n : *buckets) n += OneIn(3) ? 0 : Below(6);
+    }
+    if (metric != 'n') h.zero_count += Below(3);
+    h.count = h.zero_count;
+    for (const double n : h.positive_buckets) h.count += n;
+    for (const double n : h.negative_buckets) h.count += n;
+    h.sum += (Below(80) - 20) / 4.0;
+    h.hint = metric == 'g' ? model::ResetHint::kGauge
+             : OneIn(2)    ? model::ResetHint::kUnknown
+             : anew        ? model::ResetHint::kReset
+                           : model::ResetHint::kNotReset;
+    began = true;
+    data->AddHistogram(labels, t, h);
+  }
+}
+
+// Where hints and buckets tell the same: histogram_count and the like may look at hints only.
+std::string RandomQuery::CounterHistograms() {
+  static constexpr const char* kSelectors[] = {"h", "n", "m", "h{x=\"1\"}", "m{y=\"\"}"};
+  static constexpr const char* kFunctions[] = {"rate", "increase", "irate", "sum_over_time",
+                                               "last_over_time"};
+  const std::string selector = Pick(kSelectors);
+  switch (Below(3)) {
+    case 0: return selector + Shift();
+    case 1: return Pick(kFunctions) + "(" + selector + "[4m]" + Shift() + ")";
+    default: return "sum " + Grouping() + " (rate(" + selector + "[3m]))";
+  }
+}
+
+std::string RandomQuery::OfHistograms(int depth) {
+  static constexpr const char* kTotals[] = {"histogram_count", "histogram_sum", "histogram_avg"};
+  switch (Below(6)) {
+    case 0: return Pick(kTotals) + "(" + CounterHistograms() + ")";
+    case 1: return "histogram_fraction(" + Scalar(0) + ", " + Scalar(0) + ", " +
+                   Vector(depth - 1) + ")";
+    case 2: return (OneIn(2) ? "histogram_stddev(" : "histogram_stdvar(") + Vector(depth - 1) + ")";
+    case 3: return "(" + Vector(depth - 1) + (OneIn(2) ? " </ " : " >/ ") + Scalar(0) + ")";
+    default: return "histogram_quantile(0." + std::to_string(Below(10)) + ", " +
+                    Vector(depth - 1) + ")";
+  }
+}
+
 std::string RandomQuery::Shift() {
   static constexpr const char* kShifts[] = {" offset 1m",       " offset -90s",   " @ 900",
                                             " @ 900 offset 1m", " @ start()",     " @ end()",
@@ -86,7 +194,19 @@ std::string RandomQuery::Selector() {
   static constexpr const char* kMatchers[] = {
       "", "{x=\"1\"}", "{y!=\"\"}", "{x=~\"1|2\"}", "{y=\"\"}", "{x!~\"3\",y=\"1\"}"};
   static constexpr const char* kNames[] = {"a", "b", "c_total"};
-  return Pick(kNames) + Pick(kMatchers);
+  static constexpr const char* kHistograms[] = {"h", "h", "g", "n", "m", "{__name__=~\"h|n|a\"}"};
+  if (!histograms_ || OneIn(3)) return Pick(kNames) + Pick(kMatchers);
+  const std::string name = Pick(kHistograms);
+  return name.starts_with('{') ? name : name + Pick(kMatchers);
+}
+
+// Between two samples there are fractions; with buckets of several widths it would hang on rounding
+// whether one is empty.
+std::string RandomQuery::SmoothSelector() {
+  static constexpr const char* kOneWidth[] = {"n", "h{x=\"1\"}", "g{x=\"1\"}", "m{x=\"1\"}"};
+  std::string selector = Selector();
+  if (selector.find_first_of("hgnm{") == 0) selector = Pick(kOneWidth);
+  return selector;
 }
 
 std::string RandomQuery::Matrix(int depth) {
@@ -94,11 +214,14 @@ std::string RandomQuery::Matrix(int depth) {
   static constexpr const char* kSteps[] = {"1m", "30s", "45s", "", "77s"};
   if (depth <= 0 || OneIn(2)) return Selector() + "[" + Pick(kRanges) + "]" + Shift();
   std::string inner;
-  switch (Below(4)) {
+  // Inside, whole numbers only: whether something fell must not hang on rounding.
+  switch (histograms_ ? 1 + Below(3) : Below(4)) {
     case 0: inner = "rate(" + Matrix(0) + ")"; break;
     case 1: inner = Selector() + Shift(); break;
     case 2: inner = "(-" + Selector() + ")"; break;
-    default: inner = "sum by (x) (" + Vector(depth - 1) + ")"; break;
+    default:
+      inner = "sum by (x) (" + (histograms_ ? Selector() + Shift() : Vector(depth - 1)) + ")";
+      break;
   }
   return inner + "[" + Pick(kRanges) + ":" + Pick(kSteps) + "]" + Shift();
 }
@@ -132,8 +255,11 @@ std::string RandomQuery::Binary(int depth) {
   const std::string l = Vector(depth - 1), r = Vector(depth - 1);
   if (OneIn(3)) return "(" + l + " " + Pick(kSets) + " " + Pick(kMatch) + " " + r + ")";
   std::string op = OneIn(2) ? Pick(kArithmetic) : Pick(kComparison) + (OneIn(2) ? " bool" : "");
+  if (histograms_ && OneIn(4)) op = OneIn(2) ? "</" : ">/";
   if (OneIn(3)) return "(" + l + " " + op + " " + Scalar(depth - 1) + ")";
-  if (OneIn(4)) return "(" + Scalar(depth - 1) + " " + op + " " + r + ")";
+  if (OneIn(4) && !op.ends_with('/')) {
+    return "(" + Scalar(depth - 1) + " " + op + " " + r + ")";
+  }
   std::string match = Pick(kMatch), group = Pick(kGroup);
   // A label may not stand in both lists.
   if (match.empty() || (match.starts_with("on") && match.find('y') != std::string::npos)) {
@@ -157,14 +283,16 @@ std::string RandomQuery::Vector(int depth) {
   static constexpr const char* kAnchored[] = {"rate", "increase", "delta", "changes", "resets"};
   if (depth <= 0) {
     if (OneIn(12)) return Info();
-    if (OneIn(10)) return Selector() + " smoothed" + Shift();
+    if (OneIn(10)) return SmoothSelector() + " smoothed" + Shift();
     return OneIn(4) ? "vector(" + Scalar(0) + ")" : Selector() + Shift();
   }
+  if (histograms_ && OneIn(4)) return OfHistograms(depth);
   switch (Below(14)) {
     case 12: return Info();
     case 13: {
       const bool smoothed = OneIn(2);
-      return std::string(kAnchored[Below(smoothed ? 3 : 5)]) + "(" + Selector() + "[" +
+      return std::string(kAnchored[Below(smoothed ? 3 : 5)]) + "(" +
+             (smoothed ? SmoothSelector() : Selector()) + "[" +
              std::to_string(Below(300) + 1) + "s] " + (smoothed ? "smoothed" : "anchored") +
              Shift() + ")";
     }

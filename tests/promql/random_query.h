@@ -10,10 +10,13 @@ namespace promql {
 
 class RandomQuery {
  public:
-  explicit RandomQuery(uint64_t seed) : random_(seed) {}
+  // With `histograms`, some of the data are, and the expressions have what the language has for them.
+  explicit RandomQuery(uint64_t seed, bool histograms = false)
+      : random_(seed), histograms_(histograms) {}
 
   // Metrics a, b (gauges) and c_total (a counter), some labels, half an hour from time 0: gaps,
-  // resets, stale markers, NaN, infinities. And d with two kinds of info series for it.
+  // resets, stale markers, NaN, infinities. And d with two kinds of info series for it. Histograms
+  // are h (counters), g (gauges), n (counters with custom buckets) and m (counters, and floats).
   void FillData(promql_test::MemoryQueryable* data);
   // An instant vector that SlowEvaluator knows too.
   std::string Vector(int depth);
@@ -26,9 +29,14 @@ class RandomQuery {
     return items[Below(n)];
   }
 
+  void FillHistograms(promql_test::MemoryQueryable* data);
+  void FillHistogram(char metric, const model::Labels& labels, promql_test::MemoryQueryable* data);
+  std::string OfHistograms(int depth);
+  std::string CounterHistograms();
   void FillInfo(promql_test::MemoryQueryable* data);
   std::string Info();
   std::string Selector();
+  std::string SmoothSelector();
   std::string Matrix(int depth);
   std::string Shift();
   std::string Scalar(int depth);
@@ -36,6 +44,7 @@ class RandomQuery {
   std::string Grouping();
 
   std::mt19937_64 random_;
+  bool histograms_;
 };
 
 }  // namespace promql

@@ -25,6 +25,9 @@ class Store final : public ScriptStore {
     for (const Series& series : all) {
       text += series.labels.ToString();
       for (const model::Sample& s : series.samples) text += fmt::format(" {}@{}", s.v, s.t);
+      for (const promql::HistogramSample& s : series.histograms) {
+        text += fmt::format(" H{}@{}", s.h->count, s.t);
+      }
     }
     loads.push_back(text);
     return absl::OkStatus();
@@ -135,24 +138,32 @@ TEST_F(ScriptRunnerTest, ChecksErrors) {
   EXPECT_EQ(Run("eval_fail instant at 0 x\n  expected_fail_regexp cooks$\n").failed, 0);
 }
 
-TEST_F(ScriptRunnerTest, SkipsWhatTouchesNativeHistograms) {
+TEST_F(ScriptRunnerTest, SkipsWhatTouchesStartTimestamps) {
   const ScriptResult result = Run(
-      "load 1m\n  h{a=\"1\"} {{}}\n  h{a=\"2\"} 1\n\n"
+      "load 1m\n  h{a=\"2\"} 1\n\n"
       "eval instant at 0 h{a=\"2\"}\n\n"
-      "eval instant at 0 sum(h)\n\n"
-      "eval instant at 0 x\n  x {{}}\n\n"
-      "load_with_nhcb 1m\n  w_bucket{le=\"1\", b=\"c\"} 1\n\n"
-      "eval instant at 0 w{b=\"c\"}\n\n"
-      "eval instant at 0 w_bucket\n\n"
       "load 1m\n  s@st 1m\n  s 1\n\n"
       "eval instant at 0 s\n\n"
       "clear\n\n"
       "eval instant at 0 s or h\n");
-  EXPECT_EQ(result.passed, 3);
-  EXPECT_EQ(result.skipped, 4);
-  EXPECT_THAT(result.skip_reasons,
-              ElementsAre(std::pair("native histograms", 3), std::pair("start timestamps", 1)));
+  EXPECT_EQ(result.passed, 2);
+  EXPECT_EQ(result.skipped, 1);
+  EXPECT_THAT(result.skip_reasons, ElementsAre(std::pair("start timestamps", 1)));
   EXPECT_THAT(result.failures, IsEmpty());
+}
+
+TEST_F(ScriptRunnerTest, LoadsHistograms) {
+  const ScriptResult result = Run(
+      "load 1m\n  h {{count:1}} 5 {{count:2}}\n\n"
+      "load_with_nhcb 1m\n  w_bucket{le=\"1\", b=\"c\"} 1\n  w_bucket{le=\"+Inf\", b=\"c\"} 3\n"
+      "  w_sum{b=\"c\"} 7\n");
+  EXPECT_THAT(result.failures, IsEmpty());
+  EXPECT_THAT(store_.loads,
+              ElementsAre("clear", "{__name__=\"h\"} 5@60000 H1@0 H2@120000",
+                          "{__name__=\"w\", b=\"c\"} H3@0"
+                          "{__name__=\"w_bucket\", b=\"c\", le=\"+Inf\"} 3@0"
+                          "{__name__=\"w_bucket\", b=\"c\", le=\"1\"} 1@0"
+                          "{__name__=\"w_sum\", b=\"c\"} 7@0"));
 }
 
 TEST_F(ScriptRunnerTest, SkipsWhatTheEngineDoesNotKnowYet) {

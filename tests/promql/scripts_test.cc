@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 
 #include <gtest/gtest.h>
 
@@ -34,14 +35,27 @@ class DatabaseScriptStore final : public ScriptStore {
     loaded_.insert(loaded_.end(), all.begin(), all.end());
     const std::unique_ptr<storage::Appender> appender = database_->NewAppender();
     for (const Series& series : loaded_) {
-      for (const model::Sample& s : series.samples) {
-        const storage::Outcome outcome =
-            appender->Append(storage::SeriesRef::kNone, series.labels, s).outcome;
-        if (outcome != storage::Outcome::kAccepted) {
-          return base::InvalidArgument("{} at {}: {}", series.labels.ToString(), s.t,
-                                       storage::ToString(outcome));
+      const auto check = [&](model::TimeMs t, storage::Outcome outcome) {
+        if (outcome == storage::Outcome::kAccepted) return absl::OkStatus();
+        return base::InvalidArgument("{} at {}: {}", series.labels.ToString(), t,
+                                     storage::ToString(outcome));
+      };
+      size_t h = 0;  // In the order of time.
+      const auto append_histograms = [&](model::TimeMs until) -> absl::Status {
+        for (; h < series.histograms.size() && series.histograms[h].t < until; ++h) {
+          const promql::HistogramSample& s = series.histograms[h];
+          RETURN_IF_ERROR(check(s.t, appender->AppendHistogram(storage::SeriesRef::kNone,
+                                                               series.labels, s.t, *s.h)
+                                         .outcome));
         }
+        return absl::OkStatus();
+      };
+      for (const model::Sample& s : series.samples) {
+        RETURN_IF_ERROR(append_histograms(s.t));
+        RETURN_IF_ERROR(check(
+            s.t, appender->Append(storage::SeriesRef::kNone, series.labels, s).outcome));
       }
+      RETURN_IF_ERROR(append_histograms(std::numeric_limits<model::TimeMs>::max()));
     }
     RETURN_IF_ERROR(appender->Commit());
     return flushed_ ? database_->FlushHead() : absl::OkStatus();

@@ -7,6 +7,7 @@
 
 #include "promql/signatures.h"
 #include "storage/base/status.h"
+#include "storage/model/histogram_text.h"
 #include "storage/model/number_text.h"
 #include "tests/promql/slow_over_time.h"
 
@@ -54,9 +55,83 @@ double Operate(BinaryOp op, double l, double r) {
   }
 }
 
-bool Arithmetic(BinaryOp op) { return !IsComparison(op) && !IsSetOperator(op); }
+bool IsTrim(BinaryOp op) { return op == BinaryOp::kTrimLower || op == BinaryOp::kTrimUpper; }
+
+// Whether the result is something else than the left side.
+bool Arithmetic(BinaryOp op) { return !IsComparison(op) && !IsSetOperator(op) && !IsTrim(op); }
+
+SlowHistogramPtr Shared(SlowHistogram h) {
+  return std::make_shared<const SlowHistogram>(std::move(h));
+}
+
+// All samples of a series that are no stale markers, in the order of time.
+std::vector<SlowSample> AllSamples(const chunk::MixedColumns& mixed, bool with_markers) {
+  std::vector<SlowSample> all;
+  for (size_t i = 0; i < mixed.floats.size(); ++i) {
+    if (!with_markers && model::IsStaleNan(mixed.floats.values[i])) continue;
+    all.push_back({mixed.floats.times[i], mixed.floats.values[i], nullptr});
+  }
+  for (size_t i = 0; i < mixed.histograms.size(); ++i) {
+    if (!with_markers && model::IsStale(mixed.histograms.values[i])) continue;
+    all.push_back(
+        {mixed.histograms.times[i], 0, Shared(FromModel(mixed.histograms.values[i]))});
+  }
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.t < b.t; });
+  return all;
+}
+
+bool Matches(const Expr& selector, const model::Labels& labels) {
+  return std::all_of(selector.matchers.begin(), selector.matchers.end(),
+                     [&](const model::Matcher& m) { return m.Matches(labels.Get(m.name())); });
+}
 
 }  // namespace
+
+// The cell of a binary operator between vectors, or of a vector and a scalar. `keep`: 0 for nothing
+// at all, else whether a comparison holds.
+SlowEvaluator::Element SlowEvaluator::Operate(const Expr& expr, Element l, Element r,
+                                              bool* keep) {
+  const BinaryOp op = expr.op;
+  *keep = true;
+  Element out = l;
+  out.histogram = nullptr;
+  if (l.histogram == nullptr && r.histogram == nullptr) {
+    *keep = !IsTrim(op);
+    out.value = promql::Operate(op, l.value, r.value);
+    return out;
+  }
+  if (l.histogram != nullptr && r.histogram != nullptr) {
+    if (op == BinaryOp::kEq || op == BinaryOp::kNe) {
+      out.value = SameHistogram(*l.histogram, *r.histogram) == (op == BinaryOp::kEq);
+      return out;
+    }
+    const bool add = op == BinaryOp::kAdd;
+    std::optional<SlowHistogram> sum;
+    const bool collide = (l.histogram->hint == model::ResetHint::kReset &&
+                          r.histogram->hint == model::ResetHint::kNotReset) ||
+                         (l.histogram->hint == model::ResetHint::kNotReset &&
+                          r.histogram->hint == model::ResetHint::kReset);
+    if ((add || op == BinaryOp::kSub) && !collide) {
+      sum = Added(*l.histogram, *r.histogram, add ? 1 : -1);
+    }
+    *keep = sum.has_value();
+    if (!sum) return out;
+    if (!add) sum->hint = model::ResetHint::kGauge;
+    out.histogram = Shared(Compacted(*sum));
+    return out;
+  }
+  if (op == BinaryOp::kMul) {
+    const SlowHistogram& h = *(l.histogram != nullptr ? l.histogram : r.histogram);
+    out.histogram = Shared(Compacted(Scaled(h, l.histogram != nullptr ? r.value : l.value)));
+  } else if (op == BinaryOp::kDiv && l.histogram != nullptr) {
+    out.histogram = Shared(Compacted(Divided(*l.histogram, r.value)));
+  } else if (IsTrim(op) && l.histogram != nullptr) {
+    out.histogram = Shared(Trimmed(*l.histogram, r.value, op == BinaryOp::kTrimUpper));
+  } else {
+    *keep = false;
+  }
+  return out;
+}
 
 absl::Status SlowEvaluator::CheckDistinct(const Elements& elements) {
   std::set<std::string> seen;
@@ -79,20 +154,30 @@ model::TimeMs SlowEvaluator::Shift(const TimeShift& shift, model::TimeMs t) cons
 }
 
 absl::StatusOr<std::vector<Series>> SlowEvaluator::Evaluate(const Expr& expr) const {
-  std::map<model::Labels, std::vector<model::Sample>> all;
+  std::map<model::Labels, Series> all;
   for (int i = 0; i < query_.size(); ++i) {
     const model::TimeMs t = query_.at(i);
     if (expr.type == ValueType::kScalar) {
       ASSIGN_OR_RETURN(const double v, Scalar(expr, t));
-      all[model::Labels()].push_back({t, v});
+      all[model::Labels()].points.push_back({t, v});
       continue;
     }
     ASSIGN_OR_RETURN(const Elements elements, Vector(expr, t));
     RETURN_IF_ERROR(CheckDistinct(elements));
-    for (const Element& e : elements) all[e.labels].push_back({t, e.value});
+    for (const Element& e : elements) {
+      Series& series = all[e.labels];
+      if (e.histogram == nullptr) {
+        series.points.push_back({t, e.value});
+      } else {
+        series.histograms.push_back({t, Share(ToModel(*e.histogram))});
+      }
+    }
   }
   std::vector<Series> out;
-  for (auto& [labels, points] : all) out.push_back({labels, points});
+  for (auto& [labels, series] : all) {
+    out.push_back(std::move(series));
+    out.back().labels = labels;
+  }
   return out;
 }
 
@@ -107,14 +192,15 @@ absl::StatusOr<double> SlowEvaluator::Scalar(const Expr& with_parens, model::Tim
     case ExprKind::kBinary: {
       ASSIGN_OR_RETURN(const double l, Scalar(*expr.lhs, t));
       ASSIGN_OR_RETURN(const double r, Scalar(*expr.rhs, t));
-      return Operate(expr.op, l, r);
+      return promql::Operate(expr.op, l, r);
     }
     default: break;
   }
   if (expr.function->name == "time") return static_cast<double>(t) / 1000;
   if (expr.function->name == "pi") return M_PI;
   if (expr.function->name == "scalar") {
-    ASSIGN_OR_RETURN(const Elements v, Vector(*expr.args[0], t));
+    ASSIGN_OR_RETURN(Elements v, Vector(*expr.args[0], t));
+    std::erase_if(v, [](const Element& e) { return e.histogram != nullptr; });
     return v.size() == 1 ? v[0].value : NAN;
   }
   return base::Unimplemented("slow evaluator: {}", expr.function->name);
@@ -124,34 +210,51 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Select(const Expr& expr, 
                                                               bool timestamps) const {
   Elements out;
   const model::TimeMs at = Shift(expr.shift, t);
-  for (const auto& [labels, samples] : data_->series()) {
-    bool matches = true;
-    for (const model::Matcher& m : expr.matchers) matches &= m.Matches(labels.Get(m.name()));
-    if (!matches) continue;
+  for (const auto& [labels, mixed] : data_->series()) {
+    if (!Matches(expr, labels)) continue;
     if (expr.smoothing == Smoothing::kSmoothed && !timestamps) {
-      std::vector<model::Sample> around;
-      size_t before = 0;
-      for (size_t i = 0; i < samples.size(); ++i) {
-        const model::TimeMs t_i = samples.times[i];
-        if (t_i <= at - lookback_ms_ || t_i > at + lookback_ms_) continue;
-        if (model::IsStaleNan(samples.values[i])) continue;
-        before += t_i <= at;
-        around.push_back({t_i, samples.values[i]});
+      std::vector<SlowSample> around = AllSamples(mixed, /*with_markers=*/false);
+      std::erase_if(around, [&](const SlowSample& s) {
+        return s.t <= at - lookback_ms_ || s.t > at + lookback_ms_;
+      });
+      size_t before = 0, histograms = 0;
+      for (const SlowSample& s : around) before += s.t <= at, histograms += s.h != nullptr;
+      if (before == 0 || (histograms > 0 && histograms < around.size())) continue;
+      SlowSample last = around[before - 1];
+      if (last.t == at) {
+        out.push_back({labels, last.v, last.h});
+      } else if (before == around.size()) {
+        if (last.h != nullptr) {
+          SlowHistogram unknown = *last.h;
+          unknown.hint = model::ResetHint::kUnknown;
+          last.h = Shared(std::move(unknown));
+        }
+        out.push_back({labels, last.v, last.h});
+      } else if (histograms == 0) {
+        const SlowSample& next = around[before];
+        out.push_back({labels, Between({last.t, last.v}, {next.t, next.v}, at, false), nullptr});
+      } else {
+        const SlowSample& next = around[before];
+        const bool gauges = last.h->hint == model::ResetHint::kGauge &&
+                            next.h->hint == model::ResetHint::kGauge;
+        const auto h = BetweenHistograms(last, next, at, !gauges);
+        if (h) out.push_back({labels, 0, Shared(*h)});
       }
-      if (before == 0) continue;
-      const model::Sample& last = around[before - 1];
-      const bool alone = last.t == at || before == around.size();
-      out.push_back({labels, alone ? last.v : Between(last, around[before], at, false)});
       continue;
     }
-    int newest = -1;
-    for (size_t i = 0; i < samples.size(); ++i) {
-      const model::TimeMs t_i = samples.times[i];
-      if (t_i <= at && t_i > at - lookback_ms_) newest = static_cast<int>(i);
+    std::optional<SlowSample> newest;
+    for (const SlowSample& s : AllSamples(mixed, /*with_markers=*/true)) {
+      if (s.t <= at && s.t > at - lookback_ms_) newest = s;
     }
-    if (newest < 0 || model::IsStaleNan(samples.values[newest])) continue;
-    out.push_back({labels, timestamps ? static_cast<double>(samples.times[newest]) / 1000
-                                      : samples.values[newest]});
+    if (!newest) continue;
+    if (newest->h != nullptr ? model::IsStaleNan(newest->h->sum) : model::IsStaleNan(newest->v)) {
+      continue;
+    }
+    if (timestamps) {
+      out.push_back({labels, static_cast<double>(newest->t) / 1000, nullptr});
+    } else {
+      out.push_back({labels, newest->v, newest->h});
+    }
   }
   return out;
 }
@@ -163,31 +266,34 @@ absl::StatusOr<std::vector<SlowEvaluator::Window>> SlowEvaluator::Matrix(const E
   if (expr.kind == ExprKind::kMatrixSelector) {
     const Expr& selector = *expr.lhs;
     const model::TimeMs end = Shift(selector.shift, t);
-    for (const auto& [labels, samples] : data_->series()) {
-      bool matches = true;
-      for (const model::Matcher& m : selector.matchers) matches &= m.Matches(labels.Get(m.name()));
-      if (!matches) continue;
-      Window window{labels, {}, end};
+    for (const auto& [labels, mixed] : data_->series()) {
+      if (!Matches(selector, labels)) continue;
+      Window window{labels, AllSamples(mixed, /*with_markers=*/false), end};
       const int64_t before = selector.smoothing == Smoothing::kNone ? 0 : lookback_ms_;
       const int64_t after = selector.smoothing == Smoothing::kSmoothed ? lookback_ms_ : 0;
-      for (size_t i = 0; i < samples.size(); ++i) {
-        if (samples.times[i] > end - expr.range_ms - before && samples.times[i] <= end + after &&
-            !model::IsStaleNan(samples.values[i])) {
-          window.samples.push_back({samples.times[i], samples.values[i]});
-        }
-      }
+      std::erase_if(window.samples, [&](const SlowSample& s) {
+        return s.t <= end - expr.range_ms - before || s.t > end + after;
+      });
       out.push_back(window);
     }
     return out;
   }
   const model::TimeMs end = Shift(expr.shift, t);
   const int64_t step = expr.step_ms != 0 ? expr.step_ms : subquery_step_ms_;
-  std::map<model::Labels, std::vector<model::Sample>> all;
+  std::map<model::Labels, std::vector<SlowSample>> all;
   for (model::TimeMs at = end - expr.range_ms + 1; at <= end; ++at) {
     if (at % step != 0) continue;
     ASSIGN_OR_RETURN(const Elements elements, Vector(*expr.lhs, at));
     RETURN_IF_ERROR(CheckDistinct(elements));
-    for (const Element& e : elements) all[e.labels].push_back({at, e.value});
+    for (const Element& e : elements) {
+      SlowHistogramPtr h = e.histogram;
+      if (h != nullptr && h->hint != model::ResetHint::kGauge) {  // What it tells of is not here.
+        SlowHistogram unknown = *h;
+        unknown.hint = model::ResetHint::kUnknown;
+        h = Shared(std::move(unknown));
+      }
+      all[e.labels].push_back({at, e.value, h});
+    }
     at += step - 1;
   }
   for (auto& [labels, points] : all) out.push_back({labels, points, end});
@@ -205,7 +311,11 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Vector(const Expr& with_p
     case ExprKind::kUnary: {
       ASSIGN_OR_RETURN(Elements v, Vector(*expr.lhs, t));
       if (!expr.negate) return v;
-      for (Element& e : v) e = {Nameless(e.labels), -e.value};
+      for (Element& e : v) {
+        e.labels = Nameless(e.labels);
+        e.value = -e.value;
+        if (e.histogram != nullptr) e.histogram = Shared(Scaled(*e.histogram, -1));
+      }
       RETURN_IF_ERROR(CheckDistinct(v));
       return v;
     }
@@ -238,20 +348,18 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
     int64_t range = last.range_ms;
     ASSIGN_OR_RETURN(const std::vector<Window> windows, Matrix(last, t));
     for (const Window& w : windows) {
-      double v = 0;
       const Smoothing smoothing =
           last.kind == ExprKind::kMatrixSelector ? last.lhs->smoothing : Smoothing::kNone;
-      if (smoothing == Smoothing::kNone
-              ? !OverTime(f, w.samples, w.end - range, w.end, param, &v)
-              : !OverExtended(f, w.samples, w.end - range, w.end, smoothing, &v)) {
-        continue;
-      }
+      if (w.samples.empty()) continue;
+      const auto cell = OverMixed(f, w.samples, w.end - range, w.end, param, smoothing);
+      if (!cell) continue;
       const bool keeps = f == "last_over_time" || f == "first_over_time";
-      out.push_back({keeps ? w.labels : Nameless(w.labels), v});
+      out.push_back({keeps ? w.labels : Nameless(w.labels), cell->v, cell->h});
     }
     RETURN_IF_ERROR(CheckDistinct(out));
     return out;
   }
+  if (f.starts_with("histogram_")) return OfHistograms(expr, t);
   ASSIGN_OR_RETURN(const Elements in, Vector(*expr.args[0], t));
   double a = 0, b = 0;
   if (expr.args.size() > 1) {
@@ -262,6 +370,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
   }
   for (const Element& e : in) {
     double v = e.value;
+    if (e.histogram != nullptr && f != "timestamp") continue;
     if (f == "abs") {
       v = std::fabs(v);
     } else if (f == "ceil") {
@@ -286,6 +395,30 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
   return out;
 }
 
+// Of native histograms: the fuzz test has no classic ones.
+absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::OfHistograms(const Expr& expr,
+                                                                    model::TimeMs t) const {
+  const std::string_view f = expr.function->name;
+  ASSIGN_OR_RETURN(const Elements in, Vector(*expr.args.back(), t));
+  double a = 0, b = 0;
+  if (expr.args.size() > 1) {
+    ASSIGN_OR_RETURN(a, Scalar(*expr.args[0], t));
+  }
+  if (expr.args.size() > 2) {
+    ASSIGN_OR_RETURN(b, Scalar(*expr.args[1], t));
+  }
+  Elements out;
+  for (const Element& e : in) {
+    if (e.histogram == nullptr) continue;
+    const double v = f == "histogram_quantile"   ? SlowQuantile(a, *e.histogram)
+                     : f == "histogram_fraction" ? SlowFraction(a, b, *e.histogram)
+                                                 : Figure(f, *e.histogram);
+    out.push_back({Nameless(e.labels), v, nullptr});
+  }
+  RETURN_IF_ERROR(CheckDistinct(out));
+  return out;
+}
+
 absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Aggregate(const Expr& expr,
                                                                  model::TimeMs t) const {
   const AggregateOp op = expr.aggregate;
@@ -302,7 +435,9 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Aggregate(const Expr& exp
     std::set<std::string> picked = names;
     if (op == AggregateOp::kCountValues) {
       model::LabelsBuilder builder(e.labels);
-      builder.Set(expr.param->text, model::FormatFloat(e.value, 'f'));
+      builder.Set(expr.param->text, e.histogram == nullptr
+                                        ? model::FormatFloat(e.value, 'f')
+                                        : model::ToString(ToModel(*e.histogram)));
       member.labels = builder.Build();
       if (!expr.without) picked.insert(expr.param->text);
     }
@@ -314,6 +449,24 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Aggregate(const Expr& exp
   }
   Elements out;
   for (auto& [labels, members] : groups) {
+    size_t histograms = 0;
+    for (const Element& e : members) histograms += e.histogram != nullptr;
+    if (histograms > 0 && (op == AggregateOp::kSum || op == AggregateOp::kAvg)) {
+      SlowHistogramPtr sum = histograms == members.size() ? members[0].histogram : nullptr;
+      for (size_t i = 1; i < members.size() && sum != nullptr; ++i) {
+        const auto added = Added(*sum, *members[i].histogram, 1);
+        sum = added ? Shared(*added) : nullptr;
+      }
+      if (sum == nullptr) continue;  // Of two kinds.
+      const double n = op == AggregateOp::kAvg ? static_cast<double>(members.size()) : 1;
+      out.push_back({labels, 0, Shared(Compacted(Divided(*sum, n)))});
+      continue;
+    }
+    if (op != AggregateOp::kCount && op != AggregateOp::kGroup &&
+        op != AggregateOp::kCountValues) {
+      std::erase_if(members, [](const Element& e) { return e.histogram != nullptr; });
+      if (members.empty()) continue;
+    }
     std::vector<double> values;
     for (const Element& e : members) values.push_back(e.value);
     const double n = static_cast<double>(values.size());
@@ -385,11 +538,15 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Binary(const Expr& expr,
   ASSIGN_OR_RETURN(const Elements in, Vector(l_scalar ? *expr.rhs : *expr.lhs, t));
   Elements out;
   for (const Element& e : in) {
-    const double v =
-        l_scalar ? Operate(expr.op, scalar, e.value) : Operate(expr.op, e.value, scalar);
+    const Element other{e.labels, scalar, nullptr};
+    bool keep = false;
+    const Element got = l_scalar ? Operate(expr, other, e, &keep) : Operate(expr, e, other, &keep);
+    if (!keep) continue;
     if (Arithmetic(expr.op) || expr.return_bool) {
-      out.push_back({Nameless(e.labels), v});
-    } else if (v == 1) {
+      out.push_back({Nameless(e.labels), got.value, got.histogram});
+    } else if (IsTrim(expr.op)) {
+      out.push_back(got);
+    } else if (got.value == 1) {
       out.push_back(e);
     }
   }
@@ -435,7 +592,10 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Join(const Expr& expr, co
   }
   std::set<std::string> used, matched;
   const auto operate = [&](const Element& m, const Element& o) -> absl::Status {
-    const double l = swap ? o.value : m.value, r = swap ? m.value : o.value;
+    const Element &l = swap ? o : m, &r = swap ? m : o;
+    bool keep = false;
+    const Element got = Operate(expr, l, r, &keep);
+    if (!keep) return absl::OkStatus();
     model::Labels labels = m.labels;
     if (Arithmetic(expr.op) || expr.return_bool) labels = Nameless(labels);
     if (matching.card == MatchCard::kOneToOne) {
@@ -449,11 +609,10 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Join(const Expr& expr, co
     std::string id = group;
     if (matching.card != MatchCard::kOneToOne) id += "|" + labels.bytes();
     if (!used.insert(id).second) return base::Aborted("multiple matches for labels");
-    const double v = Operate(expr.op, l, r);
-    if (Arithmetic(expr.op) || expr.return_bool) {
-      out.push_back({labels, v});
-    } else if (v == 1) {
-      out.push_back({labels, l});
+    if (Arithmetic(expr.op) || expr.return_bool || IsTrim(expr.op)) {
+      out.push_back({labels, got.value, got.histogram});
+    } else if (got.value == 1) {
+      out.push_back({labels, l.value, l.histogram});
     }
     return absl::OkStatus();
   };

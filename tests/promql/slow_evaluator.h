@@ -1,4 +1,4 @@
-// PromQL over floats the slow and obvious way: every step by itself, every vector a list of labels
+// PromQL the slow and obvious way: every step by itself, every vector a list of labels
 // and values, every window a loop over all samples. Written from the language's description and not
 // from the engine, to compare the two.
 #pragma once
@@ -12,6 +12,7 @@
 #include "promql/engine.h"
 #include "promql/value.h"
 #include "promql/testing/memory_queryable.h"
+#include "tests/promql/slow_mixed.h"
 
 namespace promql {
 
@@ -31,11 +32,12 @@ class SlowEvaluator {
   struct Element {
     model::Labels labels;
     double value = 0;
+    SlowHistogramPtr histogram;  // Instead of the value, or null.
   };
   using Elements = std::vector<Element>;
   struct Window {
     model::Labels labels;
-    std::vector<model::Sample> samples;
+    std::vector<SlowSample> samples;
     model::TimeMs end = 0;
   };
 
@@ -45,11 +47,13 @@ class SlowEvaluator {
   absl::StatusOr<std::vector<Window>> Matrix(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Select(const Expr& expr, model::TimeMs t, bool timestamps) const;
   absl::StatusOr<Elements> Call(const Expr& expr, model::TimeMs t) const;
+  absl::StatusOr<Elements> OfHistograms(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Info(const Expr& expr, model::TimeMs t) const;
   bool InfoTime(const Expr& expr, model::TimeMs* t, bool* pinned) const;
   absl::StatusOr<Elements> Aggregate(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Binary(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Join(const Expr& expr, const Elements& lhs, const Elements& rhs) const;
+  static Element Operate(const Expr& expr, Element l, Element r, bool* keep);
   model::TimeMs Shift(const TimeShift& shift, model::TimeMs t) const;
 
   const promql_test::MemoryQueryable* data_;

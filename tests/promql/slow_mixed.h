@@ -1,0 +1,30 @@
+// Functions of one window with histograms, the slow and obvious way.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "promql/ast.h"
+#include "storage/model/sample.h"
+#include "tests/promql/slow_histogram.h"
+
+namespace promql {
+
+struct SlowSample {  // Of either kind.
+  model::TimeMs t = 0;
+  double v = 0;
+  SlowHistogramPtr h;  // Instead of v, or null.
+};
+
+// What function `f` gives for a window (start, end]; nothing if it gives nothing. The time of the
+// result is unspecified. With `smoothing` the samples are all that it may look at.
+std::optional<SlowSample> OverMixed(std::string_view f, const std::vector<SlowSample>& samples,
+                                    model::TimeMs start, model::TimeMs end, double param,
+                                    Smoothing smoothing);
+
+// The histogram at time t between two samples; nothing when they do not fit together.
+std::optional<SlowHistogram> BetweenHistograms(const SlowSample& a, const SlowSample& b,
+                                               model::TimeMs t, bool counter);
+
+}  // namespace promql

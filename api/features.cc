@@ -33,7 +33,7 @@ FeatureMap OwnFeatures(const promql::Engine::Options& engine, bool admin, bool l
   language["fill"] = language["fill_left"] = language["fill_right"] = parse.binop_fill;
   language["delayed_name_removal"] = engine.delayed_name_removal;
   language["type_and_unit_labels"] = engine.type_and_unit_labels;
-  language["per_step_stats"] = false;
+  language["per_step_stats"] = engine.per_step_stats;
   for (const promql::Signature& signature : promql::AllSignatures()) {
     all["promql_functions"][std::string(signature.name)] =
         !signature.experimental || parse.experimental_functions;

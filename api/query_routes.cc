@@ -35,6 +35,7 @@ absl::StatusOr<promql::QueryOptions> ParseOptions(const Request& request) {
                     {{"clientIP", ClientIp(request.remote)},
                      {"method", request.method == Method::kPost ? "POST" : "GET"},
                      {"path", request.path}}};
+  options.stats_by_step = request.Param("stats") == "all";
   if (const std::string_view text = request.Param("explain"); !text.empty()) {
     if (text != "analyze") return InvalidParam("explain", "the only value is \"analyze\"");
     options.analyze = true;
@@ -90,7 +91,7 @@ absl::Status Answer(const ApiDependencies& d, const Request& request, promql::Gr
   RETURN_IF_ERROR(AppendResultJson(json->Value(), result->value));
   if (!stats.empty()) {
     json->Key("stats");
-    WriteQueryStats(json, result->stats);
+    WriteQueryStats(json, result->stats, grid);
   }
   if (result->analysis != nullptr) {
     json->Key("explain");

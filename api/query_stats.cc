@@ -5,7 +5,7 @@
 
 namespace api {
 
-void WriteQueryStats(JsonWriter* json, const promql::QueryStats& stats) {
+void WriteQueryStats(JsonWriter* json, const promql::QueryStats& stats, const promql::Grid& grid) {
   json->BeginObject();
   json->Key("timings");
   json->BeginObject();
@@ -26,8 +26,22 @@ void WriteQueryStats(JsonWriter* json, const promql::QueryStats& stats) {
     json->Key(name);
     json->Int(n);
   };
+  const auto by_step = [&](std::string_view name, const std::vector<int64_t>& counts) {
+    if (counts.empty()) return;
+    json->Key(name);
+    json->BeginArray();
+    for (size_t i = 0; i < counts.size(); ++i) {
+      json->BeginArray();
+      json->Double(static_cast<double>(grid.at(static_cast<int>(i))) / 1000);
+      json->Int(counts[i]);
+      json->EndArray();
+    }
+    json->EndArray();
+  };
+  by_step("totalQueryableSamplesPerStep", stats.samples_by_step);
   number("totalQueryableSamples", stats.samples);
-  number("samplesRead", stats.samples);
+  by_step("samplesReadPerStep", stats.samples_read_by_step);
+  number("samplesRead", stats.samples_read);
   number("peakSamples", stats.peak_samples);
   json->EndObject();
   json->EndObject();

@@ -7,7 +7,8 @@
 
 namespace api {
 
-void WriteQueryStats(JsonWriter* json, const promql::QueryStats& stats);
+// `grid` is the query's: of the figures by step, if there are any.
+void WriteQueryStats(JsonWriter* json, const promql::QueryStats& stats, const promql::Grid& grid);
 
 // explain=analyze: {"node":"aggregate","expr":"sum(up)","steps":1,"series":1,"rows":1,"samples":0,
 // "bytes":4096,"selfTime":0.00001,"totalTime":0.0002,"inputs":[...]}; see promql/analysis.h.

@@ -38,7 +38,7 @@ class Measured final : public Operator {
       : plan_(plan), op_(std::move(op)), analysis_(analysis) {}
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
-    Analysis::Call call(analysis_, plan_, context.samples_read);
+    Analysis::Call call(analysis_, plan_, &context.samples->looked_at());
     auto series = op_->Series(context);
     if (series.ok()) call.AddSeries(series->size());
     drop_name_ = op_->drop_name();
@@ -46,7 +46,7 @@ class Measured final : public Operator {
   }
 
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
-    Analysis::Call call(analysis_, plan_, context.samples_read);
+    Analysis::Call call(analysis_, plan_, &context.samples->looked_at());
     auto series = op_->Borrow(context);
     if (series.ok()) call.AddSeries(series->labels.size());
     drop_name_ = op_->drop_name();
@@ -54,7 +54,7 @@ class Measured final : public Operator {
   }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
-    Analysis::Call call(analysis_, plan_, context.samples_read);
+    Analysis::Call call(analysis_, plan_, &context.samples->looked_at());
     auto more = op_->Next(context, out);
     if (more.ok()) call.AddRows(out->size());
     return more;
@@ -83,7 +83,8 @@ NodeReport Analysis::Report(const PlanNode& root) const {
     const Figures& f = it->second;
     report.series = f.series;
     report.rows = f.rows;
-    report.samples = f.samples;
+    // What is repeated for all steps has been counted where it was read.
+    report.samples = root.kind == PlanKind::kStepInvariant ? 0 : f.samples;
     report.bytes = f.peak_bytes;
     report.self_s = absl::ToDoubleSeconds(f.self);
     report.total_s = absl::ToDoubleSeconds(f.total);

@@ -144,7 +144,7 @@ absl::StatusOr<Value> CollectSamples(Context& context, SampleSource* source) {
     auto n = static_cast<int64_t>(samples.floats.size());
     for (const HistogramPtr& h : samples.histograms.values) n += SampleSize(*h);
     RETURN_IF_ERROR(context.Charge(n));
-    *context.samples_read += n;
+    context.samples->Add(0, n);
     Series out;
     out.labels = FinalLabels(series, source->drop_name(), index);
     out.points.reserve(samples.floats.size());

@@ -12,6 +12,7 @@
 #include <absl/time/time.h>
 
 #include "promql/engine.h"
+#include "promql/tally.h"
 #include "promql/value.h"
 #include "storage/base/hash.h"
 #include "storage/querier.h"
@@ -55,7 +56,7 @@ struct Context {
   const std::atomic<bool>* cancelled = nullptr;
   int64_t* samples_left = nullptr;   // Shared by the whole query: what it may still hold in memory.
   int64_t* least_left = nullptr;     // The lowest samples_left has been. May be null.
-  int64_t* samples_read = nullptr;   // Total, for stats.
+  SampleTally* samples = nullptr;    // Of the node's grid, for stats.
   AnnotationSink* annotations = nullptr;
   storage::Querier* querier = nullptr;
   class Helpers* helpers = nullptr;  // Null: one thread.

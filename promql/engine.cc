@@ -93,7 +93,7 @@ int OtherCores() {
 
 struct Totals {
   base::DurationSummary queue, prepare, eval, sort;
-  base::Counter queries, samples;
+  base::Counter queries, samples, samples_read;
 };
 
 void Observe(base::DurationSummary* summary, double seconds) {
@@ -152,6 +152,7 @@ class Engine::Impl {
     stats.eval_s = seconds(totals_.eval);
     stats.sort_s = seconds(totals_.sort);
     stats.samples = static_cast<int64_t>(totals_.samples.value());
+    stats.samples_read = static_cast<int64_t>(totals_.samples_read.value());
     return stats;
   }
 
@@ -181,6 +182,7 @@ class Engine::Impl {
     }
     result.stats.total_s = Seconds(begin, absl::Now());
     totals_.samples.Add(static_cast<uint64_t>(result.stats.samples));
+    totals_.samples_read.Add(static_cast<uint64_t>(result.stats.samples_read));
     return status;
   }
 
@@ -221,7 +223,9 @@ class Engine::Impl {
     context.cancelled = query.cancelled;
     context.samples_left = &samples_left;
     context.least_left = &least_left;
-    context.samples_read = &stats.samples;
+    SampleTally tally;
+    tally.Reset(query.stats_by_step && options_.per_step_stats ? checked.size() : 0);
+    context.samples = &tally;
     context.annotations = &annotations;
     context.querier = querier.get();
     context.helpers = &helpers_;
@@ -231,6 +235,10 @@ class Engine::Impl {
     const absl::Time evaluated = absl::Now();
     stats.eval_s = Seconds(prepared, evaluated);
     Observe(&totals_.eval, stats.eval_s);
+    stats.samples = tally.looked_at();
+    stats.samples_read = tally.read();
+    stats.samples_by_step = std::move(tally.looked_at_by_step());
+    stats.samples_read_by_step = std::move(tally.read_by_step());
     stats.peak_samples = options_.max_samples - least_left;
     if (!value.ok()) return value.status();
     result->value = *std::move(value);

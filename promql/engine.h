@@ -30,7 +30,10 @@ struct Grid {
 
 struct QueryStats {
   double queue_s = 0, prepare_s = 0, eval_s = 0, sort_s = 0, total_s = 0;
-  int64_t samples = 0, peak_samples = 0;
+  int64_t samples = 0;            // Looked at: at every step whose window they are in.
+  int64_t samples_read = 0;       // Each once.
+  int64_t peak_samples = 0;
+  std::vector<int64_t> samples_by_step, samples_read_by_step;  // QueryOptions::stats_by_step
 };
 
 struct Result {
@@ -51,6 +54,7 @@ struct QueryOptions {
   std::optional<absl::Duration> lookback;
   const std::atomic<bool>* cancelled = nullptr;  // Polled; true ends the query with kCancelled.
   QueryOrigin origin;
+  bool stats_by_step = false;
   bool analyze = false;                          // Wants Result::analysis.
 };
 
@@ -75,7 +79,7 @@ class QueryObserver {
 struct EngineStats {  // Totals.
   int64_t queries = 0, active = 0, max_concurrent = 0;
   double queue_s = 0, prepare_s = 0, eval_s = 0, sort_s = 0;
-  int64_t samples = 0;
+  int64_t samples = 0, samples_read = 0;
 };
 
 class Engine {  // Thread-safe; one per process; owns the gate on concurrent queries.
@@ -88,6 +92,7 @@ class Engine {  // Thread-safe; one per process; owns the gate on concurrent que
     absl::Duration default_subquery_step = absl::Minutes(1);  // global.evaluation_interval
     ParseOptions features;
     bool delayed_name_removal = false;
+    bool per_step_stats = false;        // Whether QueryOptions::stats_by_step may be asked for.
     bool type_and_unit_labels = false;  // Whether a metric is a counter is told by __type__.
     QueryObserver* observer = nullptr;  // Null: nobody. Outlives the engine.
     int threads = 0;  // That queries may use together, besides those that call. 0: cores - 1.

@@ -20,7 +20,8 @@ namespace {
 // Features that change something here. The others Prometheus knows are accepted with a warning.
 constexpr auto kWorking = std::to_array<std::string_view>(
     {"exemplar-storage", "promql-experimental-functions", "promql-extended-range-selectors",
-     "promql-binop-fill-modifiers", "promql-delayed-name-removal", "auto-reload-config"});
+     "promql-binop-fill-modifiers", "promql-delayed-name-removal", "promql-per-step-stats",
+     "auto-reload-config"});
 constexpr std::string_view kAllPromql = "promql-all";  // Ours: every promql-* there is.
 constexpr auto kAlwaysOn = std::to_array<std::string_view>({"promql-duration-expr"});
 constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
@@ -36,7 +37,6 @@ constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
                                                         "ooo-native-histograms",
                                                         "otlp-deltatocumulative",
                                                         "otlp-native-delta-ingestion",
-                                                        "promql-per-step-stats",
                                                         "search-api",
                                                         "st-storage",
                                                         "st-synthesis",

@@ -78,7 +78,7 @@ std::string QueryLogLine(const promql::QueryObserver::Record& record, int64_t no
   json.EndObject();
   if (!record.status.ok()) text("error", base::message(record.status));
   json.Key("stats");
-  api::WriteQueryStats(&json, record.stats);
+  api::WriteQueryStats(&json, record.stats, record.grid);
   // There is no tracing: what Prometheus writes without a span.
   text("spanID", "0000000000000000");
   text("traceID", "00000000000000000000000000000000");

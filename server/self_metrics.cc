@@ -208,6 +208,9 @@ void WriteEngine(const promql::Engine& engine, const QueryLog* log, MetricText* 
              engine.options().max_concurrency);
   out->Counter("prometheus_engine_query_samples_total", "Samples that queries have loaded.",
                static_cast<double>(stats.samples));
+  out->Counter("prometheus_engine_query_samples_read_total",
+               "Samples that queries have loaded, each once a query.",
+               static_cast<double>(stats.samples_read));
   out->Family("prometheus_engine_query_duration_seconds", "summary",
               "Time spent in the parts of answering queries.");
   const std::pair<std::string_view, double> slices[] = {{"inner_eval", stats.eval_s},

@@ -32,6 +32,7 @@ struct Exchange::State {
 
   // Constant once the first part is asked for.
   int num_series = 0, part_series = 0, num_parts = 0;
+  bool count_steps = false;
   Fill fill;
   Context context;  // Of helpers: never charged, never annotated.
   Helpers* helpers = nullptr;
@@ -54,7 +55,7 @@ struct Exchange::State {
   void FillPart(Context& with, int part) {
     Slot& slot = SlotOf(part);
     slot.part.tile.Reset(with.grid.size());
-    slot.part.samples_read = 0;
+    slot.part.samples_read.Reset(count_steps ? with.grid.size() : 0);
     slot.part.notes.clear();
     const int begin = part * part_series;
     try {
@@ -118,7 +119,9 @@ absl::StatusOr<bool> Exchange::Next(Context& context, Tile* out,
     state.memory = base::MemoryMeter::OfThread();
     state.context = context;
     state.context.annotations = nullptr;
-    state.context.samples_left = state.context.least_left = state.context.samples_read = nullptr;
+    state.context.samples_left = state.context.least_left = nullptr;
+    state.context.samples = nullptr;
+    state.count_steps = context.samples->by_step();
   }
   for (;;) {
     int wanted, mine = -1, tasks = 0;
@@ -146,7 +149,7 @@ absl::StatusOr<bool> Exchange::Next(Context& context, Tile* out,
     state.mu.Await(absl::Condition(&slot.filled));
     slot.filled = false;
     std::swap(*out, slot.part.tile);
-    *context.samples_read += slot.part.samples_read;
+    context.samples->AddAll(slot.part.samples_read);
     if (notes != nullptr) {
       notes->insert(notes->end(), slot.part.notes.begin(), slot.part.notes.end());
     }

@@ -23,12 +23,12 @@ struct SeriesNotes {
 // What one part of the series came to.
 struct ExchangePart {
   Tile tile;
-  int64_t samples_read = 0;
+  SampleTally samples_read;
   std::vector<SeriesNotes> notes;
   // For whoever fills the part: kept from part to part.
   Samples samples;
   std::vector<model::TimeMs> counted_times;
-  int64_t count = 0;
+  SampleTally counted;
 };
 
 // Series 0..n-1 are cut into parts of about a tile. Each is filled by one thread, the caller's or a
@@ -43,7 +43,7 @@ class Exchange {
   Exchange(int num_series, Fill fill);
   ~Exchange();
 
-  // The next rows; false at the end. Adds to context.samples_read, and to *notes those of all
+  // The next rows; false at the end. Adds to context.samples, and to *notes those of all
   // series up to here.
   absl::StatusOr<bool> Next(Context& context, Tile* out, std::vector<SeriesNotes>* notes = nullptr);
 

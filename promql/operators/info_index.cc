@@ -146,7 +146,7 @@ absl::Status InfoIndex::LayTimes(Context& context, const WindowGrid& windows, in
     RETURN_IF_ERROR(CheckFloats(windows, infos_->labels(series), &samples_));
   }
   LayNewest(samples_.floats, windows, SelectValue::kTimestamp, row);
-  for (int s = 0; s < row.steps; ++s) *context.samples_read += row.has(s);
+  for (int s = 0; s < row.steps; ++s) context.samples->Add(s, row.has(s));
   return absl::OkStatus();
 }
 

@@ -66,7 +66,15 @@ class Select final : public Operator {
       int64_t cells = SizeOfHistograms(row) - NumHistograms(row);
       for (int w = 0; w < tile.words; ++w) cells += std::popcount(row.present[w]);
       if (cells == 0) tile.DropLastRow();
-      part->samples_read += cells;
+      if (!part->samples_read.by_step()) {
+        part->samples_read.AddToAll(cells, cells);
+        continue;
+      }
+      for (int s = 0; cells > 0 && s < row.steps; ++s) {
+        if (row.has(s)) {
+          part->samples_read.Add(s, row.is_histogram(s) ? SampleSize(*row.histograms[s]) : 1);
+        }
+      }
     }
     return absl::OkStatus();
   }

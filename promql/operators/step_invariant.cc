@@ -15,18 +15,16 @@ class StepInvariant final : public Operator {
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     Context once = Once(context);
-    const int64_t read_before = *context.samples_read;
     auto series = input_->Series(once);
-    CountForEveryStep(context, read_before);
+    CountForEveryStep(context);
     drop_name_ = input_->drop_name();
     return series;
   }
 
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     Context once = Once(context);
-    const int64_t read_before = *context.samples_read;
     auto series = input_->Borrow(once);
-    CountForEveryStep(context, read_before);
+    CountForEveryStep(context);
     drop_name_ = input_->drop_name();
     return series;
   }
@@ -36,9 +34,8 @@ class StepInvariant final : public Operator {
     while (out->size() == 0) {
       if (at_ == tile_.size()) {
         Context once = Once(context);
-        const int64_t read_before = *context.samples_read;
         ASSIGN_OR_RETURN(const bool more, input_->Next(once, &tile_));
-        CountForEveryStep(context, read_before);
+        CountForEveryStep(context);
         at_ = 0;
         if (!more) return false;
       }
@@ -61,18 +58,26 @@ class StepInvariant final : public Operator {
   std::string Describe() const override { return "once for all steps"; }
 
  private:
-  static Context Once(const Context& context) {
+  Context Once(const Context& context) {
     Context once = context;
     once.grid.end = once.grid.start;
+    samples_.Reset(0);
+    once.samples = &samples_;
     return once;
   }
 
-  static void CountForEveryStep(Context& context, int64_t read_before) {
-    int64_t& read = *context.samples_read;
-    read = read_before + (read - read_before) * context.grid.size();
+  // Each step has looked at them, one read them.
+  void CountForEveryStep(Context& context) {
+    const int steps = context.grid.size();
+    for (int i = 0; context.samples->by_step() && i < steps; ++i) {
+      context.samples->LookAt(i, samples_.looked_at());
+    }
+    if (!context.samples->by_step()) context.samples->AddToAll(samples_.looked_at() * steps, 0);
+    context.samples->Read(0, samples_.read());
   }
 
   OperatorPtr input_;
+  SampleTally samples_;
   Tile tile_;
   int at_ = 0;
 };

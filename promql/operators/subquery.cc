@@ -1,5 +1,6 @@
 #include "promql/operators/subquery.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "promql/kernels/extended.h"
@@ -64,6 +65,8 @@ class SubquerySource final : public SampleSource {
 
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     if (input_ == nullptr) return BorrowedSeries();
+    const WindowGrid& windows = plan_.windows;
+    samples_inside_.Reset(windows.steps > 1 && windows.step_ms > 0 ? plan_.grid.size() : 0);
     Context inner = Inner(context);
     return input_->Borrow(inner);
   }
@@ -79,7 +82,10 @@ class SubquerySource final : public SampleSource {
       Context inner = Inner(context);
       ASSIGN_OR_RETURN(const bool more, input_->Next(inner, &tile_));
       at_ = 0;
-      if (!more) return false;
+      if (!more) {
+        CountReads(context);
+        return false;
+      }
     }
     const Row row = tile_.row(at_);
     *series = tile_.rows[at_++];
@@ -98,11 +104,28 @@ class SubquerySource final : public SampleSource {
   }
 
  private:
+  void CountReads(Context& context) {
+    const WindowGrid& windows = plan_.windows;
+    if (!samples_inside_.by_step()) {
+      context.samples->Read(0, samples_inside_.read());
+    }
+    const std::vector<int64_t>& read = samples_inside_.read_by_step();
+    for (size_t k = 0; k < read.size(); ++k) {
+      const model::TimeMs t = plan_.grid.at(static_cast<int>(k));
+      int64_t step = 0;
+      if (t > windows.first_end) {
+        step = (t - windows.first_end + windows.step_ms - 1) / windows.step_ms;
+      }
+      const int at = static_cast<int>(std::min<int64_t>(step, windows.steps - 1));
+      if (t > windows.end(at) - windows.range_ms) context.samples->Read(at, read[k]);
+    }
+    samples_inside_.Reset(0);
+  }
+
   Context Inner(const Context& context) {
     Context inner = context;
     inner.grid = plan_.grid;
-    // What the inside reads is counted where its rows are used: by the windows over them.
-    inner.samples_read = &samples_inside_;
+    inner.samples = &samples_inside_;
     return inner;
   }
 
@@ -110,7 +133,9 @@ class SubquerySource final : public SampleSource {
   OperatorPtr input_;
   Tile tile_;
   int at_ = 0;
-  int64_t samples_inside_ = 0;
+  // What the inside looks at counts where its rows are used, by the windows over them; what it
+  // reads counts at the first step with a window that it is in.
+  SampleTally samples_inside_;
 };
 
 }  // namespace

@@ -64,7 +64,7 @@ class Window final : public Operator {
       ASSIGN_OR_RETURN(more, rows_->Next(context, out, &part_.notes));
     } else {
       out->Reset(plan_.windows.steps);
-      part_.samples_read = 0;
+      part_.samples_read.Reset(context.samples->by_step() ? plan_.windows.steps : 0);
       part_.notes.clear();
       while (more && !out->full()) {
         int series = 0;
@@ -73,7 +73,7 @@ class Window final : public Operator {
         ForgetHints(&part_.samples.histograms);
         AddRow(context, series, &part_, out);
       }
-      *context.samples_read += part_.samples_read;
+      context.samples->AddAll(part_.samples_read);
       more = out->size() > 0;
     }
     for (int i = 0; i < out->size(); ++i) {
@@ -96,6 +96,9 @@ class Window final : public Operator {
   }
 
  private:
+  // Whether the samples are read here and not in a subquery.
+  bool reads() const { return plan_.selector >= 0; }
+
   absl::Status Fill(Context& context, int begin, int end, ExchangePart* part) const {
     for (int i = begin; i < end; ++i) {
       RETURN_IF_ERROR(context.Check());
@@ -111,9 +114,10 @@ class Window final : public Operator {
     // Neighbours often have the same times, and then as many samples in their windows.
     if (part->counted_times != floats.times) {
       part->counted_times = floats.times;
-      part->count = CountInWindows(floats, plan_.windows);
+      part->counted.Reset(part->samples_read.by_step() ? plan_.windows.steps : 0);
+      CountInWindows(floats, plan_.windows, reads(), &part->counted);
     }
-    part->samples_read += part->count;
+    part->samples_read.AddAll(part->counted);
     Row row = tile->AddRow(series);
     spec_.run(floats, plan_.windows, context.grid, param_columns_, row);
     if (part->samples.histograms.size() > 0) {
@@ -127,7 +131,7 @@ class Window final : public Operator {
   void AddHistograms(int series, ExchangePart* part, Row row) const {
     const chunk::SampleColumns& floats = part->samples.floats;
     const HistogramSamples& histograms = part->samples.histograms;
-    size_t begin = 0, end = 0, float_begin = 0, float_end = 0;
+    size_t begin = 0, end = 0, float_begin = 0, float_end = 0, read = 0;
     uint32_t notes = 0;
     for (int i = 0; i < row.steps; ++i) {
       const model::TimeMs window_end = plan_.windows.end(i);
@@ -137,7 +141,12 @@ class Window final : public Operator {
       Move(histograms.times, before, last, &begin, &end);
       if (begin == end) continue;
       Move(floats.times, before, last, &float_begin, &float_end);
-      for (size_t k = begin; k < end; ++k) part->samples_read += SampleSize(*histograms.values[k]);
+      for (size_t k = begin; k < end; ++k) {
+        const int64_t size = SampleSize(*histograms.values[k]);
+        part->samples_read.LookAt(i, size);
+        if (reads() && k >= read) part->samples_read.Read(i, size);
+      }
+      read = end;
       if (spec_.run_mixed == nullptr) {
         if (float_begin < float_end) notes |= kNoteIgnored;
         continue;
@@ -224,20 +233,21 @@ class Window final : public Operator {
 
 }  // namespace
 
-int64_t CountInWindows(const chunk::SampleColumns& samples, const WindowGrid& windows) {
+void CountInWindows(const chunk::SampleColumns& samples, const WindowGrid& windows, bool reads,
+                    SampleTally* tally) {
   const model::TimeMs* times = samples.times.data();
   const size_t n = samples.size();
-  size_t begin = 0, end = 0;
-  int64_t count = 0;
+  size_t begin = 0, end = 0, read = 0;
   model::TimeMs last = windows.first_end + windows.after_ms;
   const int64_t reach_ms = windows.before_ms + windows.range_ms + windows.after_ms;
   for (int i = 0; i < windows.steps; ++i, last += windows.step_ms) {
     const model::TimeMs before = last - reach_ms;
     while (end < n && times[end] <= last) ++end;
     while (begin < end && times[begin] <= before) ++begin;
-    count += static_cast<int64_t>(end - begin);
+    tally->LookAt(i, static_cast<int64_t>(end - begin));
+    if (reads) tally->Read(i, static_cast<int64_t>(end - std::max(begin, read)));
+    read = end;
   }
-  return count;
 }
 
 OperatorPtr MakeWindow(const PlanNode& plan, const WindowSpec& spec,

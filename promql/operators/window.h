@@ -15,7 +15,9 @@ namespace promql {
 OperatorPtr MakeWindow(const PlanNode& plan, const WindowSpec& spec,
                        std::unique_ptr<SampleSource> source, std::vector<OperatorPtr> params);
 
-// How many samples all the windows hold together.
-int64_t CountInWindows(const chunk::SampleColumns& samples, const WindowGrid& windows);
+// Counts the samples that each window holds; with `reads` those that no window before it held are
+// read there.
+void CountInWindows(const chunk::SampleColumns& samples, const WindowGrid& windows, bool reads,
+                    SampleTally* tally);
 
 }  // namespace promql

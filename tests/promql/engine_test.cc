@@ -254,6 +254,46 @@ TEST_F(EngineTest, AnalysisCountsWhereSamplesAreRead) {
   EXPECT_EQ(Run("m", {0, 0, 0})->analysis, nullptr);
 }
 
+TEST_F(EngineTest, SamplesAreCountedByStep) {
+  for (const char* x : {"1", "2"}) Load(fmt::format("m{{x=\"{}\"}}", x), "0+1x10");
+  Engine::Options options;
+  options.per_step_stats = true;
+  Reset(options);
+  query_options_.stats_by_step = true;
+  const auto by_step = [&](std::string_view query) {
+    const auto result = Run(query, {180'000, 360'000, 60'000});
+    EXPECT_TRUE(result.ok()) << query;
+    const QueryStats& stats = result->stats;
+    std::string out;
+    int64_t samples = 0, read = 0;
+    for (size_t i = 0; i < stats.samples_by_step.size(); ++i) {
+      out += fmt::format("{}/{} ", stats.samples_by_step[i], stats.samples_read_by_step[i]);
+      samples += stats.samples_by_step[i];
+      read += stats.samples_read_by_step[i];
+    }
+    if (out.empty()) return out;
+    EXPECT_EQ(samples, stats.samples) << query;
+    EXPECT_EQ(read, stats.samples_read) << query;
+    return out;
+  };
+  EXPECT_EQ(by_step("m"), "2/2 2/2 2/2 2/2 ");
+  EXPECT_EQ(by_step("sum(m) + sum(m)"), "4/4 4/4 4/4 4/4 ");
+  // Windows of three samples that share two with the one before.
+  EXPECT_EQ(by_step("rate(m[3m])"), "6/6 6/2 6/2 6/2 ");
+  EXPECT_EQ(by_step("rate(m[30s])"), "2/2 2/2 2/2 2/2 ");
+  EXPECT_EQ(by_step("m @ 60"), "2/2 2/0 2/0 2/0 ");
+  EXPECT_EQ(by_step("rate(m[3m] @ 240)"), "6/6 6/0 6/0 6/0 ");
+  // A subquery reads at its own steps: those of the first window, then one more each.
+  EXPECT_EQ(by_step("max_over_time(m[3m:1m])"), "6/6 6/2 6/2 6/2 ");
+  EXPECT_EQ(by_step("vector(1)"), "0/0 0/0 0/0 0/0 ");
+
+  query_options_.stats_by_step = false;
+  EXPECT_EQ(by_step("m"), "");
+  Reset({});
+  query_options_.stats_by_step = true;
+  EXPECT_EQ(by_step("m"), "");
+}
+
 TEST_F(EngineTest, TypeLabelsTellCounters) {
   Load("a{__type__=\"counter\"}", "0+60x10");
   Load("b_total{__type__=\"gauge\"}", "0+60x10");

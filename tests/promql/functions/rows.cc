@@ -73,7 +73,7 @@ TestQuery::TestQuery(std::string text, int steps, model::TimeMs start, int64_t s
   context_.grid.step_ms = steps == 1 ? 0 : step_ms;
   context_.query_grid = context_.grid;
   context_.samples_left = &samples_left_;
-  context_.samples_read = &samples_read_;
+  context_.samples = &samples_;
   context_.annotations = &sink_;
 }
 

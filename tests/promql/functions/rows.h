@@ -45,7 +45,8 @@ class TestQuery {
   std::string text_;
   ExprPtr expr_;
   AnnotationSink sink_;
-  int64_t samples_left_ = 1'000'000, samples_read_ = 0;
+  int64_t samples_left_ = 1'000'000;
+  SampleTally samples_;
   Context context_;
 };
 

@@ -15,7 +15,7 @@ class ExchangeTest : public ::testing::Test {
  protected:
   ExchangeTest() {
     context_.grid = {0, 99'000, 1000};
-    context_.samples_read = &samples_read_;
+    context_.samples = &samples_;
     context_.helpers = &helpers_;
   }
 
@@ -25,19 +25,19 @@ class ExchangeTest : public ::testing::Test {
       if (i % 3 == 2) continue;
       Row row = part->tile.AddRow(i);
       for (int step = 0; step < context.grid.size(); ++step) row.Set(step, i);
-      part->samples_read += context.grid.size();
+      part->samples_read.AddToAll(context.grid.size(), 1);
     }
     return absl::OkStatus();
   }
 
   Helpers helpers_{3};
-  int64_t samples_read_ = 0;
+  SampleTally samples_;
   Context context_;
 };
 
 TEST_F(ExchangeTest, RowsComeInOrderAndOnce) {
   for (const int n : {0, 1, 63, 64, 1000, 20'000}) {
-    samples_read_ = 0;
+    samples_.Reset(0);
     Exchange exchange(n, FillWithIndex);
     Tile tile;
     int next = 0;
@@ -55,7 +55,8 @@ TEST_F(ExchangeTest, RowsComeInOrderAndOnce) {
       }
     }
     EXPECT_EQ(next, n % 3 == 0 && n > 0 ? n - 1 : n);
-    EXPECT_EQ(samples_read_, (n - n / 3) * 100);
+    EXPECT_EQ(samples_.looked_at(), (n - n / 3) * 100);
+    EXPECT_EQ(samples_.read(), n - n / 3);
   }
 }
 

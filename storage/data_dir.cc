@@ -22,7 +22,7 @@
 namespace storage {
 namespace {
 
-constexpr int kVersion = 3;  // 1 had no histograms, 2 no exemplars in blocks.
+constexpr int kVersion = 4;  // 1 had no histograms, 2 no exemplars in blocks, 3 no notes in rows.
 constexpr std::string_view kFormatText = "tidemark data format ";
 
 bool HoldsPrometheusData(const std::string& dir) {

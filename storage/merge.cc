@@ -111,24 +111,50 @@ class MergedSelection final : public Selection {
 
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override {
     const size_t begin = Begin(i), end = ends_[static_cast<size_t>(i)];
-    RETURN_IF_ERROR(ReadPart(begin, range, out));
-    if (end - begin == 1) return absl::OkStatus();
-    thread_local chunk::SampleColumns part;
-    for (size_t place = begin + 1; place < end; ++place) {
-      // The thread's buffer may be in use further up when a part is a merge itself.
-      chunk::SampleColumns own = std::move(part);
-      const absl::Status status = ReadPart(place, range, &own);
-      if (status.ok()) MergeColumns(own, out);
-      out->histograms = out->histograms || own.histograms;
-      part = std::move(own);
-      RETURN_IF_ERROR(status);
-    }
-    if (!out->histograms) return absl::OkStatus();
+    RETURN_IF_ERROR(ReadPlaces(begin, end, range, out));
+    if (!out->histograms || end - begin == 1) return absl::OkStatus();
     chunk::MixedColumns mixed;  // A later histogram may stand where a float does.
     RETURN_IF_ERROR(ReadMixed(i, range, &mixed));
     *out = std::move(mixed.floats);
     out->histograms = true;
     return absl::OkStatus();
+  }
+
+  // Parts that are later than those before, the usual case, are read thin one by one; those that
+  // overlap are merged first.
+  absl::Status ReadThin(int i, model::TimeRange range, const chunk::Windows& windows,
+                        chunk::SampleColumns* out) const override {
+    thread_local chunk::SampleColumns part;
+    out->clear();
+    const size_t end = ends_[static_cast<size_t>(i)];
+    for (size_t begin = Begin(i), next; begin < end; begin = next) {
+      next = begin + 1;
+      for (model::TimeMs last = ExtentOf(begin).max; next < end; ++next) {
+        const model::TimeRange extent = ExtentOf(next);
+        if (extent.min > last) break;
+        last = std::max(last, extent.max);
+      }
+      // The thread's buffer may be in use further up when a part is a merge itself.
+      chunk::SampleColumns own = std::move(part);
+      chunk::SampleColumns* const to = out->size() == 0 ? out : &own;
+      const Place& p = chains_[begin];
+      RETURN_IF_ERROR(next - begin == 1 ? parts_[p.part]->ReadThin(static_cast<int>(p.index), range,
+                                                                   windows, to)
+                                        : ReadPlaces(begin, next, range, to));
+      const bool histograms = to->histograms;  // They may stand where a float does.
+      if (to != out && !histograms) chunk::AppendLater(own, windows, out);
+      part = std::move(own);
+      if (histograms) return Read(i, range, out);
+    }
+    return absl::OkStatus();
+  }
+
+  model::TimeRange Extent(int i) const override {
+    model::TimeRange extent = model::TimeRange::None();
+    for (size_t place = Begin(i); place < ends_[static_cast<size_t>(i)]; ++place) {
+      extent.Extend(ExtentOf(place));
+    }
+    return extent;
   }
 
   absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override {
@@ -144,6 +170,26 @@ class MergedSelection final : public Selection {
 
  private:
   size_t Begin(int i) const { return i == 0 ? 0 : ends_[static_cast<size_t>(i) - 1]; }
+  model::TimeRange ExtentOf(size_t place) const {
+    const Place& p = chains_[place];
+    return parts_[p.part]->Extent(static_cast<int>(p.index));
+  }
+  // Places [begin, end) of one chain. Where there are histograms, floats may be wrong.
+  absl::Status ReadPlaces(size_t begin, size_t end, model::TimeRange range,
+                          chunk::SampleColumns* out) const {
+    RETURN_IF_ERROR(ReadPart(begin, range, out));
+    thread_local chunk::SampleColumns part;
+    for (size_t place = begin + 1; place < end; ++place) {
+      // The thread's buffer may be in use further up when a part is a merge itself.
+      chunk::SampleColumns own = std::move(part);
+      const absl::Status status = ReadPart(place, range, &own);
+      if (status.ok()) MergeColumns(own, out);
+      out->histograms = out->histograms || own.histograms;
+      part = std::move(own);
+      RETURN_IF_ERROR(status);
+    }
+    return absl::OkStatus();
+  }
   absl::Status ReadPart(size_t place, model::TimeRange range, chunk::SampleColumns* out) const {
     const Place& p = chains_[place];
     return parts_[p.part]->Read(static_cast<int>(p.index), range, out);

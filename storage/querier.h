@@ -11,6 +11,7 @@
 
 #include "storage/chunk/chunk.h"
 #include "storage/chunk/histogram_columns.h"
+#include "storage/chunk/thin.h"
 #include "storage/model/exemplar.h"
 #include "storage/model/labels.h"
 #include "storage/model/matcher.h"
@@ -35,6 +36,19 @@ class Selection {
   virtual absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const {
     out->clear();  // Of a Selection that has floats only.
     return Read(i, range, &out->floats);
+  }
+  // As Read, for somebody who looks at no more than `windows` says, all of which lie in `range`: what
+  // is not wanted may be left out, out->through then counts it, and no stale marker is among the
+  // rest but for Want::kLast.
+  virtual absl::Status ReadThin(int i, model::TimeRange range, const chunk::Windows& windows,
+                                chunk::SampleColumns* out) const {
+    static_cast<void>(windows);
+    return Read(i, range, out);
+  }
+  // Where its samples lie in time, at the widest; known without reading any.
+  virtual model::TimeRange Extent(int i) const {
+    static_cast<void>(i);
+    return {};
   }
 };
 

@@ -30,7 +30,7 @@
 namespace storage::block {
 
 // 1 had no sealed rows and no tombstones, 2 no exemplars.
-inline constexpr uint64_t kFormatVersion = 3;
+inline constexpr uint64_t kFormatVersion = 4;
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kWatermarkKey = "watermark";
 std::string NumberValue(uint64_t n);  // Of these two.

@@ -117,7 +117,7 @@ void BlockSelection::Return(Reader reader) const {
 
 absl::Status BlockSelection::Read(int i, model::TimeRange range, chunk::SampleColumns* out) const {
   out->clear();
-  ReadRows(i, range, {out});
+  ReadRows(i, range, {.floats = out});
   CutOut(tombstones_->Of(items_[static_cast<size_t>(i)].ref), 0, out);
   return absl::OkStatus();
 }
@@ -125,22 +125,39 @@ absl::Status BlockSelection::Read(int i, model::TimeRange range, chunk::SampleCo
 absl::Status BlockSelection::ReadMixed(int i, model::TimeRange range,
                                        chunk::MixedColumns* out) const {
   out->clear();
-  ReadRows(i, range, {&out->floats, out});
+  ReadRows(i, range, {.floats = &out->floats, .mixed = out});
   CutOut(tombstones_->Of(items_[static_cast<size_t>(i)].ref), out);
   return absl::OkStatus();
 }
 
+absl::Status BlockSelection::ReadThin(int i, model::TimeRange range, const chunk::Windows& windows,
+                                      chunk::SampleColumns* out) const {
+  if (!tombstones_->Of(items_[static_cast<size_t>(i)].ref).empty()) return Read(i, range, out);
+  out->clear();
+  ReadRows(i, range, {.floats = out, .windows = &windows});
+  return out->histograms ? Read(i, range, out) : absl::OkStatus();
+}
+
+std::span<const model::TimeRange> BlockSelection::Rows(int i) const {
+  const auto item = items_.begin() + i;
+  const size_t end = item + 1 == items_.end() ? rows_.size() : (item + 1)->rows_begin;
+  return std::span(rows_).subspan(item->rows_begin, end - item->rows_begin);
+}
+
+model::TimeRange BlockSelection::Extent(int i) const {
+  model::TimeRange extent = model::TimeRange::None();
+  for (const model::TimeRange& row : Rows(i)) extent.Extend(row);
+  return extent;
+}
+
 void BlockSelection::ReadRows(int i, model::TimeRange range, Target out) const {
   const Item& item = items_[static_cast<size_t>(i)];
-  const size_t rows_end = static_cast<size_t>(i) + 1 < items_.size()
-                              ? items_[static_cast<size_t>(i) + 1].rows_begin
-                              : rows_.size();
   const auto deleted = tombstones_->Of(item.ref);
   Reader reader;
-  for (size_t row = item.rows_begin; row < rows_end; ++row) {
-    if (!rows_[row].Overlaps(range) || NothingLeft(deleted, rows_[row], range)) continue;
+  for (const model::TimeRange& row : Rows(i)) {
+    if (!row.Overlaps(range) || NothingLeft(deleted, row, range)) continue;
     if (reader.iterator == nullptr) reader = Borrow(item.ref);
-    if (!ReadRow(reader.iterator.get(), item, rows_[row], range, out)) reader.iterator.reset();
+    if (!ReadRow(reader.iterator.get(), item, row, range, out)) reader.iterator.reset();
   }
   if (reader.iterator != nullptr) {
     reader.ref = item.ref;
@@ -155,7 +172,7 @@ bool BlockSelection::ReadRow(rocksdb::Iterator* it, const Item& item, model::Tim
     const std::string key = sealed ? SealedRowKey(item.ref, row.max) : RowKey(item.ref, row.max);
     if (!MoveTo(it, key)) continue;
     if (sealed) {
-      ReadSealed(key, View(it->value()), item, row, range, out.floats);
+      ReadSealed(key, View(it->value()), item, row, range, out);
     } else {
       ReadChunks(View(it->value()), item, row, range, out);
     }
@@ -179,11 +196,11 @@ void BlockSelection::ReadChunks(std::string_view bytes, const Item& item, model:
                                                      : chunk::Decode(chunk, range, out.mixed);
     if (!status.ok()) Damaged(item, chunk.range, base::message(status));
   }
+  if (!out.floats->through.empty()) chunk::CountEach(out.floats);
 }
 
 void BlockSelection::ReadSealed(std::string_view key, std::string_view bytes, const Item& item,
-                                model::TimeRange row, model::TimeRange range,
-                                chunk::SampleColumns* out) const {
+                                model::TimeRange row, model::TimeRange range, Target out) const {
   thread_local SealedRow sealed;
   if (!sealed.Parse(key, bytes)) return Damaged(item, row, "the row's checksum is wrong");
   const TimeColumns::Column column = times_.Get(sealed.times().column);
@@ -192,13 +209,21 @@ void BlockSelection::ReadSealed(std::string_view key, std::string_view bytes, co
   }
   const model::TimeMs* const times = column->data() + sealed.times().first;
   const model::TimeMs* const end = times + sealed.size();
+  const int64_t every_ms = (end[-1] - *times) / static_cast<int64_t>(sealed.size());
+  if (out.windows != nullptr && !out.windows->Dense(every_ms)) {
+    if (!sealed.ReadThin(times, *out.windows, out.floats)) {
+      Damaged(item, row, "the values are damaged");
+    }
+    return;
+  }
   const auto from = std::lower_bound(times, end, range.min);
   const auto to = std::upper_bound(from, end, range.max);
   if (!sealed.Read(static_cast<size_t>(from - times), static_cast<size_t>(to - times),
-                   &out->values)) {
+                   &out.floats->values)) {
     return Damaged(item, row, "the values are damaged");
   }
-  out->times.insert(out->times.end(), from, to);
+  out.floats->times.insert(out.floats->times.end(), from, to);
+  if (!out.floats->through.empty()) chunk::CountEach(out.floats);
 }
 
 void BlockSelection::Damaged(const Item& item, model::TimeRange where,

@@ -33,6 +33,9 @@ class BlockSelection final : public Selection {
   model::LabelsView labels(int i) const override;
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override;
   absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override;
+  absl::Status ReadThin(int i, model::TimeRange range, const chunk::Windows& windows,
+                        chunk::SampleColumns* out) const override;
+  model::TimeRange Extent(int i) const override;
 
  private:
   struct Item {
@@ -46,12 +49,14 @@ class BlockSelection final : public Selection {
     uint32_t ref = 0;  // Of the series read last.
   };
 
-  // Where samples go; without `mixed`, only floats.
+  // Where samples go; without `mixed`, only floats, and of these what `windows` wants, if given.
   struct Target {
     chunk::SampleColumns* floats;
     chunk::MixedColumns* mixed = nullptr;
+    const chunk::Windows* windows = nullptr;
   };
 
+  std::span<const model::TimeRange> Rows(int i) const;
   void ReadRows(int i, model::TimeRange range, Target out) const;
   Reader Borrow(uint32_t ref) const;
   void Return(Reader reader) const;
@@ -61,7 +66,7 @@ class BlockSelection final : public Selection {
   void ReadChunks(std::string_view bytes, const Item& item, model::TimeRange row,
                   model::TimeRange range, Target out) const;
   void ReadSealed(std::string_view key, std::string_view bytes, const Item& item,
-                  model::TimeRange row, model::TimeRange range, chunk::SampleColumns* out) const;
+                  model::TimeRange row, model::TimeRange range, Target out) const;
   void Damaged(const Item& item, model::TimeRange where, std::string_view what) const;
 
   const std::shared_ptr<const Block> block_;

@@ -349,6 +349,9 @@ void Verifier::CheckSealed(std::string_view key, std::string_view value, model::
     if (!sealed_row_.Parse(key, value)) return "the row's checksum is wrong";
     values_.clear();
     if (!sealed_row_.Read(0, sealed_row_.size(), &values_)) return "the values are damaged";
+    if (!NotesAreTrue(sealed_row_.notes(), values_, kPart)) {
+      return "its values are others than the row says of them";
+    }
     const TimeStretch at = sealed_row_.times();
     const Times times = TimesOf(at.column);
     if (times == nullptr) return fmt::format("its time column {} is damaged", at.column);

@@ -28,9 +28,21 @@ struct ChunkView {  // Does not own; whoever handed it out says how long it live
 struct SampleColumns {
   std::vector<model::TimeMs> times;
   std::vector<double> values;
+  // Only where samples were left out (thin.h), else empty: how many there were up to and with the
+  // i-th, with those left out behind it.
+  std::vector<uint32_t> through;
   bool histograms = false;  // Histogram chunks were met, and passed over: histogram_columns.h.
   size_t size() const { return times.size(); }
-  void clear() { times.clear(), values.clear(), histograms = false; }
+  void Resize(size_t n) {  // To the first `n`.
+    times.resize(n), values.resize(n);
+    if (through.size() > n) through.resize(n);
+  }
+  void clear() { times.clear(), values.clear(), through.clear(), histograms = false; }
+  // How many samples those of indices [begin, end), of which there are some, stand for.
+  size_t Count(size_t begin, size_t end) const {
+    if (through.empty()) return end - begin;
+    return through[end - 1] - (begin == 0 ? 0 : through[begin - 1]);
+  }
 };
 
 // Appends to *out the samples of `view` inside `range`, but not more than the first

@@ -204,6 +204,18 @@ absl::Status HeadSelection::ReadMixed(int i, model::TimeRange range,
   return absl::OkStatus();
 }
 
+model::TimeRange HeadSelection::Extent(int i) const {
+  const Series& series = series_[i];
+  model::TimeRange extent = model::TimeRange::None();
+  for (uint32_t j = 0; j < series.num_chunks; ++j) {
+    extent.Extend(chunks_[series.first_chunk + j].view.range);
+  }
+  for (uint32_t j = 0; j < series.num_late; ++j) {
+    extent.Extend(late_[series.first_late + j].sample.t);
+  }
+  return extent;
+}
+
 chunk::MixedColumns HeadSelection::Late(const Series& series, model::TimeRange range) const {
   chunk::MixedColumns late;
   for (uint32_t j = 0; j < series.num_late; ++j) {

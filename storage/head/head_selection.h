@@ -31,6 +31,7 @@ class HeadSelection final : public Selection {
   model::LabelsView labels(int i) const override { return series_[i].labels; }
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override;
   absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override;
+  model::TimeRange Extent(int i) const override;
 
   // Adds `series` when any of its samples that `snapshot` sees may lie in `range`. Takes the
   // stripe's lock to be held. `view`: with what flushes dropped since.

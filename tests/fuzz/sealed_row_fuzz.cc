@@ -16,6 +16,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::vector<double> values;
     row.Read(0, row.size(), &values);
     row.Read(row.size() / 2, row.size(), &values);
+    std::vector<model::TimeMs> even(row.size());
+    for (size_t i = 0; i < even.size(); ++i) even[i] = static_cast<model::TimeMs>(i);
+    for (const auto want : {chunk::Want::kCount, chunk::Want::kEnds, chunk::Want::kFalls,
+                            chunk::Want::kChanges, chunk::Want::kMin}) {
+      chunk::SampleColumns samples;
+      row.ReadThin(even.data(), {500, 900, 4, 1000, want}, &samples);
+    }
   }
   std::vector<model::TimeMs> times;
   storage::block::ParseTimeColumn("key", bytes, &times);

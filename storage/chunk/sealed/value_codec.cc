@@ -565,6 +565,24 @@ bool ReadValues(std::string_view in, size_t n, double* out) {
   return n > 0 && n <= kMaxValues && TakeForms(&in, true, n, out) && in.empty();
 }
 
+bool OnlyNumbers(std::string_view in) {
+  if (in.size() < 2 || (in.front() & kExceptions) != 0) return false;
+  const auto second = static_cast<uint8_t>(in[1]);
+  switch (FormOf(in)) {
+    case Form::kConstant: return second != 0xff;
+    case Form::kDecimal:
+    case Form::kNoisyDecimal:
+    case Form::kOrdered: return true;
+    case Form::kSparse: {
+      const std::string_view values = in.substr(std::min(in.size(), size_t{2} + second));
+      return FormOf(values) != Form::kSparse && OnlyNumbers(values);
+    }
+    case Form::kXor:
+    case Form::kRaw: return false;
+  }
+  return false;
+}
+
 Form FormOf(std::string_view in) {
   return in.empty() ? Form::kRaw : static_cast<Form>(in.front() & kFormMask);
 }

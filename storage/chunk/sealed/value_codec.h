@@ -20,6 +20,8 @@ void AppendValues(std::span<const double> values, std::string* out);
 // Reads all of `in`, which holds `n` values. False when it does not; `out` is then unspecified.
 // Never reads past the end.
 bool ReadValues(std::string_view in, size_t n, double* out);
+// Whether all values are finite and none is -0, as far as that is seen without unpacking them.
+bool OnlyNumbers(std::string_view in);
 // The form of what AppendValues wrote; for statistics.
 Form FormOf(std::string_view in);
 

@@ -9,12 +9,15 @@
 #include <fstream>
 #include <random>
 
+#include "storage/base/coding.h"
 #include "storage/base/status.h"
 #include "storage/block/block_keys.h"
+#include "storage/block/sealed_row.h"
 #include "tests/testing/copy_dir.h"
 #include "tests/testing/mixed_model.h"
 #include "tests/testing/sample_model.h"
 #include "tests/testing/temp_dir.h"
+#include "wal/crc32c.h"
 
 namespace storage {
 namespace {
@@ -385,6 +388,19 @@ TEST_F(VerifierTest, TellsWhatDoesNotAgreeThoughEachChecksumIsRight) {
       {true, "time column 0 is damaged",
        [&](KeyValues* all) { pick(all, 't', 0)->second[1] ^= 4; }},
       {true, "time column 0 is damaged", [&](KeyValues* all) { all->erase(pick(all, 't', 0)); }},
+      {true, "its values are others than the row says of them",
+       [&](KeyValues* all) {
+         auto& [key, value] = *pick(all, 'd', 0);
+         std::vector<double> values;
+         for (int i = 0; i < 1100; ++i) values.push_back(i < 900 ? -i : i);
+         std::string row;
+         block::AppendSealedRow(key, {0, 0}, values, &row);
+         row.resize(row.size() - 4);
+         ASSERT_EQ(row.substr(row.size() - 2), std::string("\0\1", 2));  // Only the last part rises.
+         row[row.size() - 2] = 4;
+         base::AppendLittleEndian(&row, wal::Crc32c(row, wal::Crc32c(key)));
+         value = row;
+       }},
       {false, "a chunk has other samples than the row says",
        [&](KeyValues* all) {
          auto it = pick(all, 'c', 0);

@@ -237,16 +237,28 @@ void CountInWindows(const chunk::SampleColumns& samples, const WindowGrid& windo
                     SampleTally* tally) {
   const model::TimeMs* times = samples.times.data();
   const size_t n = samples.size();
-  size_t begin = 0, end = 0, read = 0;
-  model::TimeMs last = windows.first_end + windows.after_ms;
   const int64_t reach_ms = windows.before_ms + windows.range_ms + windows.after_ms;
-  for (int i = 0; i < windows.steps; ++i, last += windows.step_ms) {
-    const model::TimeMs before = last - reach_ms;
-    while (end < n && times[end] <= last) ++end;
-    while (begin < end && times[begin] <= before) ++begin;
-    tally->LookAt(i, static_cast<int64_t>(end - begin));
-    if (reads) tally->Read(i, static_cast<int64_t>(end - std::max(begin, read)));
-    read = end;
+  const auto for_each = [&](auto count) {
+    size_t begin = 0, end = 0, read = 0;
+    model::TimeMs last = windows.first_end + windows.after_ms;
+    for (int i = 0; i < windows.steps; ++i, last += windows.step_ms) {
+      const model::TimeMs before = last - reach_ms;
+      while (end < n && times[end] <= last) ++end;
+      while (begin < end && times[begin] <= before) ++begin;
+      count(i, static_cast<int64_t>(end - begin),
+            reads ? static_cast<int64_t>(end - std::max(begin, read)) : 0);
+      read = end;
+    }
+  };
+  if (tally->by_step()) {
+    for_each([&](int step, int64_t inside, int64_t fresh) {
+      tally->LookAt(step, inside);
+      tally->Read(step, fresh);
+    });
+  } else {
+    int64_t all_inside = 0, all_fresh = 0;
+    for_each([&](int, int64_t inside, int64_t fresh) { all_inside += inside, all_fresh += fresh; });
+    tally->AddToAll(all_inside, all_fresh);
   }
 }
 

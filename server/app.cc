@@ -37,7 +37,6 @@ promql::Engine::Options EngineOptions(const Flags& flags) {
   options.features.binop_fill = flags.HasFeature("promql-binop-fill-modifiers");
   options.delayed_name_removal = flags.HasFeature("promql-delayed-name-removal");
   options.per_step_stats = flags.HasFeature("promql-per-step-stats");
-  options.type_and_unit_labels = flags.HasFeature("type-and-unit-labels");
   return options;
 }
 

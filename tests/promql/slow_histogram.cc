@@ -197,16 +197,25 @@ std::optional<SlowHistogram> Added(SlowHistogram a, SlowHistogram b, double sign
       a = ToBounds(a, both), b = ToBounds(b, both);
     }
   } else {
-    while (a.zero_threshold != b.zero_threshold) {
-      const double wider = std::max(a.zero_threshold, b.zero_threshold);
-      Widen(&a, wider), Widen(&b, wider);
+    // The buckets of b stay as they are: merged with others, they may count twice.
+    SlowHistogram wide = b;
+    while (a.zero_threshold != wide.zero_threshold) {
+      const double wider = std::max(a.zero_threshold, wide.zero_threshold);
+      Widen(&a, wider), Widen(&wide, wider);
     }
+    b.zero_threshold = wide.zero_threshold, b.zero_count = wide.zero_count;
     const int schema = std::min(a.schema, b.schema);
     a = Coarser(std::move(a), schema), b = Coarser(std::move(b), schema);
   }
   a.count += sign * b.count, a.sum += sign * b.sum, a.zero_count += sign * b.zero_count;
-  for (const auto& [i, n] : b.positive) a.positive[i] += sign * n;
-  for (const auto& [i, n] : b.negative) a.negative[i] += sign * n;
+  // What lies within the zero bucket although it should not is lost.
+  const auto lost = [&](int64_t i) { return !a.custom() && Bound(a, i) <= a.zero_threshold; };
+  for (const auto& [i, n] : b.positive) {
+    if (!lost(i)) a.positive[i] += sign * n;
+  }
+  for (const auto& [i, n] : b.negative) {
+    if (!lost(i)) a.negative[i] += sign * n;
+  }
   return a;
 }
 

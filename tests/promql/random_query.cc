@@ -70,7 +70,7 @@ void RandomQuery::FillData(promql_test::MemoryQueryable* data) {
           } else if (OneIn(60)) {
             data->Add(labels, at, OneIn(2) ? model::NormalNan() : OneIn(2) ? INFINITY : -INFINITY);
           } else if (name == "c_total") {
-            value = OneIn(30) ? Below(10) : value + Below(100) / 3.0;
+            value = OneIn(30) ? Below(1000) / 77.0 : value + Below(100) / 3.0;
             data->Add(labels, at, value);
           } else {
             data->Add(labels, at, (Below(200'000) - 100'000) / 77.0);

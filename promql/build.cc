@@ -37,7 +37,7 @@ absl::StatusOr<OperatorPtr> BuildWindow(const PlanNode& plan, Selections* select
   }
   std::unique_ptr<SampleSource> source;
   if (plan.selector >= 0) {
-    source = MakeSelectorSource(plan, selections);
+    source = MakeSelectorSource(plan, spec.want, selections);
   } else {
     ASSIGN_OR_RETURN(source, BuildMatrix(*plan.input[plan.matrix], selections));
   }
@@ -152,7 +152,7 @@ absl::StatusOr<OperatorPtr> Build(const PlanNode& plan, Selections* selections) 
 
 absl::StatusOr<std::unique_ptr<SampleSource>> BuildMatrix(const PlanNode& plan,
                                                           Selections* selections) {
-  if (plan.kind == PlanKind::kMatrix) return MakeSelectorSource(plan, selections);
+  if (plan.kind == PlanKind::kMatrix) return MakeSelectorSource(plan, chunk::Want::kAll, selections);
   OperatorPtr input;
   if (!plan.input.empty()) {
     ASSIGN_OR_RETURN(input, BuildInput(plan, 0, selections));

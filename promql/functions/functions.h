@@ -12,11 +12,13 @@
 #include "promql/kernels/window.h"
 #include "promql/operator.h"
 #include "promql/samples.h"
+#include "storage/chunk/thin.h"
 
 namespace promql {
 
 // A function of a range vector: rate, sum_over_time, ... One pass over the columns for all steps.
-//   samples   ascending, stale markers already removed; NaN values pass through
+//   samples   ascending, stale markers already removed; NaN values pass through. Those that
+//             WindowSpec::want does not want may be left out: samples.Count() knows how many
 //   eval_times at step i is where the query stands (differs from end(i) with offset or @): i-th of
 //             grid `eval` (predict_linear needs it)
 //   out       all absent on entry
@@ -70,6 +72,7 @@ struct WindowSpec {
   MixedFunction run_mixed = nullptr;
   bool keeps_name = false;      // last_over_time, first_over_time
   bool wants_counter = false;   // rate, increase: info when the name does not look like a counter
+  chunk::Want want = chunk::Want::kAll;
   WindowCheck check = nullptr;  // Null when there is nothing to check.
 };
 // Null run when `name` is not a function of a range vector over floats, or not one that may be used

@@ -43,7 +43,7 @@ bool Fell(double before, double after) { return after < before; }
 void CountOverTime(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
                    ScalarParams, Row out) {
   ForEachWindow(samples.times, windows, [&](int i, size_t begin, size_t end) {
-    out.Set(i, static_cast<double>(end - begin));
+    out.Set(i, static_cast<double>(samples.Count(begin, end)));
   });
 }
 

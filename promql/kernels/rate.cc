@@ -48,8 +48,9 @@ void Extrapolated(const chunk::SampleColumns& samples, const WindowGrid& windows
     }
     const model::TimeMs range_end = windows.end(i);
     double factor = ExtrapolationFactor<kCounter>(range_end - windows.range_ms, range_end,
-                                                  times[begin], times[end - 1], end - begin,
-                                                  values[begin], increase);
+                                                  times[begin], times[end - 1],
+                                                  samples.Count(begin, end), values[begin],
+                                                  increase);
     if (kPerSecond) factor /= range_seconds;
     out.Set(i, increase * factor);
   });

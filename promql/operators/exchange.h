@@ -28,6 +28,7 @@ struct ExchangePart {
   // For whoever fills the part: kept from part to part.
   Samples samples;
   std::vector<model::TimeMs> counted_times;
+  std::vector<uint32_t> counted_through;
   SampleTally counted;
 };
 

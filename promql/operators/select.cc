@@ -18,7 +18,7 @@ namespace {
 class Select final : public Operator {
  public:
   Select(const PlanNode& plan, Selections* selections, SelectValue value)
-      : plan_(plan), selections_(selections), value_(value), range_(plan.windows.reach()) {}
+      : plan_(plan), selections_(selections), value_(value) {}
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     ASSIGN_OR_RETURN(const BorrowedSeries borrowed, Borrow(context));
@@ -49,10 +49,13 @@ class Select final : public Operator {
  private:
   absl::Status Fill(Context& context, int begin, int end, ExchangePart* part) const {
     Tile& tile = part->tile;
+    const auto want =
+        plan_.smoothing == Smoothing::kNone ? chunk::Want::kLast : chunk::Want::kAll;
     for (int i = begin; i < end; ++i) {
       RETURN_IF_ERROR(context.Check());
       Samples& samples = part->samples;
-      RETURN_IF_ERROR(Selections::Read(*selection_, i, range_, plan_.buckets, &samples));
+      RETURN_IF_ERROR(
+          Selections::Read(*selection_, i, plan_.windows, want, plan_.buckets, &samples));
       if (samples.size() == 0) continue;
       Row row = tile.AddRow(i);
       if (samples.histograms.size() > 0) row = tile.histogram_row(tile.size() - 1);
@@ -92,7 +95,6 @@ class Select final : public Operator {
   const PlanNode& plan_;
   Selections* selections_;
   const SelectValue value_;
-  const model::TimeRange range_;
   const storage::Selection* selection_ = nullptr;
   std::vector<SeriesNotes> notes_;
   std::optional<Exchange> rows_;

@@ -38,10 +38,20 @@ absl::StatusOr<const storage::Selection*> Selections::Get(Context& context, int 
   return selection.get();
 }
 
-absl::Status Selections::Read(const storage::Selection& selection, int i, model::TimeRange range,
-                              Buckets buckets, Samples* out) {
+absl::Status Selections::Read(const storage::Selection& selection, int i, const WindowGrid& windows,
+                              chunk::Want want, Buckets buckets, Samples* out) {
+  const model::TimeRange range = windows.reach();
   out->clear();
-  absl::Status status = selection.Read(i, range, &out->floats);
+  // Windows that follow each other closely have all samples between them.
+  const bool all = want == chunk::Want::kAll &&
+                   (windows.steps == 1 || windows.step_ms <= windows.range_ms ||
+                    windows.before_ms + windows.after_ms > 0);
+  absl::Status status =
+      all ? selection.Read(i, range, &out->floats)
+          : selection.ReadThin(i, range,
+                               {windows.first_end, windows.step_ms, windows.steps,
+                                windows.range_ms, want},
+                               &out->floats);
   if (status.ok() && out->floats.histograms) {
     chunk::MixedColumns mixed;
     status = selection.ReadMixed(i, range, &mixed);
@@ -52,7 +62,15 @@ absl::Status Selections::Read(const storage::Selection& selection, int i, model:
 }
 
 void RemoveStaleMarkers(Samples* samples) {
-  Remove(&samples->floats, [](double v) { return model::IsStaleNan(v); });
+  // Those among the rest after some were left out stand for themselves alone.
+  chunk::SampleColumns& floats = samples->floats;
+  for (size_t i = 0, kept = 0, markers = 0; i < floats.through.size(); ++i) {
+    const bool marker = model::IsStaleNan(floats.values[i]);
+    markers += marker;
+    if (!marker) floats.through[kept++] = floats.through[i] - static_cast<uint32_t>(markers);
+  }
+  Remove(&floats, [](double v) { return model::IsStaleNan(v); });
+  if (!floats.through.empty()) floats.through.resize(floats.size());
   Remove(&samples->histograms, [](const HistogramPtr& h) { return h->stale(); });
 }
 

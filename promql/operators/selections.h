@@ -22,9 +22,10 @@ class Selections {  // Not thread-safe but for Read; the Selections in it are.
 
   // Selects on first use. Storage's errors come as "expanding series: ...".
   absl::StatusOr<const storage::Selection*> Get(Context& context, int selector);
-  // Reads series `i` with storage's errors as "expanding series: ...". Replaces *out.
-  static absl::Status Read(const storage::Selection& selection, int i, model::TimeRange range,
-                           Buckets buckets, Samples* out);
+  // Reads series `i`, or what is wanted of it, with storage's errors as "expanding series: ...".
+  // Replaces *out. Where windows look past their edges, `want` must be kAll. Histograms are all there.
+  static absl::Status Read(const storage::Selection& selection, int i, const WindowGrid& windows,
+                           chunk::Want want, Buckets buckets, Samples* out);
   Analysis* analysis() const { return analysis_; }
 
  private:

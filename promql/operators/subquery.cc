@@ -16,8 +16,8 @@ const std::vector<char>& NoFlags() {
 
 class SelectorSource final : public SampleSource {
  public:
-  SelectorSource(const PlanNode& plan, Selections* selections)
-      : plan_(plan), selections_(selections), range_(plan.windows.reach()) {}
+  SelectorSource(const PlanNode& plan, chunk::Want want, Selections* selections)
+      : plan_(plan), want_(want), selections_(selections) {}
 
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     ASSIGN_OR_RETURN(selection_, selections_->Get(context, plan_.selector));
@@ -39,7 +39,8 @@ class SelectorSource final : public SampleSource {
   bool random_access() const override { return true; }
 
   absl::Status Read(int series, Samples* out) const override {
-    RETURN_IF_ERROR(Selections::Read(*selection_, series, range_, plan_.buckets, out));
+    RETURN_IF_ERROR(
+        Selections::Read(*selection_, series, plan_.windows, want_, plan_.buckets, out));
     RemoveStaleMarkers(out);
     if (plan_.kind == PlanKind::kMatrix && plan_.smoothing != Smoothing::kNone) {
       if (out->histograms.size() > 0) {
@@ -53,8 +54,8 @@ class SelectorSource final : public SampleSource {
 
  private:
   const PlanNode& plan_;
+  const chunk::Want want_;
   Selections* selections_;
-  const model::TimeRange range_;
   const storage::Selection* selection_ = nullptr;
   int next_ = 0;
 };
@@ -144,8 +145,9 @@ absl::Status SampleSource::Read(int, Samples*) const {
   return base::Internal("no random access to these samples");
 }
 
-std::unique_ptr<SampleSource> MakeSelectorSource(const PlanNode& plan, Selections* selections) {
-  return std::make_unique<SelectorSource>(plan, selections);
+std::unique_ptr<SampleSource> MakeSelectorSource(const PlanNode& plan, chunk::Want want,
+                                                 Selections* selections) {
+  return std::make_unique<SelectorSource>(plan, want, selections);
 }
 
 std::unique_ptr<SampleSource> MakeSubquerySource(const PlanNode& plan, OperatorPtr input) {

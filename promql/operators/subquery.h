@@ -23,8 +23,9 @@ class SampleSource {  // Not thread-safe but where it says so.
   virtual absl::StatusOr<bool> Next(Context& context, Samples* out, int* series) = 0;
 };
 
-// `plan` is a kWindow or kMatrix over a selector.
-std::unique_ptr<SampleSource> MakeSelectorSource(const PlanNode& plan, Selections* selections);
+// `plan` is a kWindow or kMatrix over a selector. What is not wanted may be left out.
+std::unique_ptr<SampleSource> MakeSelectorSource(const PlanNode& plan, chunk::Want want,
+                                                 Selections* selections);
 // `plan` is the kSubquery; `input` its operator, null when its grid holds no point.
 std::unique_ptr<SampleSource> MakeSubquerySource(const PlanNode& plan, OperatorPtr input);
 

@@ -112,8 +112,9 @@ class Window final : public Operator {
   void AddRow(const Context& context, int series, ExchangePart* part, Tile* tile) const {
     const chunk::SampleColumns& floats = part->samples.floats;
     // Neighbours often have the same times, and then as many samples in their windows.
-    if (part->counted_times != floats.times) {
+    if (part->counted_times != floats.times || part->counted_through != floats.through) {
       part->counted_times = floats.times;
+      part->counted_through = floats.through;
       part->counted.Reset(part->samples_read.by_step() ? plan_.windows.steps : 0);
       CountInWindows(floats, plan_.windows, reads(), &part->counted);
     }
@@ -238,6 +239,9 @@ void CountInWindows(const chunk::SampleColumns& samples, const WindowGrid& windo
   const model::TimeMs* times = samples.times.data();
   const size_t n = samples.size();
   const int64_t reach_ms = windows.before_ms + windows.range_ms + windows.after_ms;
+  const auto held = [&](size_t first, size_t last) {
+    return first < last ? static_cast<int64_t>(samples.Count(first, last)) : 0;
+  };
   const auto for_each = [&](auto count) {
     size_t begin = 0, end = 0, read = 0;
     model::TimeMs last = windows.first_end + windows.after_ms;
@@ -245,8 +249,7 @@ void CountInWindows(const chunk::SampleColumns& samples, const WindowGrid& windo
       const model::TimeMs before = last - reach_ms;
       while (end < n && times[end] <= last) ++end;
       while (begin < end && times[begin] <= before) ++begin;
-      count(i, static_cast<int64_t>(end - begin),
-            reads ? static_cast<int64_t>(end - std::max(begin, read)) : 0);
+      count(i, held(begin, end), reads ? held(std::max(begin, read), end) : 0);
       read = end;
     }
   };

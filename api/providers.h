@@ -68,6 +68,7 @@ struct ResourceState {               // As last looked at.
   bool growth_known = false;         // After ten minutes.
   double growth_bytes_per_day = 0;   // Of log and blocks, over up to six hours.
   int64_t retention_ms = 0, retention_bytes = 0;  // 0: no limit.
+  std::vector<int64_t> policies_ms;  // How long series under each retention policy are kept instead.
 };
 
 class StatusProvider {

@@ -34,6 +34,14 @@ void Text(JsonWriter* json, std::string_view key, std::string_view value) {
 
 int64_t DayOf(model::TimeMs t) { return (t >= 0 ? t : t - kDayMs + 1) / kDayMs; }
 
+// After what age all of a block goes: when the time of its longest policy is over too. 0: never.
+int64_t WholeAgeMs(const ResourceState& r) {
+  int64_t age = r.retention_ms;
+  if (age == 0) return 0;
+  for (const int64_t ms : r.policies_ms) age = std::max(age, ms);
+  return age;
+}
+
 // What a block, or the blocks of a day, hold, and when they go by age: once the newest sample lies that
 // far behind their end.
 void WriteHeld(JsonWriter* json, model::TimeRange range, uint64_t samples, uint64_t chunks,
@@ -45,7 +53,8 @@ void WriteHeld(JsonWriter* json, model::TimeRange range, uint64_t samples, uint6
     Float(json, "bytesPerSample", static_cast<double>(bytes) / static_cast<double>(samples));
   }
   Number(json, "damagedChunks", damaged);
-  if (resources.retention_ms > 0) Signed(json, "deletedAt", range.max + resources.retention_ms);
+  const int64_t age_ms = WholeAgeMs(resources);
+  if (age_ms > 0) Signed(json, "deletedAt", range.max + age_ms);
 }
 
 // How many samples are written in which form.
@@ -215,30 +224,58 @@ void WriteMetrics(JsonWriter* json, const storage::Census::Counted& counted, siz
   json->EndArray();
 }
 
-// Which block retention takes next, when, and by which limit.
+// The next time some but not all series of a block are over, by the policy they are under: it is then
+// written anew without them.
+struct PartialDeletion {
+  const storage::BlockMeta* block = nullptr;
+  int64_t at = INT64_MAX;
+};
+
+PartialDeletion NextPartial(const std::vector<storage::BlockMeta>& metas, const ResourceState& r,
+                            model::TimeMs newest) {
+  PartialDeletion next;
+  if (r.policies_ms.empty()) return next;
+  std::vector<int64_t> ages = r.policies_ms;
+  if (r.retention_ms > 0) ages.push_back(r.retention_ms);
+  const int64_t whole_age_ms = WholeAgeMs(r);
+  for (const storage::BlockMeta& meta : metas) {
+    for (const int64_t age : ages) {
+      const int64_t at = meta.range.max + age;
+      const bool past = at <= newest;
+      if (age != whole_age_ms && !past && at < next.at) next = {&meta, at};
+    }
+  }
+  return next;
+}
+
+// Which block retention takes next, or a part of it, when, and by which limit.
 void WriteNextDeletion(JsonWriter* json, const std::vector<storage::BlockMeta>& metas,
                        const storage::DatabaseStats& stats, const ResourceState& r, int64_t now_ms) {
-  const auto oldest = std::min_element(
+  const auto [oldest, newest] = std::minmax_element(
       metas.begin(), metas.end(),
       [](const auto& a, const auto& b) { return a.range.max < b.range.max; });
-  if (metas.size() < 2) return;  // The newest one stays.
+  if (metas.empty()) return;
   constexpr int64_t kNever = INT64_MAX;
   int64_t by_age = kNever, by_size = kNever;
-  if (r.retention_ms > 0) by_age = oldest->range.max + r.retention_ms;
-  if (r.retention_bytes > 0 && r.growth_known) {
-    const double room = static_cast<double>(r.retention_bytes) -
-                        static_cast<double>(stats.block_bytes + stats.wal_bytes);
-    const double ms = r.growth_bytes_per_day <= 0 ? (room > 0 ? 1e18 : 0)
-                                                  : room / r.growth_bytes_per_day * kDayMs;
-    if (ms < 1e15) by_size = now_ms + static_cast<int64_t>(std::max(0.0, ms));
+  if (metas.size() > 1) {  // The newest one stays.
+    if (const int64_t age_ms = WholeAgeMs(r); age_ms > 0) by_age = oldest->range.max + age_ms;
+    if (r.retention_bytes > 0 && r.growth_known) {
+      const double room = static_cast<double>(r.retention_bytes) -
+                          static_cast<double>(stats.block_bytes + stats.wal_bytes);
+      const double ms = r.growth_bytes_per_day <= 0 ? (room > 0 ? 1e18 : 0)
+                                                    : room / r.growth_bytes_per_day * kDayMs;
+      if (ms < 1e15) by_size = now_ms + static_cast<int64_t>(std::max(0.0, ms));
+    }
   }
-  if (std::min(by_age, by_size) == kNever) return;
+  const PartialDeletion partial = NextPartial(metas, r, newest->range.max);
+  const bool of_policy = partial.at < std::min(by_age, by_size);
+  if (!of_policy && std::min(by_age, by_size) == kNever) return;
   json->Key("nextDeletion");
   json->BeginObject();
-  Text(json, "ulid", oldest->ulid);
-  Number(json, "bytes", oldest->bytes);
-  Signed(json, "at", std::min(by_age, by_size));
-  Text(json, "by", by_size < by_age ? "size" : "age");
+  Text(json, "ulid", of_policy ? partial.block->ulid : oldest->ulid);
+  if (!of_policy) Number(json, "bytes", oldest->bytes);
+  Signed(json, "at", of_policy ? partial.at : std::min(by_age, by_size));
+  Text(json, "by", of_policy ? "policy" : by_size < by_age ? "size" : "age");
   json->EndObject();
 }
 

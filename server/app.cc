@@ -391,6 +391,9 @@ api::ResourceState App::Resources() const {
   const compaction::RetentionOptions retention = RetentionOf(*reloader_.config());
   state.retention_ms = retention.retention_ms;
   state.retention_bytes = retention.retention_bytes;
+  for (const compaction::RetentionPolicy& policy : retention.policies) {
+    state.policies_ms.push_back(policy.retention_ms);
+  }
   state.query_bytes = query_memory_.used_bytes();
   state.queries_refused = query_memory_.refused();
   return state;

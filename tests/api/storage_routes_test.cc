@@ -144,6 +144,18 @@ TEST_F(StorageRoutesTest, TheOldestBlockIsDeletedNext) {
               HasSubstr(fmt::format(
                   R"("nextDeletion":{{"ulid":"{}","bytes":{},"at":1700050600000,"by":"age"}})",
                   oldest.ulid, oldest.bytes)));
+  // A policy that keeps some for longer keeps the block; one that keeps some for less takes a part.
+  fakes_.status.resources.policies_ms = {3'000'000};
+  EXPECT_THAT(Get("/api/v1/status/storage"),
+              HasSubstr(fmt::format(
+                  R"("nextDeletion":{{"ulid":"{}","at":1700050600000,"by":"policy"}})", oldest.ulid)));
+  EXPECT_THAT(Get("/api/v1/status/storage"), HasSubstr(R"("deletedAt":1700052600000)"));
+  fakes_.status.resources.policies_ms = {400'000};  // Over for the oldest, so of the other one.
+  const std::string other = database_->blocks()->Metas().at(1).ulid;
+  EXPECT_THAT(Get("/api/v1/status/storage"),
+              HasSubstr(fmt::format(
+                  R"("nextDeletion":{{"ulid":"{}","at":1700050500000,"by":"policy"}})", other)));
+  fakes_.status.resources.policies_ms.clear();
   // A limit of bytes that is passed now.
   fakes_.status.resources.retention_bytes = 1;
   fakes_.status.resources.growth_known = true;

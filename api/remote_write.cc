@@ -10,6 +10,7 @@
 
 #include "api/label_scratch.h"
 #include "api/wire_histogram.h"
+#include "api/wire_metadata.h"
 #include "storage/base/coding.h"
 #include "storage/base/status.h"
 
@@ -34,6 +35,34 @@ void ReadLabel(pbf_reader reader, LabelScratch* scratch) {
     }
   }
   scratch->Add(name, value);
+}
+
+// Senders tell of all they know once a minute, in requests of their own.
+void ReadMetadata(pbf_reader reader, storage::Appender* appender) {
+  std::string_view family;
+  model::MetadataView metadata;
+  while (reader.next()) {
+    switch (reader.tag_and_type()) {
+      case protozero::tag_and_type(1, protozero::pbf_wire_type::varint):
+        metadata.type = WireMetricType(reader.get_enum());
+        break;
+      case protozero::tag_and_type(2, protozero::pbf_wire_type::length_delimited):
+        family = View(reader.get_view());
+        break;
+      case protozero::tag_and_type(4, protozero::pbf_wire_type::length_delimited):
+        metadata.help = View(reader.get_view());
+        break;
+      case protozero::tag_and_type(5, protozero::pbf_wire_type::length_delimited):
+        metadata.unit = View(reader.get_view());
+        break;
+      default: reader.skip();
+    }
+  }
+  if (!model::IsValidUtf8(family) || !model::IsValidUtf8(metadata.help) ||
+      !model::IsValidUtf8(metadata.unit)) {
+    return;
+  }
+  appender->UpdateMetadata(family, metadata);
 }
 
 model::Sample ReadSample(pbf_reader reader) {
@@ -404,6 +433,9 @@ absl::Status AppendWriteRequest(std::string_view message, model::TimeMs max_time
       if (reader.tag_and_type() ==
           protozero::tag_and_type(1, protozero::pbf_wire_type::length_delimited)) {
         RETURN_IF_ERROR(request.Add(View(reader.get_view())));
+      } else if (reader.tag_and_type() ==
+                 protozero::tag_and_type(3, protozero::pbf_wire_type::length_delimited)) {
+        ReadMetadata(reader.get_message(), appender);
       } else {
         reader.skip();
       }

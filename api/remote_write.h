@@ -1,11 +1,12 @@
 // Remote write 1.0: from the decoded protobuf of a WriteRequest to an Appender.
 //
-//   WriteRequest  1 timeseries, 3 metadata (ignored)
+//   WriteRequest  1 timeseries, 3 metadata
 //   TimeSeries    1 labels, 2 samples, 3 exemplars, 4 histograms
 //   Label         1 name, 2 value
 //   Sample        1 value (double), 2 timestamp (ms)
 //   Exemplar      1 labels, 2 value, 3 timestamp
 //   Histogram     wire_histogram.h
+//   Metadata      1 type, 2 family, 4 help, 5 unit
 //
 // The canonical bytes of a series are built in one buffer that is used again for the next, so a
 // sample of a sender that sorts its labels (they all do) costs no allocation.

@@ -2,10 +2,14 @@
 
 #include <protozero/pbf_reader.hpp>
 
+#include <array>
 #include <vector>
+
+#include <absl/container/flat_hash_set.h>
 
 #include "api/label_scratch.h"
 #include "api/wire_histogram.h"
+#include "api/wire_metadata.h"
 #include "storage/base/status.h"
 
 namespace api {
@@ -52,6 +56,26 @@ WireExemplar ReadExemplar(pbf_reader reader) {
   return read;
 }
 
+struct WireMetadata {
+  model::MetricType type = model::MetricType::kUnknown;
+  uint32_t help_ref = 0, unit_ref = 0;
+};
+
+WireMetadata ReadMetadata(pbf_reader reader) {
+  WireMetadata read;
+  while (reader.next()) {
+    switch (reader.tag_and_type()) {
+      case protozero::tag_and_type(1, pbf_wire_type::varint):
+        read.type = WireMetricType(reader.get_enum());
+        break;
+      case protozero::tag_and_type(3, pbf_wire_type::varint): read.help_ref = reader.get_uint32(); break;
+      case protozero::tag_and_type(4, pbf_wire_type::varint): read.unit_ref = reader.get_uint32(); break;
+      default: reader.skip();
+    }
+  }
+  return read;
+}
+
 model::Sample ReadSample(pbf_reader reader) {
   model::Sample sample;
   while (reader.next()) {
@@ -77,6 +101,7 @@ class V2Reader {
     samples_.clear();
     histograms_.clear();
     exemplars_.clear();
+    metadata_ = {};
     while (reader.next()) {
       switch (reader.tag_and_type()) {
         case protozero::tag_and_type(1, pbf_wire_type::length_delimited):
@@ -92,6 +117,9 @@ class V2Reader {
         case protozero::tag_and_type(4, pbf_wire_type::length_delimited):
           exemplars_.push_back(ReadExemplar(reader.get_message()));
           break;
+        case protozero::tag_and_type(5, pbf_wire_type::length_delimited):
+          metadata_ = ReadMetadata(reader.get_message());
+          break;
         default: reader.skip();
       }
     }
@@ -100,6 +128,13 @@ class V2Reader {
       counts_->invalid_labels += num_samples;
       return Refuse(fmt::format("parsing labels for series [{}]: {}", fmt::join(refs_, " "),
                                 base::message(status)));
+    }
+    for (const auto& [what, ref] : {std::pair("unit", metadata_.unit_ref),
+                                    std::pair("help", metadata_.help_ref)}) {
+      if (ref < symbols_.size()) continue;
+      return Refuse(fmt::format("parsing metadata for series [{}]: metadata {}_ref {} outside of "
+                                "symbols table (size {})",
+                                fmt::join(refs_, " "), what, ref, symbols_.size()));
     }
     if (!labels_.Finish() || !labels_.has_name()) {
       counts_->invalid_labels += num_samples;
@@ -152,7 +187,26 @@ class V2Reader {
       }
       Take(appended, why, &counts_->histograms, &ref);
     }
-    if (ref != storage::SeriesRef::kNone) AppendExemplars(ref);
+    if (ref == storage::SeriesRef::kNone) return;
+    AppendExemplars(ref);
+    UpdateMetadata();
+  }
+
+  // Each series comes with that of its family: what this request said before is not looked at again.
+  void UpdateMetadata() {
+    const model::MetadataView metadata{metadata_.type, symbols_[metadata_.help_ref],
+                                       symbols_[metadata_.unit_ref]};
+    if (metadata.empty()) return;
+    uint32_t name_ref = 0;
+    for (size_t i = 0; i < refs_.size(); i += 2) {
+      if (symbols_[refs_[i]] == model::kMetricName) name_ref = refs_[i + 1];
+    }
+    const Told told{name_ref, static_cast<uint32_t>(metadata_.type), metadata_.help_ref,
+                    metadata_.unit_ref};
+    if (told == last_told_ || !told_.insert(told).second) return;
+    last_told_ = told;
+    if (!model::IsValidUtf8(metadata.help) || !model::IsValidUtf8(metadata.unit)) return;
+    appender_->UpdateMetadata(model::FamilyOf(symbols_[name_ref], metadata.type), metadata);
   }
 
   // One that is refused, most often because it came before, does not fail the request.
@@ -200,6 +254,10 @@ class V2Reader {
   std::vector<model::Sample> samples_;
   std::vector<WireHistogram> histograms_;
   std::vector<WireExemplar> exemplars_;
+  WireMetadata metadata_;
+  using Told = std::array<uint32_t, 4>;  // Symbols of name, help and unit, and the type.
+  Told last_told_{};
+  absl::flat_hash_set<Told> told_;
   LabelScratch labels_, exemplar_labels_;
 };
 

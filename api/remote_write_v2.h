@@ -1,10 +1,11 @@
 // Remote write 2.0: from the decoded protobuf of a Request to an Appender.
 //
 //   Request     4 symbols, 5 timeseries
-//   TimeSeries  1 label refs, 2 samples, 3 histograms, 4 exemplars, 5 metadata (ignored)
+//   TimeSeries  1 label refs, 2 samples, 3 histograms, 4 exemplars, 5 metadata
 //   Sample      1 value (double), 2 timestamp (ms), 3 start timestamp (ignored)
 //   Exemplar    1 label refs, 2 value, 3 timestamp
 //   Histogram   wire_histogram.h
+//   Metadata    1 type, 3 help ref, 4 unit ref
 //
 // Other than in 1.0 what can be written is, and the answer says how much that was.
 #pragma once

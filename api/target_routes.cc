@@ -141,12 +141,21 @@ absl::Status MetricMetadata(const ApiDependencies& d, const Request& request, Re
   ASSIGN_OR_RETURN(const int64_t limit_per_metric, NumberParam(request, "limit_per_metric"));
   const std::string_view metric = request.Param("metric");
   std::map<std::string, std::vector<model::Metadata>> by_metric;
+  const auto add = [&](std::string name, model::Metadata metadata) {
+    std::vector<model::Metadata>& known = by_metric[std::move(name)];
+    if (limit_per_metric > 0 && known.size() >= static_cast<size_t>(limit_per_metric)) return;
+    if (std::find(known.begin(), known.end(), metadata) != known.end()) return;
+    known.push_back(std::move(metadata));
+  };
   for (TargetMetadata& entry : d.targets->Metadata()) {
     if (!metric.empty() && entry.metric != metric) continue;
-    std::vector<model::Metadata>& known = by_metric[entry.metric];
-    if (limit_per_metric > 0 && known.size() >= static_cast<size_t>(limit_per_metric)) continue;
-    if (std::find(known.begin(), known.end(), entry.metadata) != known.end()) continue;
-    known.push_back(std::move(entry.metadata));
+    add(std::move(entry.metric), std::move(entry.metadata));
+  }
+  // What was said before the start, by targets that are gone, and over remote write.
+  if (const storage::Database* database = d.storage->database()) {
+    for (model::FamilyMetadata& entry : database->Metadata(metric)) {
+      add(std::move(entry.family), std::move(entry.metadata));
+    }
   }
   JsonWriter* json = reply->json();
   json->BeginObject();

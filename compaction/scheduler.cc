@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::string_view kComponent = "compaction";
 constexpr model::TimeMs kLongestFlushRetryMs = 5 * 60 * 1000;
+constexpr model::TimeMs kBetweenForgettingMs = 6 * 60 * 60 * 1000;
 constexpr uint32_t kSeriesBetweenLooks = 4096;
 constexpr int64_t kMinScrubStep = 64 << 10, kMaxScrubStep = 1 << 20;
 
@@ -201,6 +202,31 @@ void Scheduler::RunOnce() {
   while (!stop_ && MergeNext()) {
     CleanIfAsked();
   }
+  ForgetMetadata();
+}
+
+// Metadata is kept as long as the series that are kept for the longest time.
+void Scheduler::ForgetMetadata() {
+  const model::TimeMs now = Now();
+  if (now < next_forgetting_ && next_forgetting_ - now <= kBetweenForgettingMs) return;
+  next_forgetting_ = now + kBetweenForgettingMs;
+  RetentionOptions retention;
+  {
+    absl::MutexLock lock(&mu_);
+    retention = retention_;
+  }
+  int64_t longest_ms = retention.retention_ms;
+  for (const RetentionPolicy& policy : retention.policies) {
+    longest_ms = std::max(longest_ms, policy.retention_ms);
+  }
+  // By the newest data, as blocks go.
+  const model::TimeMs newest = std::min(clock_watch_.believed(), database_->range().max);
+  model::TimeMs before;
+  if (retention.retention_ms == 0 || __builtin_sub_overflow(newest, longest_ms, &before)) {
+    before = std::numeric_limits<model::TimeMs>::min();
+  }
+  // Under pressure of memory it cannot look at what there is; it will another time.
+  database_->ForgetMetadata(before).IgnoreError();
 }
 
 void Scheduler::Failed(std::string_view what, const absl::Status& status,
@@ -252,6 +278,7 @@ void Scheduler::DropBlock(const std::string& ulid, std::string_view reason,
     Failed("Dropping an old block failed", status, &SchedulerStats::drop_failures);
     return;
   }
+  next_forgetting_ = 0;
   base::Log(base::LogLevel::kInfo, kComponent, "Dropped an old block",
             {{"block", ulid}, {"retention", std::string(reason)}});
   absl::MutexLock lock(&mu_);

@@ -82,6 +82,7 @@ class Scheduler {
   void FlushIfDue();
   bool FlushIsDue(model::TimeMs now);
   void DropExpired();
+  void ForgetMetadata();  // Now and then, and soon after blocks went.
   bool HasRoomFor(const Plan& plan, const std::vector<storage::BlockMeta>& metas);
   bool MergeNext();  // False when there was nothing to do, or it could not be done.
   absl::Status CarryOut(const Plan& plan,
@@ -108,6 +109,7 @@ class Scheduler {
   int failed_flushes_ = 0;  // In a row.
   bool room_was_missing_ = false;
   uint32_t asked_ = 0;
+  model::TimeMs next_forgetting_ = 0;  // Of metadata.
   Scrub scrub_;
   int64_t next_scrub_ms_ = 0;  // By the steady clock.
   std::map<std::string, model::TimeMs> set_aside_;  // Blocks of failed merges, until then.

@@ -23,7 +23,8 @@ constexpr auto kWorking = std::to_array<std::string_view>(
      "promql-binop-fill-modifiers", "promql-delayed-name-removal", "promql-per-step-stats",
      "auto-reload-config"});
 constexpr std::string_view kAllPromql = "promql-all";  // Ours: every promql-* there is.
-constexpr auto kAlwaysOn = std::to_array<std::string_view>({"promql-duration-expr"});
+constexpr auto kAlwaysOn =
+    std::to_array<std::string_view>({"metadata-wal-records", "promql-duration-expr"});
 constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
                                                         "created-timestamp-zero-ingestion",
                                                         "delayed-compaction",
@@ -31,7 +32,6 @@ constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
                                                         "fast-startup",
                                                         "histograms-st-encoding",
                                                         "memory-snapshot-on-shutdown",
-                                                        "metadata-wal-records",
                                                         "native-histograms",
                                                         "old-ui",
                                                         "ooo-native-histograms",

@@ -103,6 +103,9 @@ void WriteHead(const storage::Database& database, const storage::DatabaseStats& 
                stats.exemplars_appended);
   out->Gauge("prometheus_tsdb_exemplar_exemplars_in_storage", "Exemplars held now.",
              stats.exemplars_stored);
+  out->Gauge("tidemark_metadata_entries", "Types, helps and units of metrics that are kept.",
+             stats.metadata_entries);
+  out->Gauge("tidemark_metadata_bytes", "Memory of that.", stats.metadata_bytes);
 }
 
 void WriteLog(const storage::DatabaseStats& stats, MetricText* out) {

@@ -77,6 +77,10 @@ class Appender {
   // series' newest repeats is accepted and changes nothing.
   virtual bool AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) = 0;
 
+  // What a source says of a metric family. True when the store has just that, and has noted that it
+  // was heard now, or wants none of it; else it is kept by Commit. Say it again every hour or so.
+  virtual bool UpdateMetadata(std::string_view, const model::MetadataView&) { return true; }
+
   // To the log, then to the head, then visible, as one step: a query sees all of the batch or
   // nothing. kUnavailable when the log refused: nothing was applied. Call once, at the end.
   // With --storage.wal-sync=always it returns when the batch is on the disk.

@@ -22,7 +22,8 @@
 namespace storage {
 namespace {
 
-constexpr int kVersion = 4;  // 1 had no histograms, 2 no exemplars in blocks, 3 no notes in rows.
+// 1 had no histograms, 2 no exemplars in blocks, 3 no notes in rows, 4 no metadata in the log.
+constexpr int kVersion = 5;
 constexpr std::string_view kFormatText = "tidemark data format ";
 
 bool HoldsPrometheusData(const std::string& dir) {

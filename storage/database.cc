@@ -22,6 +22,9 @@ namespace storage {
 namespace {
 
 constexpr std::string_view kComponent = "storage";
+// What the names of a family's series end with.
+constexpr std::string_view kFamilySuffixes[] = {"", "_total", "_bucket", "_sum", "_count", "_info",
+                                                "_gsum", "_gcount", "_created"};
 constexpr size_t kMaxExemplarsRead = 1'000'000;  // From blocks, by one query; some 200 MB.
 
 uint64_t TreeBytes(const std::string& dir) {
@@ -110,6 +113,7 @@ class Database::Impl {
     absl::MutexLock lock(&flush_mu_);
     return closed_ ? Closed() : CountedFlush();
   }
+  absl::Status ForgetMetadata(model::TimeMs heard_before);
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
   absl::Status Snapshot(const std::string& to, bool skip_head);
   absl::Status Close();
@@ -292,6 +296,25 @@ absl::StatusOr<std::vector<ExemplarSeries>> Database::Impl::Exemplars(
   }
 }
 
+absl::Status Database::Impl::ForgetMetadata(model::TimeMs heard_before) {
+  std::optional<absl::StatusOr<base::StringSet>> names;  // Looked up only when somebody asks.
+  const auto look_up = [&]() -> absl::StatusOr<base::StringSet> {
+    ASSIGN_OR_RETURN(const auto querier, NewQuerier({}));
+    ASSIGN_OR_RETURN(const auto all, querier->LabelValues(model::kMetricName, {}, 0));
+    return base::StringSet(all.begin(), all.end());
+  };
+  std::string name;
+  head_.ForgetMetadata(heard_before, [&](std::string_view family) {
+    if (!names) names = look_up();
+    if (!names->ok()) return true;
+    return std::any_of(std::begin(kFamilySuffixes), std::end(kFamilySuffixes), [&](auto suffix) {
+      name.assign(family).append(suffix);
+      return (*names)->contains(name);
+    });
+  });
+  return names ? names->status() : absl::OkStatus();
+}
+
 // A series whose last sample is older than this may go: a sample that far behind the newest is out
 // of bounds anyway, so nothing that would be refused today is taken tomorrow. Clocks of targets
 // that run ahead do not count.
@@ -468,6 +491,8 @@ DatabaseStats Database::Impl::stats() const {
   stats.series_removed = head.series_removed;
   stats.exemplars_appended = head.exemplars_appended;
   stats.exemplars_stored = head.exemplars_stored;
+  stats.metadata_entries = head.metadata_entries;
+  stats.metadata_bytes = head.metadata_bytes;
   {
     absl::MutexLock lock(&replay_mu_);
     stats.wal_corruptions = replayed_.damaged;
@@ -520,6 +545,13 @@ absl::StatusOr<std::unique_ptr<Querier>> Database::NewQuerier(model::TimeRange r
 absl::StatusOr<std::vector<ExemplarSeries>> Database::Exemplars(
     std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range) {
   return impl_->Exemplars(matchers, range);
+}
+
+std::vector<model::FamilyMetadata> Database::Metadata(std::string_view family) const {
+  return impl_->head().Metadata(family);
+}
+absl::Status Database::ForgetMetadata(model::TimeMs heard_before) {
+  return impl_->ForgetMetadata(heard_before);
 }
 
 absl::Status Database::FlushHead() { return impl_->FlushHead(); }

@@ -58,6 +58,7 @@ struct DatabaseStats {
   uint64_t late_appended = 0;  // Of samples_appended.
   uint64_t series_created = 0, series_removed = 0;
   uint64_t exemplars_appended = 0, exemplars_stored = 0;
+  uint64_t metadata_entries = 0, metadata_bytes = 0;  // In memory.
   uint64_t wal_corruptions = 0, replayed_records = 0;
   double replay_seconds = 0;
   wal::WriterStats wal;
@@ -96,6 +97,12 @@ class Database final : public Appendable, public Queryable {
   // kResourceExhausted when they are too many for the memory.
   absl::StatusOr<std::vector<ExemplarSeries>> Exemplars(
       std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range);
+
+  // What sources said of a metric family, or of all when it is empty: type, help, unit. By name, of
+  // each what was heard last first. Kept until ForgetMetadata.
+  std::vector<model::FamilyMetadata> Metadata(std::string_view family) const;
+  // Forgets metadata last heard before `heard_before`, and that of metrics of which nothing is left.
+  absl::Status ForgetMetadata(model::TimeMs heard_before);
 
   // Writes everything the head holds as one level-0 block, in one atomic ingest together with the
   // log's watermark, and removes the log before it. Ingest and queries go on meanwhile. What was

@@ -25,6 +25,7 @@ class Ignore final : public RecordReader {
   void OnMaybeLateHistogram(SeriesRef, model::TimeMs, model::AnyHistogram) override {}
   void OnExemplar(SeriesRef, model::Exemplar) override {}
   void OnFlushedExemplar(SeriesRef, model::Exemplar) override {}
+  void OnMetadata(model::FamilyMetadata) override {}
 };
 
 }  // namespace

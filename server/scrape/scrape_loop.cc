@@ -291,6 +291,7 @@ void ScrapeLoop::Finish(Round* round, std::string_view page, std::string_view co
       batch = context_->storage->NewAppender();  // Nothing of the page is kept.
     }
   }
+  if (success) cache_->metadata().TellTo(batch.get(), cache_->iteration(), WallNs() / kNsPerMs);
   appender().AppendEnded(!success, time_ms);
   if (cache_->EndScrape(success)) counters.cache_flush_forced.Add();
   if (!round->error.empty()) counters.scrapes_failed.Add();

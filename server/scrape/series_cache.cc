@@ -9,6 +9,7 @@ namespace {
 constexpr size_t kBlockBytes = 16 << 10;
 constexpr int kScrapesBeforeIndexIsDropped = 30;
 constexpr uint32_t kMetadataScrapes = 10;
+constexpr int64_t kTellAgainMs = 3'600'000;
 
 }  // namespace
 
@@ -38,6 +39,7 @@ void MetadataCache::SetType(std::string_view family, model::MetricType type, uin
   if (item->metadata.type == type) return;
   absl::MutexLock lock(&mu_);
   item->metadata.type = type;
+  item->told_ms = 0;
 }
 
 void MetadataCache::SetHelp(std::string_view family, std::string_view help, uint32_t iteration) {
@@ -45,6 +47,7 @@ void MetadataCache::SetHelp(std::string_view family, std::string_view help, uint
   if (item->metadata.help == help) return;
   absl::MutexLock lock(&mu_);
   item->metadata.help = help;
+  item->told_ms = 0;
 }
 
 void MetadataCache::SetUnit(std::string_view family, std::string_view unit, uint32_t iteration) {
@@ -52,6 +55,16 @@ void MetadataCache::SetUnit(std::string_view family, std::string_view unit, uint
   if (item->metadata.unit == unit) return;
   absl::MutexLock lock(&mu_);
   item->metadata.unit = unit;
+  item->told_ms = 0;
+}
+
+void MetadataCache::TellTo(storage::Appender* batch, uint32_t iteration, int64_t now_ms) {
+  for (Item& item : items_) {
+    const bool fresh = item.told_ms != 0 && now_ms >= item.told_ms && now_ms - item.told_ms < kTellAgainMs;
+    if (fresh || item.seen != iteration) continue;
+    // A batch may come to nothing: only what the store had before is settled.
+    if (batch->UpdateMetadata(item.family, item.metadata.view())) item.told_ms = now_ms;
+  }
 }
 
 void MetadataCache::Prune(uint32_t iteration) {

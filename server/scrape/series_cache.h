@@ -20,6 +20,7 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/synchronization/mutex.h>
 
+#include "storage/appender.h"
 #include "storage/base/hash.h"
 #include "storage/index/postings.h"
 #include "storage/model/metadata.h"
@@ -32,13 +33,16 @@ class MetadataCache {
   struct Item {
     std::string family;
     model::Metadata metadata;
-    uint32_t seen = 0;  // Of the writer only.
+    uint32_t seen = 0;    // This and what follows: of the writer only.
+    int64_t told_ms = 0;  // When the store had it; 0: it need not have it.
   };
 
   // By the scraping thread. `iteration` says when it was seen.
   void SetType(std::string_view family, model::MetricType type, uint32_t iteration);
   void SetHelp(std::string_view family, std::string_view help, uint32_t iteration);
   void SetUnit(std::string_view family, std::string_view unit, uint32_t iteration);
+  // Tells the store of what was seen in this iteration, each once an hour.
+  void TellTo(storage::Appender* batch, uint32_t iteration, int64_t now_ms);
   // Forgets what was last seen more than ten iterations ago.
   void Prune(uint32_t iteration);
   size_t size() const { return items_.size(); }

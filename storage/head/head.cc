@@ -134,6 +134,18 @@ absl::StatusOr<std::vector<ExemplarSeries>> Head::Exemplars(
   return out;
 }
 
+std::vector<model::FamilyMetadata> Head::Metadata(std::string_view family) const {
+  return parts_->metadata.List(family, /*shown=*/true);
+}
+
+void Head::ForgetMetadata(model::TimeMs heard_before,
+                          absl::FunctionRef<bool(std::string_view family)> in_use) {
+  constexpr int64_t kHourMs = 3'600'000;
+  // Twice as long as sources let pass before they say again what they said.
+  const model::TimeMs used_before = parts_->options.clock->NowMs() - 2 * kHourMs;
+  parts_->metadata.Forget(heard_before, used_before, in_use);
+}
+
 void Head::SetOutOfOrderWindow(int64_t window_ms) { parts_->out_of_order_window_ms = window_ms; }
 
 HeadInfo Head::info() const {
@@ -149,7 +161,7 @@ HeadInfo Head::info() const {
   info.bytes = info.num_series * (sizeof(MemSeries) + sizeof(MemSeries*)) +
                static_cast<uint64_t>(parts_->pair_ids.value()) * (sizeof(PairId) + 2) +
                count(parts_->chunk_bytes) + parts_->map.table_bytes() +
-               parts_->index.heap_bytes();
+               parts_->index.heap_bytes() + parts_->metadata.bytes();
   info.num_exemplars = parts_->exemplars.num_without_block();
   info.max_exemplars = parts_->exemplars.capacity();
   if (info.num_samples > 0) info.range = {parts_->min_time.load(), parts_->max_time.load()};
@@ -168,6 +180,8 @@ HeadStats Head::stats() const {
   stats.series_removed = parts_->series_removed.value();
   stats.exemplars_appended = parts_->exemplars_appended.value();
   stats.exemplars_stored = parts_->exemplars.size();
+  stats.metadata_entries = parts_->metadata.num_entries();
+  stats.metadata_bytes = parts_->metadata.bytes();
   return stats;
 }
 

@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/statusor.h>
 
 #include "storage/admission.h"
@@ -36,6 +37,7 @@ namespace storage {
 
 struct HeadOptions {
   int64_t max_exemplars = 100'000;  // Held until a flush takes them. 0: exemplars are refused.
+  size_t max_metadata_bytes = 64 << 20;  // What was heard longest ago goes first.
   SeriesLimitOptions limits;        // New series beyond them are kLimited.
   Admission* admission = nullptr;   // Asked before each commit. Outlives the head. Null: all goes.
   uint64_t hash_seed = 0;           // Of the map from labels to series; 0: a random one.
@@ -47,6 +49,7 @@ struct HeadStats {  // Counted since the head was made.
   uint64_t late_appended = 0;  // Of samples_appended.
   uint64_t series_created = 0, series_removed = 0;
   uint64_t exemplars_appended = 0, exemplars_stored = 0;  // Stored: held now.
+  uint64_t metadata_entries = 0, metadata_bytes = 0;      // Held now.
 };
 
 struct ReplayStats {
@@ -96,6 +99,14 @@ class Head final : public Appendable {  // Thread-safe.
   // without any left out.
   absl::StatusOr<std::vector<ExemplarSeries>> Exemplars(
       std::span<const std::vector<model::Matcher>> matchers, model::TimeRange range);
+
+  // What sources say of a metric family, or of all when it is empty; by name, of each family what
+  // was heard last first, without what that has replaced.
+  std::vector<model::FamilyMetadata> Metadata(std::string_view family) const;
+  // Forgets what was last heard before `heard_before`, and families of which nothing was heard for two
+  // hours that `in_use` denies. Lasts from the next checkpoint on.
+  void ForgetMetadata(model::TimeMs heard_before,
+                      absl::FunctionRef<bool(std::string_view family)> in_use);
 
   // Ends the log's segment: every commit logged before the new segment, whose number is returned,
   // is in the head, and is what the flush is about. Waits for commits under way. Without a log it

@@ -175,6 +175,16 @@ bool HeadAppender::AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar
   return verdict != ExemplarRing::Verdict::kRefused;
 }
 
+bool HeadAppender::UpdateMetadata(std::string_view family, const model::MetadataView& metadata) {
+  if (!parts_->metadata.MayHold(family, metadata)) return true;
+  const model::TimeMs now = parts_->options.clock->NowMs();
+  if (parts_->metadata.Heard(family, metadata, now)) return true;
+  metadata_.push_back({std::string(family),
+                       {metadata.type, std::string(metadata.help), std::string(metadata.unit)},
+                       now});
+  return false;
+}
+
 std::vector<MemSeries*> HeadAppender::ToBeLogged(uint32_t segment) const {
   std::vector<MemSeries*> series;
   const bool covered = segment == parts_->cut_segment.load(std::memory_order_relaxed);
@@ -230,6 +240,10 @@ absl::Status HeadAppender::WriteLog(wal::Writer* log, std::span<MemSeries* const
       record.AddExemplar(pending.series->ref, pending.exemplar);
     }
   }
+  if (!metadata_.empty()) {
+    record.BeginMetadata(metadata_.size());
+    for (const model::FamilyMetadata& entry : metadata_) record.AddMetadata(entry);
+  }
   const std::string_view bytes = record.record();
   const absl::Status status = log->Append({&bytes, 1});
   if (record.size() > kKeptRecordBytes) record = RecordWriter();
@@ -244,7 +258,7 @@ absl::Status HeadAppender::Commit() {
   }
   EndPart();
   absl::ReaderMutexLock lock(&parts_->commit_mu);
-  if (!samples_.empty() || !histograms_.empty() || !exemplars_.empty()) {
+  if (!empty()) {
     wal::Writer* log = parts_->log.load(std::memory_order_acquire);
     const uint32_t segment = log == nullptr ? 0 : log->stats().segment;
     const std::vector<MemSeries*> series = ToBeLogged(segment);
@@ -276,6 +290,7 @@ void HeadAppender::Apply() {
         parts_->exemplars.Add(ref, std::move(pending.exemplar), rules_.window_ms);
     if (verdict == ExemplarRing::Verdict::kNew) parts_->exemplars_appended.Add();
   }
+  for (model::FamilyMetadata& entry : metadata_) parts_->metadata.Add(std::move(entry));
 }
 
 void HeadAppender::ApplySamples(CommitSeq seq) ABSL_NO_THREAD_SAFETY_ANALYSIS {

@@ -24,6 +24,7 @@ class HeadAppender final : public Appender {
                            model::AnyHistogram value) override;
   SeriesRef Find(model::LabelsView labels) override;
   bool AppendExemplar(SeriesRef ref, const model::Exemplar& exemplar) override;
+  bool UpdateMetadata(std::string_view family, const model::MetadataView& metadata) override;
   absl::Status Commit() override;
 
  private:
@@ -62,6 +63,9 @@ class HeadAppender final : public Appender {
   Appended AppendTo(MemSeries* series, model::Sample sample);
   void EndPart();
 
+  bool empty() const {
+    return samples_.empty() && histograms_.empty() && exemplars_.empty() && metadata_.empty();
+  }
   // Series whose labels the log must be told, by ref, each once.
   std::vector<MemSeries*> ToBeLogged(uint32_t segment) const;
   absl::Status WriteLog(wal::Writer* log, std::span<MemSeries* const> series);
@@ -76,6 +80,7 @@ class HeadAppender final : public Appender {
   std::vector<Part> parts_of_batch_;
   absl::flat_hash_set<const MemSeries*> with_histogram_;  // In the last part.
   std::vector<PendingExemplar> exemplars_;
+  std::vector<model::FamilyMetadata> metadata_;
   Rejected rejected_;
   bool done_ = false;
 

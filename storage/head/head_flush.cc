@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kSeriesPerRecord = 2048;
 constexpr size_t kExemplarsPerRecord = 1024;
+constexpr size_t kMetadataPerRecord = 512;
 
 class FlushCursorImpl final : public SeriesCursor {
  public:
@@ -232,6 +233,18 @@ class CheckpointSession {
         for (size_t j = i; j < i + n; ++j) record_.AddExemplar((*list)[j].first, (*list)[j].second);
         RETURN_IF_ERROR(Write());
       }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status WriteMetadata() {
+    const std::vector<model::FamilyMetadata> all = parts_->metadata.List("", /*shown=*/false);
+    for (size_t i = 0; i < all.size(); i += kMetadataPerRecord) {
+      const size_t end = std::min(all.size(), i + kMetadataPerRecord);
+      record_.Clear();
+      record_.BeginMetadata(end - i);
+      for (size_t k = i; k < end; ++k) record_.AddMetadata(all[k]);
+      RETURN_IF_ERROR(Write());
     }
     return absl::OkStatus();
   }
@@ -495,7 +508,8 @@ absl::Status Head::WriteCheckpoint(wal::CheckpointWriter* out) {
   CheckpointSession session(parts_.get(), out);
   RETURN_IF_ERROR(session.WriteSeries());
   RETURN_IF_ERROR(session.WriteAliases());
-  return session.WriteExemplars();
+  RETURN_IF_ERROR(session.WriteExemplars());
+  return session.WriteMetadata();
 }
 
 void Head::DropFlushed(model::TimeMs idle_before, const DeletedFromHead* deleted) {

@@ -18,6 +18,7 @@
 #include "storage/head/head.h"
 #include "storage/head/isolation.h"
 #include "storage/head/label_order.h"
+#include "storage/head/metadata_table.h"
 #include "storage/head/series_limits.h"
 #include "storage/head/series_map.h"
 #include "storage/index/head_index.h"
@@ -86,6 +87,7 @@ struct Head::Parts {
   LabelOrder order{&map, &index};
   SeriesLimits limits{options.limits, &index, options.admission};
   ExemplarRing exemplars;
+  MetadataTable metadata{options.max_metadata_bytes};
   std::atomic<uint64_t> next_ref{1};
   std::atomic<bool> replaying{false};
   // Other refs by which the log being replayed speaks of series. A checkpoint must know them too.

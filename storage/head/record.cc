@@ -265,6 +265,28 @@ bool ReadExemplars(std::string_view* in, OnExemplar tell, RecordReader* reader) 
   return true;
 }
 
+bool ReadMetadata(std::string_view* in, RecordReader* reader) {
+  uint64_t count;
+  int64_t seen = 0;
+  if (!base::GetVarint(in, &count)) return false;
+  for (; count > 0; --count) {
+    std::string_view family, help, unit;
+    uint64_t type;
+    int64_t delta;
+    if (!base::GetString(in, &family) || !TakeBytes(in, 1, &type) ||
+        !base::GetString(in, &help) || !base::GetString(in, &unit) ||
+        !base::GetZigZag(in, &delta) || type >= model::kMetricTypes) {
+      return false;
+    }
+    seen = Plus(seen, delta);
+    reader->OnMetadata({std::string(family),
+                        {model::MetricType{static_cast<uint8_t>(type)}, std::string(help),
+                         std::string(unit)},
+                        seen});
+  }
+  return true;
+}
+
 }  // namespace
 
 void RecordWriter::Clear() { record_.assign(1, static_cast<char>(kRecordVersion)); }
@@ -349,6 +371,21 @@ void RecordWriter::AddExemplar(SeriesRef ref, const model::Exemplar& exemplar) {
   base::AppendString(&record_, exemplar.labels.bytes());
 }
 
+void RecordWriter::BeginMetadata(size_t count) {
+  record_.push_back(static_cast<char>(kMetadata));
+  base::AppendVarint(&record_, count);
+  last_t_ = 0;
+}
+
+void RecordWriter::AddMetadata(const model::FamilyMetadata& entry) {
+  base::AppendString(&record_, entry.family);
+  record_.push_back(static_cast<char>(entry.metadata.type));
+  base::AppendString(&record_, entry.metadata.help);
+  base::AppendString(&record_, entry.metadata.unit);
+  base::AppendZigZag(&record_, Minus(entry.seen, last_t_));
+  last_t_ = entry.seen;
+}
+
 absl::Status ReadRecord(std::string_view record, RecordReader* reader) {
   if (record.empty()) return base::DataLoss("log record: empty");
   const uint8_t version = static_cast<uint8_t>(record[0]);
@@ -390,6 +427,9 @@ absl::Status ReadRecord(std::string_view record, RecordReader* reader) {
         break;
       case RecordWriter::kFlushedExemplars:
         good = ReadExemplars(&in, &RecordReader::OnFlushedExemplar, reader);
+        break;
+      case RecordWriter::kMetadata:
+        good = ReadMetadata(&in, reader);
         break;
       default:
         return base::DataLoss("log record: unknown section {} at byte {}", section, at);

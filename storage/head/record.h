@@ -15,6 +15,7 @@
 #include "storage/model/exemplar.h"
 #include "storage/model/histogram.h"
 #include "storage/model/labels.h"
+#include "storage/model/metadata.h"
 #include "storage/model/sample.h"
 
 namespace storage {
@@ -49,12 +50,14 @@ class RecordWriter {
   // For checkpoints: the newest exemplar that lies in a block.
   void BeginFlushedExemplars(size_t count) { BeginExemplars(kFlushedExemplars, count); }
   void AddExemplar(SeriesRef ref, const model::Exemplar& exemplar);
+  void BeginMetadata(size_t count);
+  void AddMetadata(const model::FamilyMetadata& entry);
 
  private:
   friend absl::Status ReadRecord(std::string_view record, class RecordReader* reader);
   enum Section : uint8_t {
     kSeries = 1, kSamples = 2, kExemplars = 3, kFlushed = 4, kHistograms = 5,
-    kFlushedExemplars = 6, kMaybeLate = 8, kMaybeLateHistograms = 9, kCut = 10
+    kFlushedExemplars = 6, kMetadata = 7, kMaybeLate = 8, kMaybeLateHistograms = 9, kCut = 10
   };
   void BeginNumbers(Section section, size_t count);
   void BeginExemplars(Section section, size_t count);
@@ -79,6 +82,7 @@ class RecordReader {
   virtual void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) = 0;
   virtual void OnExemplar(SeriesRef ref, model::Exemplar exemplar) = 0;
   virtual void OnFlushedExemplar(SeriesRef ref, model::Exemplar newest) = 0;
+  virtual void OnMetadata(model::FamilyMetadata entry) = 0;
 };
 
 // kDataLoss for bytes that are no record, kFailedPrecondition for a version this program does not

@@ -115,6 +115,7 @@ class Replayer::Impl final : public RecordReader {
   void OnFlushedExemplar(SeriesRef ref, model::Exemplar newest) override {
     if (MemSeries* series = Find(ref)) parts_->exemplars.AddFlushed(series->ref, std::move(newest));
   }
+  void OnMetadata(model::FamilyMetadata entry) override { parts_->metadata.Add(std::move(entry)); }
 
  private:
   static constexpr int64_t kAnyAge = 1;  // A window; how wide does not matter here.

@@ -45,6 +45,16 @@ class Message {
     protozero::pbf_writer(bytes_).add_message(1, series);
     return *this;
   }
+  Message& Metadata(int32_t type, std::string_view family, std::string_view help,
+                    std::string_view unit) {
+    protozero::pbf_writer writer(bytes_);
+    protozero::pbf_writer metadata(writer, 3);
+    metadata.add_enum(1, type);
+    metadata.add_string(2, family.data(), family.size());
+    metadata.add_string(4, help.data(), help.size());
+    metadata.add_string(5, unit.data(), unit.size());
+    return *this;
+  }
   const std::string& bytes() const { return bytes_; }
 
  private:
@@ -461,7 +471,8 @@ class V2Message {
   }
   V2Message& Series(const std::vector<uint32_t>& refs, const std::vector<model::Sample>& samples,
                     const std::vector<std::string>& histograms = {},
-                    const std::vector<uint32_t>& exemplar = {}) {
+                    const std::vector<uint32_t>& exemplar = {},
+                    const std::vector<uint32_t>& type_help_unit = {}) {
     protozero::pbf_writer writer(bytes_);
     protozero::pbf_writer series(writer, 5);
     series.add_packed_uint32(1, refs.begin(), refs.end());
@@ -477,6 +488,12 @@ class V2Message {
       e.add_packed_uint32(1, exemplar.begin(), exemplar.end());
       e.add_double(2, 7);
       e.add_int64(3, 1000);
+    }
+    if (!type_help_unit.empty()) {
+      protozero::pbf_writer metadata(series, 5);
+      metadata.add_enum(1, static_cast<int32_t>(type_help_unit[0]));
+      metadata.add_uint32(3, type_help_unit[1]);
+      metadata.add_uint32(4, type_help_unit[2]);
     }
     return *this;
   }
@@ -538,6 +555,49 @@ TEST_F(WriteRouteTest, OfVersion2WhatCanBeWrittenIs) {
   EXPECT_EQ(HeaderOf(response, "X-Prometheus-Remote-Write-Histograms-Written"), "1");
   EXPECT_EQ(server_.stats.remote_write_invalid_labels.value(), 3u);
   EXPECT_EQ(server_.written.Samples(model::Labels{{"__name__", "up"}}).size(), 2u);
+}
+
+TEST_F(WriteRouteTest, Version1MetadataIsKeptAlsoOfRequestsWithoutSamples) {
+  const std::string message = Message()
+                                  .Metadata(3, "h", "How long.", "seconds")
+                                  .Metadata(99, "new_type", "Of a later version.", "")
+                                  .Metadata(0, "nothing", "", "")
+                                  .Metadata(1, "bad", "\xff", "")
+                                  .Metadata(2, "", "No family.", "")
+                                  .bytes();
+  EXPECT_EQ(Post(SnappyCompress(message)).status, 204);
+  EXPECT_THAT(server_.written.Metadata(),
+              testing::IsSupersetOf({"h histogram How long. seconds",
+                                     "new_type unknown Of a later version. "}));
+  for (const std::string& line : server_.written.Metadata()) {
+    EXPECT_FALSE(line.starts_with("bad")) << line;
+  }
+  EXPECT_EQ(Post(SnappyCompress("\x1a\x05")).status, 400);
+}
+
+TEST_F(WriteRouteTest, Version2MetadataIsThatOfTheFamilyAndToldOnceARequest) {
+  V2Message message;
+  for (const char* symbol : {"h_bucket", "h_count", "How long.", "seconds"}) {
+    protozero::pbf_writer m(const_cast<std::string&>(message.bytes()));
+    m.add_string(4, symbol);
+  }
+  for (int i = 0; i < 10; ++i) {
+    for (const uint32_t name : {7u, 8u}) {
+      message.Series({1, name}, {{1000 + i, 1}}, {}, {}, {3, 9, 10});
+    }
+    message.Series({1, 2}, {{1000 + i, 1}}, {}, {}, {2, 6, 0});
+    message.Series({1, 4}, {{1000 + i, 1}}, {}, {}, {0, 0, 0});
+  }
+  EXPECT_EQ(Post(SnappyCompress(message.bytes()), kV2Header).status, 204);
+  uint64_t updates = 0;
+  EXPECT_THAT(server_.written.Metadata(&updates),
+              testing::ElementsAre("h histogram How long. seconds", "up gauge h "));
+  EXPECT_EQ(updates, 3u);
+  const Response refused =
+      Post(SnappyCompress(V2Message().Series({1, 2}, {{5000, 1}}, {}, {}, {2, 7, 0}).bytes()), kV2Header);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.body, "parsing metadata for series [1 2]: metadata help_ref 7 outside of "
+                          "symbols table (size 7)\n");
 }
 
 TEST_F(WriteRouteTest, Version2NotStoredSaysThatNothingIs) {

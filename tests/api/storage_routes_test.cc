@@ -66,6 +66,25 @@ TEST_F(StorageRoutesTest, LimitsNameTheFullestAndTheCulprit) {
               HasSubstr(R"("refusing":[{"what":"ingest","reason":"the disk is full"}])"));
 }
 
+TEST_F(StorageRoutesTest, MetadataIsOfTargetsAndOfWhatIsKept) {
+  const auto appender = database_->NewAppender();
+  appender->UpdateMetadata("up", {model::MetricType::kGauge, "Help.", ""});
+  appender->UpdateMetadata("up", {model::MetricType::kGauge, "Pushed.", ""});
+  appender->UpdateMetadata("pushed", {model::MetricType::kCounter, "Pushed.", "bytes"});
+  ASSERT_TRUE(appender->Commit().ok());
+  fakes_.targets.metadata = {
+      {model::Labels{{"job", "a"}}, "up", {model::MetricType::kGauge, "Help.", ""}}};
+  const std::string up = R"("up":[{"type":"gauge","unit":"","help":"Help."},)"
+                         R"({"type":"gauge","unit":"","help":"Pushed."}])";
+  const std::string pushed = R"("pushed":[{"type":"counter","unit":"bytes","help":"Pushed."}])";
+  EXPECT_THAT(Get("/api/v1/metadata"), HasSubstr("{" + pushed + "," + up + "}"));
+  EXPECT_THAT(Get("/api/v1/metadata?limit=1"), HasSubstr("{" + pushed + "}"));
+  EXPECT_THAT(Get("/api/v1/metadata?metric=up"), HasSubstr("{" + up + "}"));
+  EXPECT_THAT(Get("/api/v1/metadata?metric=up&limit_per_metric=1"),
+              HasSubstr(R"({"up":[{"type":"gauge","unit":"","help":"Help."}]})"));
+  EXPECT_THAT(Get("/api/v1/targets/metadata"), testing::Not(HasSubstr("ushed")));
+}
+
 TEST_F(StorageRoutesTest, ExemplarsOfHeadAndBlocksComeTogether) {
   constexpr model::TimeMs kNoon = 1'700'049'600'000;
   const auto append = [&](int pod, model::TimeMs t, double value) {

@@ -226,7 +226,7 @@ TEST_F(HistogramsTest, ADirectoryOfFormatOneIsReadAndBecomesTwo) {
   std::string line;
   std::ifstream file(path);
   std::getline(file, line);
-  EXPECT_EQ(line, "tidemark data format 4");
+  EXPECT_EQ(line, "tidemark data format 5");
 }
 
 }  // namespace

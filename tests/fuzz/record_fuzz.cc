@@ -64,6 +64,11 @@ class Rewriter final : public storage::RecordLog {
     writer.AddExemplar(ref, exemplar);
     RecordLog::OnFlushedExemplar(ref, std::move(exemplar));
   }
+  void OnMetadata(model::FamilyMetadata entry) override {
+    writer.BeginMetadata(1);
+    writer.AddMetadata(entry);
+    RecordLog::OnMetadata(std::move(entry));
+  }
   storage::RecordWriter writer;
 
  private:

@@ -605,9 +605,9 @@ TEST_F(DatabaseTest, ANewerFormatIsRefusedByNameAndADamagedOneIsMended) {
   std::ofstream(dir() + "/tidemark/FORMAT", std::ios::trunc) << "tidemark data format 9\n";
   absl::Status status = Database::Open(Options(dir())).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 9 is newer than 4"));
-  const std::string mended = "tidemark data format 4";
-  std::ofstream(dir() + "/tidemark/FORMAT", std::ios::trunc) << "tidemqrk data format 4\n";
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 9 is newer than 5"));
+  const std::string mended = "tidemark data format 5";
+  std::ofstream(dir() + "/tidemark/FORMAT", std::ios::trunc) << "tidemqrk data format 5\n";
   auto db = Database::Open(Options(dir()));
   ASSERT_TRUE(db.ok()) << db.status();
   EXPECT_EQ(Difference(ReadAll(**db), want), "");

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <set>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <absl/synchronization/mutex.h>
@@ -58,6 +60,16 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
   void FailCommits(bool fail) {
     absl::MutexLock lock(&mu_);
     fail_commits_ = fail;
+  }
+  // "family type help unit" of each entry, and how often somebody came with one.
+  std::vector<std::string> Metadata(uint64_t* updates = nullptr) const {
+    absl::MutexLock lock(&mu_);
+    std::vector<std::string> lines;
+    for (const auto& [family, m] : metadata_) {
+      lines.push_back(family + " " + std::string(ToString(m.type)) + " " + m.help + " " + m.unit);
+    }
+    if (updates != nullptr) *updates = metadata_updates_;
+    return lines;
   }
   void RefuseNewSeries(bool refuse) {
     absl::MutexLock lock(&mu_);
@@ -116,10 +128,22 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
       return true;
     }
 
+    bool UpdateMetadata(std::string_view family, const model::MetadataView& metadata) override {
+      absl::MutexLock lock(&store_->mu_);
+      ++store_->metadata_updates_;
+      std::pair<std::string, model::Metadata> entry{
+          std::string(family),
+          model::Metadata{metadata.type, std::string(metadata.help), std::string(metadata.unit)}};
+      if (store_->metadata_.contains(entry)) return true;
+      metadata_.push_back(std::move(entry));
+      return false;
+    }
+
     absl::Status Commit() override {
       absl::MutexLock lock(&store_->mu_);
       ++store_->commits_;
       if (store_->fail_commits_) return absl::UnavailableError("log refused");
+      for (auto& entry : metadata_) store_->metadata_.insert(std::move(entry));
       for (const auto& [bytes, number] : new_) {
         store_->by_labels_[bytes] = number;
         store_->by_ref_[number] = {model::Labels::FromCanonical(bytes),
@@ -160,11 +184,20 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
     std::vector<std::pair<storage::SeriesRef, std::pair<model::TimeMs, model::AnyHistogram>>>
         histograms_;
     std::vector<std::pair<storage::SeriesRef, model::Exemplar>> exemplars_;
+    std::vector<std::pair<std::string, model::Metadata>> metadata_;
+  };
+  struct MetadataLess {
+    bool operator()(const auto& a, const auto& b) const {
+      return std::tie(a.first, a.second.type, a.second.help, a.second.unit) <
+             std::tie(b.first, b.second.type, b.second.help, b.second.unit);
+    }
   };
 
   mutable absl::Mutex mu_;
   std::map<uint64_t, Series> by_ref_;
   std::map<std::string, uint64_t> by_labels_;
+  std::set<std::pair<std::string, model::Metadata>, MetadataLess> metadata_;
+  uint64_t metadata_updates_ = 0;
   uint64_t next_ref_ = 1, forgotten_below_ = 0, appends_with_labels_ = 0;
   int commits_ = 0;
   bool fail_commits_ = false, refuse_new_ = false;

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/testing/memory_appendable.h"
+
 namespace server {
 namespace {
 
@@ -190,6 +192,37 @@ TEST(MetadataCache, KeepsAFamilyForTenScrapes) {
   cache.Prune(16);
   EXPECT_EQ(cache.size(), 1u);
   EXPECT_EQ(cache.List()[0].first, "b");
+}
+
+TEST(MetadataCache, TellsTheStoreUntilItHasItAndThenOnceAnHour) {
+  testing_support::MemoryAppendable store;
+  MetadataCache cache;
+  const auto tell = [&](uint32_t iteration, int64_t now_ms) {
+    uint64_t before = 0, after = 0;
+    store.Metadata(&before);
+    const auto batch = store.NewAppender();
+    cache.TellTo(batch.get(), iteration, now_ms);
+    batch->Commit().IgnoreError();
+    store.Metadata(&after);
+    return after - before;
+  };
+  const int64_t start = 1'700'000'000'000, hour = 3'600'000;
+  for (const char* family : {"a", "b", "c"}) cache.SetType(family, model::MetricType::kGauge, 5);
+  store.FailCommits(true);
+  EXPECT_EQ(tell(5, start), 3u);
+  store.FailCommits(false);
+  EXPECT_EQ(tell(5, start), 3u);  // Nothing came of it.
+  EXPECT_EQ(tell(5, start + 1), 3u);  // Only now it is known that it has them.
+  EXPECT_EQ(tell(5, start + 2), 0u);
+  cache.SetHelp("b", "what it is", 5);
+  EXPECT_EQ(tell(5, start + 3), 1u);
+  EXPECT_EQ(tell(5, start + 4), 1u);
+  EXPECT_EQ(tell(5, start + hour), 0u);
+  cache.SetType("a", model::MetricType::kGauge, 6);
+  EXPECT_EQ(tell(6, start + 1 + hour), 1u);  // The others were not on the page.
+  EXPECT_EQ(tell(6, start + 5), 1u);         // The clock was set back.
+  EXPECT_THAT(store.Metadata(),
+              ::testing::ElementsAre("a gauge  ", "b gauge  ", "b gauge what it is ", "c gauge  "));
 }
 
 }  // namespace

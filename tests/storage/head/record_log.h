@@ -42,6 +42,10 @@ class RecordLog : public RecordReader {
   void OnFlushedExemplar(SeriesRef ref, model::Exemplar e) override {
     lines.push_back(fmt::format("{} flushed {}", static_cast<uint64_t>(ref), Text(e)));
   }
+  void OnMetadata(model::FamilyMetadata e) override {
+    lines.push_back(fmt::format("{}: {} \"{}\" \"{}\" @{}", e.family, ToString(e.metadata.type),
+                                e.metadata.help, e.metadata.unit, e.seen));
+  }
   std::vector<std::string> lines;
 
  private:

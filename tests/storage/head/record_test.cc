@@ -59,13 +59,18 @@ TEST_F(RecordTest, HoldsABatch) {
   writer_.BeginFlushed(1);
   writer_.AddSample(SeriesRef{8}, {-5, -7});
   writer_.AddCut();
+  writer_.BeginMetadata(2);
+  writer_.AddMetadata({"x", {model::MetricType::kHistogram, "How\nlong.", "seconds"}, 1500});
+  writer_.AddMetadata({"y", {model::MetricType::kStateset, "", ""}, -1});
   EXPECT_THAT(Read(),
               ElementsAre("7 {__name__=\"up\", job=\"a\"}",
                           "8 {__name__=\"up\", job=\"b\", z=\"1\"}", "3 {__name__=\"up\"}",
                           "7 @1000 3ff8000000000000", "3 @2000 7ff0000000000002",
                           "8 {trace_id=\"x\"} @1500 true 4002000000000000",
                           "7 flushed {} @-9 false bff0000000000000",
-                          "8 flushed @-5 c01c000000000000", "cut"));
+                          "8 flushed @-5 c01c000000000000", "cut",
+                          "x: histogram \"How\nlong.\" \"seconds\" @1500",
+                          "y: stateset \"\" \"\" @-1"));
   EXPECT_TRUE(status_.ok()) << status_;
 }
 
@@ -175,6 +180,16 @@ TEST_F(RecordTest, EveryCutIsAnErrorOrAPrefix) {
     ASSERT_LE(log.lines.size(), all.size());
     EXPECT_TRUE(std::equal(log.lines.begin(), log.lines.end(), all.begin()));
   }
+}
+
+TEST_F(RecordTest, MetadataHasItsBytes) {
+  writer_.BeginMetadata(1);
+  writer_.AddMetadata({"up", {model::MetricType::kGauge, "Up.", "s"}, 3});
+  EXPECT_EQ(writer_.record(), "\x01\x07\x01\x02up\x02\x03Up.\x01s\x06");
+  RecordLog log;
+  EXPECT_EQ(ReadRecord("\x01\x07\x01\x02up\x08\x03Up.\x01s\x06", &log).code(),
+            absl::StatusCode::kDataLoss);  // No such type.
+  EXPECT_TRUE(log.lines.empty());
 }
 
 TEST_F(RecordTest, RefusesLabelsThatAreNotCanonical) {

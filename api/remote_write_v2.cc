@@ -76,16 +76,23 @@ WireMetadata ReadMetadata(pbf_reader reader) {
   return read;
 }
 
-model::Sample ReadSample(pbf_reader reader) {
+struct StartedSample {
   model::Sample sample;
+  model::TimeMs start = 0;
+};
+
+StartedSample ReadSample(pbf_reader reader) {
+  StartedSample read;
+  model::Sample& sample = read.sample;
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case protozero::tag_and_type(1, pbf_wire_type::fixed64): sample.v = reader.get_double(); break;
       case protozero::tag_and_type(2, pbf_wire_type::varint): sample.t = reader.get_int64(); break;
+      case protozero::tag_and_type(3, pbf_wire_type::varint): read.start = reader.get_int64(); break;
       default: reader.skip();
     }
   }
-  return sample;
+  return read;
 }
 
 class V2Reader {
@@ -168,10 +175,11 @@ class V2Reader {
   void Append() {
     const model::LabelsView labels = labels_.labels();
     auto ref = storage::SeriesRef::kNone;
-    for (const model::Sample& sample : samples_) {
+    for (const auto& [sample, start] : samples_) {
       if (sample.t > max_time_) {
         RefuseTooNew();
       } else {
+        SetStart(start);
         Take(appender_->Append(ref, labels, sample), "", &counts_->samples, &ref);
       }
     }
@@ -180,6 +188,7 @@ class V2Reader {
         RefuseTooNew();
         continue;
       }
+      SetStart(h.start);
       const storage::Appended appended = appender_->AppendHistogram(ref, labels, h.t, h.value);
       std::string why;
       if (appended.outcome == storage::Outcome::kInvalidHistogram) {
@@ -190,6 +199,12 @@ class V2Reader {
     if (ref == storage::SeriesRef::kNone) return;
     AppendExemplars(ref);
     UpdateMetadata();
+  }
+
+  void SetStart(model::TimeMs start) {
+    if (start == start_) return;
+    start_ = start;
+    appender_->SetStart(start);
   }
 
   // Each series comes with that of its family: what this request said before is not looked at again.
@@ -251,9 +266,10 @@ class V2Reader {
   WriteV2Counts* const counts_;
   std::vector<std::string_view> symbols_;  // Into the message.
   Refs refs_;
-  std::vector<model::Sample> samples_;
+  std::vector<StartedSample> samples_;
   std::vector<WireHistogram> histograms_;
   std::vector<WireExemplar> exemplars_;
+  model::TimeMs start_ = 0;  // As the appender was told.
   WireMetadata metadata_;
   using Told = std::array<uint32_t, 4>;  // Symbols of name, help and unit, and the type.
   Told last_told_{};

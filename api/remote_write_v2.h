@@ -2,7 +2,7 @@
 //
 //   Request     4 symbols, 5 timeseries
 //   TimeSeries  1 label refs, 2 samples, 3 histograms, 4 exemplars, 5 metadata
-//   Sample      1 value (double), 2 timestamp (ms), 3 start timestamp (ignored)
+//   Sample      1 value (double), 2 timestamp (ms), 3 start timestamp (ms)
 //   Exemplar    1 label refs, 2 value, 3 timestamp
 //   Histogram   wire_histogram.h
 //   Metadata    1 type, 3 help ref, 4 unit ref

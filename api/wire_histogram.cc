@@ -39,7 +39,7 @@ void ReadDoubles(pbf_reader* reader, std::vector<double>* out) {
 // All fields as they come; which of them count is known at the end.
 struct Fields {
   bool floats = false;
-  model::TimeMs t = 0;
+  model::TimeMs t = 0, start = 0;
   model::Histogram ints;  // And what both kinds have.
   double count = 0, zero_count = 0;
   std::vector<double> positive_counts, negative_counts;
@@ -79,6 +79,7 @@ void ReadField(pbf_reader* reader, Fields* f) {
       h.hint = static_cast<model::ResetHint>(reader->get_enum() & 3);
       return;
     case protozero::tag_and_type(15, pbf_wire_type::varint): f->t = reader->get_int64(); return;
+    case protozero::tag_and_type(17, pbf_wire_type::varint): f->start = reader->get_int64(); return;
     default: break;
   }
   switch (reader->tag()) {
@@ -114,6 +115,7 @@ WireHistogram ReadWireHistogram(pbf_reader reader) {
   while (reader.next()) ReadField(&reader, &fields);
   WireHistogram read;
   read.t = fields.t;
+  read.start = fields.start;
   if (fields.floats) {
     read.value = Floats(std::move(fields));
   } else {

@@ -9,6 +9,7 @@ namespace api {
 
 struct WireHistogram {
   model::TimeMs t = 0;
+  model::TimeMs start = 0;  // 2.0 only.
   model::AnyHistogram value;
 };
 

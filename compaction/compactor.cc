@@ -113,6 +113,7 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
       const absl::Status status = merger.Merge(sources, &merged);
       if (!status.ok()) return base::Annotate(status, labels.ToString());
       RETURN_IF_ERROR(Write(labels, merged, writer.get()));
+      RETURN_IF_ERROR(writer->AddStarts(labels, merger.starts()));
       MergeExemplars(sources, &exemplars);
       RETURN_IF_ERROR(writer->AddExemplars(labels, exemplars));
     }

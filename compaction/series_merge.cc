@@ -1,5 +1,7 @@
 #include "compaction/series_merge.h"
 
+#include <algorithm>
+
 #include "storage/base/status.h"
 #include "storage/block/tombstones.h"
 #include "storage/merge.h"
@@ -9,8 +11,12 @@ namespace compaction {
 absl::Status SeriesMerger::Merge(std::span<storage::BlockCursor* const> sources,
                                  chunk::MixedColumns* merged) {
   merged->clear();
+  starts_.clear();
+  const bool with_starts = std::any_of(sources.begin(), sources.end(),
+                                       [](const auto* source) { return !source->starts().empty(); });
+  merged_starts_.clear();
   for (storage::BlockCursor* source : sources) {
-    if (source->chunks().empty() && merged->histograms.size() == 0) {
+    if (source->chunks().empty() && merged->histograms.size() == 0 && !with_starts) {
       storage::MergeColumns(source->sealed(), &merged->floats);
       continue;
     }
@@ -27,7 +33,12 @@ absl::Status SeriesMerger::Merge(std::span<storage::BlockCursor* const> sources,
     storage::block::CutOut(source->deleted(), &source_);
     storage::MergeColumns(source->sealed(), &source_.floats);
     storage::MergeMixed(source_, merged);
+    if (!with_starts) continue;
+    source_starts_.clear();
+    model::AppendStartsAt(source->starts(), storage::TimesOf(source_), &source_starts_);
+    storage::MergeStarts(source_starts_, &merged_starts_);
   }
+  starts_ = model::ToRuns(merged_starts_);
   return absl::OkStatus();
 }
 

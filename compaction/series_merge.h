@@ -18,9 +18,13 @@ class SeriesMerger {
   // time, that of the later source stays; deleted ones are left out. kDataLoss when a chunk cannot
   // be read in full.
   absl::Status Merge(std::span<storage::BlockCursor* const> sources, chunk::MixedColumns* merged);
+  // Of the samples merged last; empty when no source has any.
+  const model::StartRuns& starts() const { return starts_; }
 
  private:
   chunk::MixedColumns source_;
+  model::StartColumns source_starts_, merged_starts_;
+  model::StartRuns starts_;
 };
 
 // Replaces *merged with the exemplars of all sources, in order, each once.

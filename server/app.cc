@@ -84,6 +84,8 @@ storage::DatabaseOptions DatabaseOptionsOf(const Flags& flags, const Config& con
                     .max_series_per_job = limit("storage.max-series-per-job"),
                     .max_series_per_metric = limit("storage.max-series-per-metric")};
   const bool exemplars = flags.HasFeature("exemplar-storage");
+  options.store_starts = flags.HasFeature("st-storage");
+  options.starts_as_zero = flags.HasFeature("created-timestamp-zero-ingestion");
   options.max_exemplars =
       exemplars ? std::max<int64_t>(0, config.max_exemplars.value_or(100'000)) : 0;
   return options;
@@ -177,6 +179,8 @@ absl::Status App::Listen() {
   scrape_options.hostname = Hostname();
   scrape_options.listen_address = flags_.List("web.listen-address").front();
   scrape_options.external_url = external_url_.url;
+  scrape_options.read_starts =
+      flags_.HasFeature("st-storage") || flags_.HasFeature("created-timestamp-zero-ingestion");
   scrapes_ = std::make_unique<ScrapeManager>(&http_client_, &slot_, std::move(scrape_options));
   DiscoveryOptions discovery_options;
   discovery_options.update_interval_ms = flags_.DurationMs("scrape.discovery-reload-interval");

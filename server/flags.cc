@@ -21,12 +21,11 @@ namespace {
 constexpr auto kWorking = std::to_array<std::string_view>(
     {"exemplar-storage", "promql-experimental-functions", "promql-extended-range-selectors",
      "promql-binop-fill-modifiers", "promql-delayed-name-removal", "promql-per-step-stats",
-     "auto-reload-config"});
+     "auto-reload-config", "created-timestamp-zero-ingestion", "st-storage"});
 constexpr std::string_view kAllPromql = "promql-all";  // Ours: every promql-* there is.
 constexpr auto kAlwaysOn =
     std::to_array<std::string_view>({"metadata-wal-records", "promql-duration-expr"});
 constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
-                                                        "created-timestamp-zero-ingestion",
                                                         "delayed-compaction",
                                                         "extra-scrape-metrics",
                                                         "fast-startup",
@@ -38,7 +37,6 @@ constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
                                                         "otlp-deltatocumulative",
                                                         "otlp-native-delta-ingestion",
                                                         "search-api",
-                                                        "st-storage",
                                                         "st-synthesis",
                                                         "type-and-unit-labels",
                                                         "use-start-timestamps",

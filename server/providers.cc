@@ -99,8 +99,15 @@ std::map<std::string, std::map<std::string, bool>> ServerStatus::Features() {
                                        sources_.flags->HasFeature("auto-reload-config")},
             {"extra_scrape_metrics", true}}},
           {"service_discovery_providers", {{"static", true}, {"file", true}}},
-          {"scrape", {{"extra_scrape_metrics", true}, {"metric_relabeling", true}}},
-          {"tsdb", {{"exemplar_storage", sources_.flags->HasFeature("exemplar-storage")}}}};
+          {"scrape",
+           {{"extra_scrape_metrics", true},
+            {"metric_relabeling", true},
+            {"start_timestamp_zero_ingestion",
+             sources_.flags->HasFeature("created-timestamp-zero-ingestion")}}},
+          {"tsdb",
+           {{"exemplar_storage", sources_.flags->HasFeature("exemplar-storage")},
+            {"metadata_wal_records", true},
+            {"st_storage", sources_.flags->HasFeature("st-storage")}}}};
 }
 
 std::vector<api::Notification> ServerStatus::Notifications() {

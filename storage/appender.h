@@ -63,6 +63,10 @@ class Appender {
     return {SeriesRef::kNone, Outcome::kInvalidLabels};
   }
 
+  // When what the samples appended from now on count began; 0: not known, as at first. What becomes
+  // of it is the store's choice: nothing, kept with each, or a zero at that time before the first.
+  virtual void SetStart(model::TimeMs) {}
+
   // As Append. A series may hold samples of each kind; a histogram at the time of a float is a
   // duplicate, and the other way round. An Appender that keeps no histograms refuses them.
   virtual Appended AppendHistogram(SeriesRef, model::LabelsView, model::TimeMs,

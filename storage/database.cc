@@ -48,6 +48,7 @@ absl::Status WriteSeries(SeriesCursor* cursor, BlockWriter* writer) {
     ASSIGN_OR_RETURN(const bool more, cursor->Next());
     if (!more) return absl::OkStatus();
     RETURN_IF_ERROR(writer->AddSeries(cursor->labels(), cursor->chunks()));
+    RETURN_IF_ERROR(writer->AddStarts(cursor->labels(), cursor->starts()));
     RETURN_IF_ERROR(writer->AddExemplars(cursor->labels(), cursor->exemplars()));
   }
 }
@@ -100,6 +101,8 @@ class Database::Impl {
         head_({.max_exemplars = options_.max_exemplars,
                .limits = options_.limits,
                .admission = &admission_,
+               .store_starts = options_.store_starts,
+               .starts_as_zero = options_.starts_as_zero,
                .clock = options_.clock}) {
     head_.SetOutOfOrderWindow(options_.out_of_order_window_ms);
   }

@@ -45,6 +45,8 @@ struct DatabaseOptions {
   int64_t max_exemplars = 100'000;   // In memory, until a flush. 0: exemplars are refused.
   SeriesLimitOptions limits;         // Of the head; new series beyond are kLimited.
   int64_t out_of_order_window_ms = 0;  // How late a sample may be; see SetOutOfOrderWindow.
+  bool store_starts = false;         // Keeps the start times that come with samples: st-storage.
+  bool starts_as_zero = false;       // A zero at the start: created-timestamp-zero-ingestion.
   bool replay_on_open = true;        // Else the owner calls Replay.
   int64_t idle_ms = 60 * 60 * 1000;  // A series this long without news leaves the head.
   base::Clock* clock = base::SystemClock::Get();

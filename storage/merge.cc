@@ -168,6 +168,37 @@ class MergedSelection final : public Selection {
     return absl::OkStatus();
   }
 
+  // Without the samples nobody knows whose start it is: they are read again where parts that have
+  // starts meet others.
+  absl::Status ReadStarts(int i, model::TimeRange range, model::StartRuns* out) const override {
+    out->clear();
+    const size_t begin = Begin(i), end = ends_[static_cast<size_t>(i)];
+    std::vector<model::StartRuns> runs(end - begin);
+    bool any = false;
+    for (size_t place = begin; place < end; ++place) {
+      const Place& p = chains_[place];
+      model::StartRuns& part = runs[place - begin];
+      RETURN_IF_ERROR(parts_[p.part]->ReadStarts(static_cast<int>(p.index), range, &part));
+      any |= !part.empty();
+    }
+    if (!any) return absl::OkStatus();
+    if (end - begin == 1) {
+      *out = std::move(runs.front());
+      return absl::OkStatus();
+    }
+    chunk::MixedColumns samples;
+    model::StartColumns merged, part;
+    for (size_t place = begin; place < end; ++place) {
+      const Place& p = chains_[place];
+      RETURN_IF_ERROR(parts_[p.part]->ReadMixed(static_cast<int>(p.index), range, &samples));
+      part.clear();
+      model::AppendStartsAt(runs[place - begin], TimesOf(samples), &part);
+      MergeStarts(part, &merged);
+    }
+    *out = model::ToRuns(merged);
+    return absl::OkStatus();
+  }
+
  private:
   size_t Begin(int i) const { return i == 0 ? 0 : ends_[static_cast<size_t>(i) - 1]; }
   model::TimeRange ExtentOf(size_t place) const {
@@ -329,6 +360,17 @@ void LeaveOut(const std::vector<model::TimeMs>& times, Columns* columns) {
 
 void MergeColumns(const chunk::SampleColumns& later, chunk::SampleColumns* columns) {
   MergeOneKind(later, columns);
+}
+
+void MergeStarts(const model::StartColumns& later, model::StartColumns* columns) {
+  MergeOneKind(later, columns);
+}
+
+std::vector<model::TimeMs> TimesOf(const chunk::MixedColumns& columns) {
+  std::vector<model::TimeMs> times(columns.size());
+  std::merge(columns.floats.times.begin(), columns.floats.times.end(),
+             columns.histograms.times.begin(), columns.histograms.times.end(), times.begin());
+  return times;
 }
 
 void MergeMixed(const chunk::MixedColumns& later, chunk::MixedColumns* columns) {

@@ -19,5 +19,9 @@ std::unique_ptr<Querier> MergeQueriers(std::vector<std::unique_ptr<Querier>> par
 void MergeColumns(const chunk::SampleColumns& later, chunk::SampleColumns* columns);
 // The same for both kinds: a float takes the place of a histogram of the same time, and vice versa.
 void MergeMixed(const chunk::MixedColumns& later, chunk::MixedColumns* columns);
+// Start times, in the same way.
+void MergeStarts(const model::StartColumns& later, model::StartColumns* columns);
+// Of both kinds, ascending.
+std::vector<model::TimeMs> TimesOf(const chunk::MixedColumns& columns);
 
 }  // namespace storage

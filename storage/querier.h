@@ -15,6 +15,7 @@
 #include "storage/model/exemplar.h"
 #include "storage/model/labels.h"
 #include "storage/model/matcher.h"
+#include "storage/model/start_times.h"
 
 namespace storage {
 
@@ -50,6 +51,12 @@ class Selection {
     static_cast<void>(i);
     return {};
   }
+  // Replaces *out with the start times of the samples that ReadMixed gives for the same `range`:
+  // model::StartAt tells that of each. Of a Select that did not ask for them some may be missing.
+  virtual absl::Status ReadStarts(int, model::TimeRange, model::StartRuns* out) const {
+    out->clear();
+    return absl::OkStatus();
+  }
 };
 
 // One selector and the span of time it will be read in. Series without a chunk that overlaps `range`
@@ -57,6 +64,7 @@ class Selection {
 struct SelectRequest {
   Matchers matchers;
   model::TimeRange range;
+  bool starts = false;  // ReadStarts will be asked.
 };
 
 // One moment's view of head and blocks: whatever was committed when it was made, whole batches only,
@@ -94,6 +102,7 @@ class SeriesCursor {
   virtual std::span<const chunk::ChunkView> chunks() const = 0;    // Likewise; by time.
   // Likewise, in order, each once. A series may have these only.
   virtual std::span<const model::Exemplar> exemplars() const { return {}; }
+  virtual std::span<const model::StartRun> starts() const { return {}; }  // Likewise; of `chunks`.
 };
 
 }  // namespace storage

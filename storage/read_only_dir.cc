@@ -17,12 +17,12 @@ constexpr int kAttempts = 5;  // While a server writes there, files go between t
 
 class Ignore final : public RecordReader {
   void OnSeries(SeriesRef, model::LabelsView) override {}
-  void OnSample(SeriesRef, model::Sample) override {}
-  void OnMaybeLate(SeriesRef, model::Sample) override {}
+  void OnSample(SeriesRef, model::Sample, model::TimeMs) override {}
+  void OnMaybeLate(SeriesRef, model::Sample, model::TimeMs) override {}
   void OnFlushed(SeriesRef, model::Sample) override {}
   void OnCut() override {}
-  void OnHistogram(SeriesRef, model::TimeMs, model::AnyHistogram) override {}
-  void OnMaybeLateHistogram(SeriesRef, model::TimeMs, model::AnyHistogram) override {}
+  void OnHistogram(SeriesRef, model::TimeMs, model::AnyHistogram, model::TimeMs) override {}
+  void OnMaybeLateHistogram(SeriesRef, model::TimeMs, model::AnyHistogram, model::TimeMs) override {}
   void OnExemplar(SeriesRef, model::Exemplar) override {}
   void OnFlushedExemplar(SeriesRef, model::Exemplar) override {}
   void OnMetadata(model::FamilyMetadata) override {}

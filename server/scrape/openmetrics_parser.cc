@@ -23,7 +23,7 @@ int64_t ToMilliseconds(double seconds) {
 
 // ---- The fast path. Each step leaves to Slow() whatever it is not sure of. ----
 
-Entry OpenMetricsParser::Next(std::string_view predicted) {
+Entry OpenMetricsParser::NextLine(std::string_view predicted) {
   was_predicted_ = false;
   has_exemplar_ = false;
   if (done_) return failed_ ? Entry::kError : Entry::kEnd;

@@ -1,6 +1,6 @@
 // OpenMetrics text, versions 1.0.0 and 0.0.1: the same shape as TextParser (which see), over a
 // stricter format: single spaces, no comments, "# EOF" at the end, times in seconds, exemplars.
-// _created lines are series like others. spec 6.4.
+// _created lines are series like others, or tell start times. spec 6.4.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/scrape/created_lines.h"
 #include "server/scrape/exposition.h"
 #include "storage/model/exemplar.h"
 #include "storage/model/metadata.h"
@@ -17,10 +18,22 @@ namespace server {
 // Not thread-safe. `page` must outlive it; views point into the page.
 class OpenMetricsParser {
  public:
-  explicit OpenMetricsParser(std::string_view page, bool fast = true) : lexer_{page}, fast_(fast) {}
+  // `starts`: _created lines are passed over, and StartTime tells what they say.
+  explicit OpenMetricsParser(std::string_view page, bool fast = true, bool starts = false)
+      : lexer_{page}, fast_(fast), starts_(starts), created_(page) {}
+  // From the middle of a page, in a family of that type.
+  OpenMetricsParser(std::string_view rest, model::MetricType type) : OpenMetricsParser(rest) {
+    type_ = type;
+  }
 
   // As TextParser::Next.
-  Entry Next(std::string_view predicted = {});
+  Entry Next(std::string_view predicted = {}) {
+    Entry entry = NextLine(predicted);
+    while (starts_ && entry == Entry::kSeries && IsCreatedLine(series_, type_)) {
+      entry = NextLine(predicted);
+    }
+    return entry;
+  }
 
   // After kSeries.
   std::string_view series() const { return series_; }
@@ -29,6 +42,9 @@ class OpenMetricsParser {
   bool has_time() const { return has_time_; }
   int64_t time_ms() const { return time_ms_; }
   void Labels(ExposedLabels* out) const { ParseSeriesText(series_, type_, out); }
+  // When the series began, in ms; 0 when nobody says.
+  int64_t StartTime() { return created_.Find(series_, family_.size(), type_, lexer_.pos); }
+  size_t position() const { return lexer_.pos; }  // In the page, of what comes next.
   // The exemplar behind the sample, once; its time only when it gave one.
   bool TakeExemplar(model::Exemplar* out);
 
@@ -64,6 +80,7 @@ class OpenMetricsParser {
     Token TimestampOrExemplar();
   };
 
+  Entry NextLine(std::string_view predicted);
   Entry FastSeries(const char* p, const char* end);
   Entry FastSample(const char* p, const char* end);
   Entry FastMetadata(const char* p, const char* end);
@@ -80,7 +97,8 @@ class OpenMetricsParser {
   bool SetType(std::string_view name);
 
   Lexer lexer_;
-  const bool fast_;
+  const bool fast_, starts_;
+  CreatedLines created_;
   bool done_ = false, failed_ = false;
   size_t entry_start_ = 0;
   bool name_set_ = false;

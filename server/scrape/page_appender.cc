@@ -79,9 +79,10 @@ PageResult PageAppender::Append(std::string_view page, PageFormat format, int64_
     TextParser parser(page);
     Run(&parser, time_ms);
   } else {
-    OpenMetricsParser parser(page);
+    OpenMetricsParser parser(page, /*fast=*/true, read_starts_);
     Run(&parser, time_ms);
   }
+  if (read_starts_) batch_->SetStart(0);
   if (over_limit_) {
     counters_->exceeded_sample_limit.Add();
     if (result_.error.empty()) result_.error = "sample limit exceeded";
@@ -162,6 +163,7 @@ bool PageAppender::AddSample(Parser* parser, int64_t time_ms) {
     Count(storage::Outcome::kOutOfBounds);
     return true;
   }
+  if (read_starts_) batch_->SetStart(parser->StartTime());
   const storage::Appended appended =
       known ? AppendKnown(parser, id, sample)
             : batch_->Append(storage::SeriesRef::kNone, labels_.view(), sample);

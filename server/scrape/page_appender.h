@@ -32,6 +32,9 @@ class PageAppender {
       : job_(job), target_labels_(target_labels), log_name_(log_name), cache_(cache),
         counters_(counters), batch_(batch) {}
 
+  // Start times are told to the batch; what says them is no sample then.
+  void ReadStarts() { read_starts_ = true; }
+
   // Appends every sample. Samples without a time of their own (or whose time is not honoured) get
   // `time_ms`; those later than `now_ms` plus ten minutes are out of bounds.
   PageResult Append(std::string_view page, PageFormat format, int64_t time_ms, int64_t now_ms);
@@ -65,6 +68,7 @@ class PageAppender {
   storage::Appender* const batch_;
 
   PageResult result_;
+  bool read_starts_ = false;
   int64_t latest_ms_ = 0;
   uint64_t appended_ = 0;  // Against sample_limit.
   bool over_limit_ = false;

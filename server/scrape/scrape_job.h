@@ -45,6 +45,7 @@ struct ScrapeContext {
   std::string user_agent;
   std::atomic<uint64_t> offset_seed{0};
   bool skip_offset = false;
+  bool read_starts = false;
 
   // Fetches under way, null before the client has given a handle. Stopping calls them off and waits
   // until there is none: only then may scheduler, client and storage go.

@@ -281,7 +281,9 @@ void ScrapeLoop::Finish(Round* round, std::string_view page, std::string_view co
     const absl::StatusOr<PageFormat> format =
         ChooseFormat(content_type, config.fallback_scrape_protocol);
     if (format.ok()) {
-      result = appender().Append(page, *format, time_ms, WallNs() / kNsPerMs);
+      PageAppender page_appender = appender();
+      if (context_->read_starts) page_appender.ReadStarts();
+      result = page_appender.Append(page, *format, time_ms, WallNs() / kNsPerMs);
     } else {
       result.error = base::message(format.status());
     }

@@ -38,6 +38,8 @@ struct ScrapeManagerOptions {
   std::string listen_address, external_url;
   // Scrapes start at once instead of at their offset; for tests.
   bool skip_offset = false;
+  // Start times of pages go to the storage.
+  bool read_starts = false;
 };
 
 // Thread-safe.

@@ -30,6 +30,7 @@ class TextParser {
   //               read again and was_predicted() is true.
   Entry Next(std::string_view predicted = {});
 
+  int64_t StartTime() const { return 0; }  // The format has none.
   // After kSeries.
   std::string_view series() const { return series_; }  // name{labels}, as it stands in the page.
   bool was_predicted() const { return was_predicted_; }

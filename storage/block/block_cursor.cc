@@ -12,6 +12,7 @@ Cursor::Cursor(std::shared_ptr<const Block> block)
       tombstones_(block_->tombstones()),
       series_(*block_),
       exemplar_reader_(*block_, FoundBy::kMerge),
+      start_reader_(*block_, FoundBy::kMerge),
       times_(*block_) {}
 
 Cursor::~Cursor() = default;
@@ -24,6 +25,7 @@ absl::StatusOr<bool> Cursor::Next() {
   if (ref_ == block_->num_series()) return false;
   RETURN_IF_ERROR(series_.Read(++ref_));
   deleted_ = tombstones_->Of(ref_);
+  starts_ = start_reader_.Find(ref_);
   for (const model::TimeRange& row : series_.rows()) {
     if (!Covers(deleted_, row)) ReadRow(row);
   }

@@ -9,6 +9,7 @@
 #include "storage/block/exemplar_reader.h"
 #include "storage/block/sealed_row.h"
 #include "storage/block/series_reader.h"
+#include "storage/block/start_reader.h"
 #include "storage/block/time_columns.h"
 
 namespace storage::block {
@@ -22,9 +23,12 @@ class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
   model::LabelsView labels() const override { return model::LabelsView(series_.labels()); }
   std::span<const chunk::ChunkView> chunks() const override { return chunks_; }
   std::span<const model::Exemplar> exemplars() const override { return exemplars_; }
+  std::span<const model::StartRun> starts() const override { return starts_; }
   const chunk::SampleColumns& sealed() const override { return sealed_; }
   std::span<const model::TimeRange> deleted() const override { return deleted_; }
-  uint64_t damaged_chunks() const override { return damaged_ + exemplar_reader_.damaged(); }
+  uint64_t damaged_chunks() const override { 
+    return damaged_ + exemplar_reader_.damaged() + start_reader_.damaged();
+  }
 
  private:
   void ReadRow(model::TimeRange row);
@@ -44,6 +48,8 @@ class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
   std::vector<chunk::ChunkView> chunks_;
   ExemplarReader exemplar_reader_;
   std::vector<model::Exemplar> exemplars_;
+  StartReader start_reader_;
+  std::span<const model::StartRun> starts_;
   const TimeColumns times_;
   SealedRow row_;  // Reused.
   chunk::SampleColumns sealed_;

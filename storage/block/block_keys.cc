@@ -256,11 +256,14 @@ void AppendMeta(const BlockMeta& meta, std::string* value) {
   }
   base::AppendVarint(value, meta.parents.size());
   for (const std::string& parent : meta.parents) base::AppendString(value, parent);
-  if (meta.num_exemplars > 0) {
+  if (meta.num_exemplars > 0 || meta.num_started > 0) {
     base::AppendVarint(value, meta.num_exemplars);
+  }
+  if (meta.num_exemplars > 0) {
     base::AppendZigZag(value, meta.exemplar_range.min);
     base::AppendVarint(value, Minus(meta.exemplar_range.max, meta.exemplar_range.min));
   }
+  if (meta.num_started > 0) base::AppendVarint(value, meta.num_started);
   base::AppendLittleEndian(value, wal::Crc32c(std::string_view(*value).substr(begin)));
 }
 
@@ -284,14 +287,18 @@ bool ParseMeta(std::string_view value, BlockMeta* meta) {
   }
   meta->num_exemplars = 0;
   meta->exemplar_range = model::TimeRange::None();
-  if (!value.empty()) {
+  meta->num_started = 0;
+  if (value.empty()) return meta->num_series <= kMaxRef;
+  if (!base::GetVarint(&value, &meta->num_exemplars)) return false;
+  if (meta->num_exemplars > 0) {
     uint64_t length;
-    if (!base::GetVarint(&value, &meta->num_exemplars) || meta->num_exemplars == 0 ||
-        !base::GetZigZag(&value, &meta->exemplar_range.min) ||
-        !base::GetVarint(&value, &length)) {
+    if (!base::GetZigZag(&value, &meta->exemplar_range.min) || !base::GetVarint(&value, &length)) {
       return false;
     }
     meta->exemplar_range.max = Plus(meta->exemplar_range.min, length);
+  }
+  if (meta->num_exemplars == 0 || !value.empty()) {
+    if (!base::GetVarint(&value, &meta->num_started) || meta->num_started == 0) return false;
   }
   return value.empty() && meta->num_series <= kMaxRef;
 }

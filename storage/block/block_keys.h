@@ -1,6 +1,7 @@
 // Keys and values of the block store, all of them. Formats byte by byte: README of this folder.
 //
 // A block is one column family:
+//   b <ref be32>                                  start times of several series (start_row.h)
 //   c <ref be32> <last time be64, sign flipped>   a row: chunks of one series, with a directory
 //   d <ref be32> <last time be64, sign flipped>   a sealed row: values of one series (sealed_row.h)
 //   e <ref be32> <last time be64, sign flipped>   exemplars of one series (exemplar_row.h)
@@ -29,8 +30,8 @@
 
 namespace storage::block {
 
-// 1 had no sealed rows and no tombstones, 2 no exemplars.
-inline constexpr uint64_t kFormatVersion = 4;
+// 1 had no sealed rows and no tombstones, 2 no exemplars, 3 no notes in sealed rows, 4 no start times.
+inline constexpr uint64_t kFormatVersion = 5;
 inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kWatermarkKey = "watermark";
 std::string NumberValue(uint64_t n);  // Of these two.

@@ -150,6 +150,20 @@ model::TimeRange BlockSelection::Extent(int i) const {
   return extent;
 }
 
+absl::Status BlockSelection::ReadStarts(int i, model::TimeRange range,
+                                        model::StartRuns* out) const {
+  out->clear();
+  if (block_->meta().num_started == 0) return absl::OkStatus();
+  absl::MutexLock lock(&starts_mu_);
+  if (start_reader_ == nullptr) start_reader_ = std::make_unique<StartReader>(*block_, FoundBy::kQuery);
+  const uint64_t damaged = start_reader_->damaged();
+  model::AppendStarts(start_reader_->Find(items_[static_cast<size_t>(i)].ref), range, out);
+  if (start_reader_->damaged() > damaged) {
+    warnings_->Add(fmt::format("{}: start times are damaged and left out", block_->Context()));
+  }
+  return absl::OkStatus();
+}
+
 void BlockSelection::ReadRows(int i, model::TimeRange range, Target out) const {
   const Item& item = items_[static_cast<size_t>(i)];
   const auto deleted = tombstones_->Of(item.ref);

@@ -9,6 +9,7 @@
 #include <absl/synchronization/mutex.h>
 
 #include "storage/block/block_db.h"
+#include "storage/block/start_reader.h"
 #include "storage/block/time_columns.h"
 #include "storage/index/postings.h"
 #include "storage/querier.h"
@@ -36,6 +37,7 @@ class BlockSelection final : public Selection {
   absl::Status ReadThin(int i, model::TimeRange range, const chunk::Windows& windows,
                         chunk::SampleColumns* out) const override;
   model::TimeRange Extent(int i) const override;
+  absl::Status ReadStarts(int i, model::TimeRange range, model::StartRuns* out) const override;
 
  private:
   struct Item {
@@ -77,6 +79,9 @@ class BlockSelection final : public Selection {
   std::string label_bytes_;
   std::vector<Item> items_;
   std::vector<model::TimeRange> rows_;
+
+  mutable absl::Mutex starts_mu_;
+  mutable std::unique_ptr<StartReader> start_reader_ ABSL_GUARDED_BY(starts_mu_);  // Made when asked.
 
   mutable absl::Mutex mu_;
   mutable std::vector<Reader> idle_ ABSL_GUARDED_BY(mu_);

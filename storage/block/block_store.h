@@ -28,6 +28,7 @@ struct BlockMeta {
   uint64_t deleted_series = 0;       // Of which something was deleted since it was written.
   uint64_t num_exemplars = 0;
   model::TimeRange exemplar_range = model::TimeRange::None();  // May lie outside of `range`.
+  uint64_t num_started = 0;          // Series whose samples have start times.
   uint64_t deleted_spans = 0;        // Of time, of all those series.
 };
 
@@ -48,6 +49,9 @@ class BlockWriter {
   // Of the series added last, or of one that comes after it and has no samples. In order, each once.
   virtual absl::Status AddExemplars(model::LabelsView labels,
                                     std::span<const model::Exemplar> exemplars) = 0;
+  // Of the samples of the series added last; valid, by time.
+  virtual absl::Status AddStarts(model::LabelsView labels,
+                                 std::span<const model::StartRun> starts) = 0;
   // For a merge whose inputs were damaged: what BlockMeta::damaged_chunks will say.
   virtual void SetDamagedChunks(uint64_t n) = 0;
   // Makes the block readable and its parents gone, as one step: after a crash one sees either all

@@ -13,6 +13,7 @@
 #include "storage/block/exemplar_row.h"
 #include "storage/block/postings_builder.h"
 #include "storage/block/sealed_row.h"
+#include "storage/block/start_row.h"
 #include "storage/block/time_columns.h"
 #include "storage/chunk/sealed/value_codec.h"
 
@@ -33,6 +34,7 @@ class Writer final : public BlockWriter {
         since_(std::move(since)),
         meta_(std::move(meta)),
         range_without_samples_(meta_.range),
+        starts_(path + "-b", meta_.level, true),
         rows_(path + "-c", meta_.level, false),
         sealed_rows_(path + "-d", meta_.level, false),
         exemplars_(path + "-e", meta_.level, false),
@@ -42,7 +44,7 @@ class Writer final : public BlockWriter {
     meta_.ulid.clear();
     meta_.range = model::TimeRange::None();
     meta_.num_series = meta_.num_chunks = meta_.num_samples = meta_.bytes = 0;
-    meta_.num_exemplars = 0;
+    meta_.num_exemplars = meta_.num_started = 0;
     meta_.exemplar_range = model::TimeRange::None();
   }
 
@@ -55,6 +57,8 @@ class Writer final : public BlockWriter {
                         std::span<const chunk::ChunkView> chunks) override;
   absl::Status AddExemplars(model::LabelsView labels,
                             std::span<const model::Exemplar> exemplars) override;
+  absl::Status AddStarts(model::LabelsView labels,
+                         std::span<const model::StartRun> starts) override;
   void SetDamagedChunks(uint64_t n) override { meta_.damaged_chunks = n; }
   absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark) override;
 
@@ -67,6 +71,7 @@ class Writer final : public BlockWriter {
   absl::Status PutChunks(std::span<const chunk::ChunkView> chunks);
   absl::Status PutExemplars(std::span<const model::Exemplar> exemplars);
   absl::Status PutTimes();
+  absl::Status PutStarts();  // A row, when there is one.
   absl::Status PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks);
   absl::Status PutIndex();
 
@@ -74,13 +79,14 @@ class Writer final : public BlockWriter {
   const std::shared_ptr<const DeleteLink> since_;  // What was deleted when it began.
   BlockMeta meta_;
   const model::TimeRange range_without_samples_;
-  TableFiles rows_, sealed_rows_, exemplars_, index_, series_, times_;
+  TableFiles starts_, rows_, sealed_rows_, exemplars_, index_, series_, times_;
   absl::Status failed_;  // The first error sticks.
   bool published_ = false;
   std::string last_labels_;
   PostingsBuilder postings_;
   std::vector<model::TimeRange> row_ranges_;  // Reused.
   TimeColumnsWriter columns_;
+  StartRowWriter start_row_;
   std::string buffer_;                        // Reused.
 };
 
@@ -219,6 +225,26 @@ absl::Status Writer::PutExemplars(std::span<const model::Exemplar> exemplars) {
   return absl::OkStatus();
 }
 
+absl::Status Writer::AddStarts(model::LabelsView labels, std::span<const model::StartRun> starts) {
+  if (starts.empty()) return absl::OkStatus();
+  RETURN_IF_ERROR(failed_);
+  if (meta_.num_series == 0 || labels.bytes() != last_labels_ || !model::Valid(starts)) {
+    failed_ = base::InvalidArgument("series {}: start times out of order, or without samples",
+                                    labels.ToString());
+    return failed_;
+  }
+  ++meta_.num_started;
+  start_row_.Add(static_cast<uint32_t>(meta_.num_series), {starts.begin(), starts.end()});
+  if (start_row_.full()) failed_ = PutStarts();
+  return failed_;
+}
+
+absl::Status Writer::PutStarts() {
+  if (start_row_.empty()) return absl::OkStatus();
+  const std::string key = start_row_.key();
+  return starts_.Put(key, start_row_.Finish());
+}
+
 absl::Status Writer::PutTimes() {
   for (uint32_t id = 0; id < columns_.columns().size(); ++id) {
     const std::string key = TimeColumnKey(id);
@@ -267,10 +293,11 @@ absl::StatusOr<BlockMeta> Writer::Publish(std::optional<uint32_t> watermark) {
   }
   RETURN_IF_ERROR(PutIndex());
   RETURN_IF_ERROR(PutTimes());
+  RETURN_IF_ERROR(PutStarts());
   std::vector<std::string> files;
   // In the order of their keys.
   for (TableFiles* tables :
-       {&rows_, &sealed_rows_, &exemplars_, &index_, &series_, &times_}) {
+       {&starts_, &rows_, &sealed_rows_, &exemplars_, &index_, &series_, &times_}) {
     RETURN_IF_ERROR(tables->Finish());
     files.insert(files.end(), tables->files().begin(), tables->files().end());
     meta_.bytes += tables->bytes();

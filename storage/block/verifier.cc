@@ -75,7 +75,8 @@ Verifier::Verifier(const Block& block, std::function<void(Damage)> tell)
       series_(TablesOf(block.db(), block.handle()), "s", files_),
       rows_(TablesOf(block.db(), block.handle()), "c", files_),
       sealed_(TablesOf(block.db(), block.handle()), "d", files_),
-      exemplars_(TablesOf(block.db(), block.handle()), "e", files_) {}
+      exemplars_(TablesOf(block.db(), block.handle()), "e", files_),
+      starts_(TablesOf(block.db(), block.handle()), "b", files_) {}
 
 Verifier::~Verifier() = default;
 
@@ -84,6 +85,7 @@ bool Verifier::Next(uint64_t bytes) {
   while (part_ != Part::kEnd && files_.bytes_read() < until) {
     switch (part_) {
       case Part::kMeta: CheckMeta(); break;
+      case Part::kStarts: CheckStarts(); break;
       case Part::kTimes: CheckTimeColumn(); break;
       case Part::kSeries: CheckSeries(); break;
       case Part::kPostings: CheckPosting(); break;
@@ -110,7 +112,7 @@ void Verifier::TellGaps(TableScan* scan, std::string_view of_what) {
 }
 
 void Verifier::CheckMeta() {
-  part_ = Part::kTimes;
+  part_ = Part::kStarts;
   BlockMeta meta;
   if (!index_.Valid() || index_.key() != kMetaKey) {
     const std::string why = WhyMissing(&index_, kMetaKey);
@@ -121,11 +123,32 @@ void Verifier::CheckMeta() {
     Tell(kAllTime, "its meta is damaged");
   } else if (meta.range != meta_.range || meta.num_series != meta_.num_series ||
              meta.num_chunks != meta_.num_chunks || meta.num_samples != meta_.num_samples ||
-             meta.num_exemplars != meta_.num_exemplars ||
+             meta.num_exemplars != meta_.num_exemplars || meta.num_started != meta_.num_started ||
              meta.exemplar_range != meta_.exemplar_range) {
     Tell(kAllTime, "its meta on the disk is another than the one in use");
   }
   index_.Next();
+}
+
+void Verifier::CheckStarts() {
+  if (!starts_.Valid()) {
+    starts_damaged_ |= !starts_.gaps().empty();
+    TellGaps(&starts_, "start times cannot be read");
+    part_ = Part::kTimes;
+    return;
+  }
+  if (!ParseStartRow(starts_.key(), starts_.value(), &read_starts_)) {
+    starts_damaged_ = true;
+    Tell(kAllTime, "a row of start times is damaged");
+  } else if (read_starts_.front().ref <= last_started_ ||
+             read_starts_.back().ref > meta_.num_series) {
+    starts_damaged_ = true;
+    Tell(kAllTime, "start times of series out of order, or not there");
+  } else {
+    last_started_ = read_starts_.back().ref;
+    found_.started += read_starts_.size();
+  }
+  starts_.Next();
 }
 
 void Verifier::CheckTimeColumn() {
@@ -436,6 +459,7 @@ void Verifier::CheckTotals() {
     if (found == said) return;
     Tell(kAllTime, fmt::format("it has {} {}, its meta says {}", found, what, said));
   };
+  if (!starts_damaged_) compare("series with start times", found_.started, meta_.num_started);
   if (!exemplars_damaged_) {
     compare("exemplars", found_.exemplars, meta_.num_exemplars);
     if (found_.exemplar_range != meta_.exemplar_range) {

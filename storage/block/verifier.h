@@ -14,6 +14,7 @@
 #include "storage/base/hash.h"
 #include "storage/block/block_db.h"
 #include "storage/block/sealed_row.h"
+#include "storage/block/start_row.h"
 #include "storage/block/table_scan.h"
 #include "storage/chunk/histogram_columns.h"
 #include "storage/model/exemplar.h"
@@ -34,9 +35,9 @@ class Verifier final : public BlockVerifier {
 
  private:
   using Times = std::shared_ptr<const std::vector<model::TimeMs>>;
-  enum class Part { kMeta, kTimes, kSeries, kPostings, kEnd };
+  enum class Part { kMeta, kStarts, kTimes, kSeries, kPostings, kEnd };
   struct Found {  // By counting.
-    uint64_t chunks = 0, samples = 0, exemplars = 0;
+    uint64_t chunks = 0, samples = 0, exemplars = 0, started = 0;
     model::TimeRange range = model::TimeRange::None(), exemplar_range = model::TimeRange::None();
   };
 
@@ -50,6 +51,7 @@ class Verifier final : public BlockVerifier {
   void TellLostEntries();
   void CheckEntry();
   bool CheckExemplars();  // Of ref_; whether it has any.
+  void CheckStarts();     // A row of them.
   void CheckRow(model::TimeRange row);
   // What lies below `key` is named by no entry, but is looked at.
   void CheckStrays(std::string_view key);
@@ -65,11 +67,11 @@ class Verifier final : public BlockVerifier {
   const std::function<void(Damage)> tell_;
   const BlockMeta meta_;
   CountedFiles files_;
-  TableScan index_, times_, series_, rows_, sealed_, exemplars_;  // m and p, t, s, c, d, e.
+  TableScan index_, times_, series_, rows_, sealed_, exemplars_, starts_;  // m and p, t, s, c, d, e, b.
   Part part_ = Part::kMeta;
   uint64_t damaged_ = 0;
   bool series_damaged_ = false, rows_damaged_ = false, postings_damaged_ = false;
-  bool exemplars_damaged_ = false;
+  bool exemplars_damaged_ = false, starts_damaged_ = false;
   Found found_;
 
   // The series at which it is.
@@ -90,6 +92,8 @@ class Verifier final : public BlockVerifier {
   std::vector<chunk::ChunkView> chunks_;
   chunk::MixedColumns samples_;
   std::vector<model::Exemplar> read_exemplars_;
+  std::vector<SeriesStarts> read_starts_;
+  uint32_t last_started_ = 0;
 };
 
 // The tables of a family as RocksDB lists them.

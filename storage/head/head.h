@@ -41,6 +41,8 @@ struct HeadOptions {
   SeriesLimitOptions limits;        // New series beyond them are kLimited.
   Admission* admission = nullptr;   // Asked before each commit. Outlives the head. Null: all goes.
   uint64_t hash_seed = 0;           // Of the map from labels to series; 0: a random one.
+  bool store_starts = false;    // Keeps the start times that come with samples.
+  bool starts_as_zero = false;  // Puts a zero there, when it is newer than what the series has.
   base::Clock* clock = base::SystemClock::Get();
 };
 

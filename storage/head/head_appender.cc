@@ -22,10 +22,48 @@ void Prefetch(const MemSeries* series) {
 thread_local RecordWriter record_writer;
 constexpr size_t kKeptRecordBytes = 4 << 20;
 
+// Nothing counted yet, in a layout that needs no new chunk.
+model::AnyHistogram ZeroLike(const model::AnyHistogram& value) {
+  return std::visit(
+      [](const auto& h) -> model::AnyHistogram {
+        std::decay_t<decltype(h)> zero;
+        zero.hint = model::ResetHint::kReset;
+        zero.schema = h.schema;
+        zero.zero_threshold = h.zero_threshold;
+        zero.custom_values = h.custom_values;
+        return zero;
+      },
+      value);
+}
+
+// Starts of the samples from `begin` to `end`, one after the other.
+class StartCursor {
+ public:
+  explicit StartCursor(const std::vector<PlacedStart>& starts) : starts_(starts) {}
+  model::TimeMs At(size_t place) {
+    if (next_ == starts_.size() || starts_[next_].place != place) return 0;
+    return starts_[next_++].start;
+  }
+  // Those of places in [begin, end), as they lie in a section; *out is replaced.
+  void Take(size_t begin, size_t end, std::vector<PlacedStart>* out) {
+    out->clear();
+    for (; next_ < starts_.size() && starts_[next_].place < end; ++next_) {
+      out->push_back({static_cast<uint32_t>(starts_[next_].place - begin), starts_[next_].start});
+    }
+  }
+
+ private:
+  const std::vector<PlacedStart>& starts_;
+  size_t next_ = 0;
+};
+
 }  // namespace
 
 HeadAppender::HeadAppender(Head::Parts* parts)
-    : parts_(parts), pass_(&parts->gate), rules_(parts->Rules()) {}
+    : parts_(parts),
+      pass_(&parts->gate),
+      rules_(parts->Rules()),
+      keeps_starts_(parts->options.store_starts || parts->options.starts_as_zero) {}
 
 HeadAppender::~HeadAppender() = default;
 
@@ -100,6 +138,24 @@ Verdict HeadAppender::Judge(MemSeries* series, model::Sample sample) {
   return verdict;
 }
 
+// As Prometheus: best effort, and a start that the series has passed already is the usual case.
+bool HeadAppender::WantsZero(const MemSeries* series, model::TimeMs t) {
+  if (!parts_->options.starts_as_zero || start_ >= t || start_ < rules_.min_in_order ||
+      start_ <= series->last_t.load(std::memory_order_relaxed)) {
+    return false;
+  }
+  const auto it = newest_started_.find(series);
+  return it == newest_started_.end() || start_ > it->second;
+}
+
+void HeadAppender::NoteStart(const MemSeries* series, model::TimeMs t, size_t place,
+                             std::vector<PlacedStart>* starts) {
+  if (parts_->options.store_starts) starts->push_back({static_cast<uint32_t>(place), start_});
+  if (!parts_->options.starts_as_zero) return;
+  model::TimeMs& newest = newest_started_.try_emplace(series, t).first->second;
+  newest = std::max(newest, t);
+}
+
 Appended HeadAppender::AppendTo(MemSeries* series, model::Sample sample) {
   if (!InOrder(series, sample.t)) {
     const Verdict verdict = Judge(series, sample);
@@ -109,6 +165,10 @@ Appended HeadAppender::AppendTo(MemSeries* series, model::Sample sample) {
   }
   if (!histograms_.empty() && with_histogram_.contains(series)) EndPart();
   Prefetch(series);
+  if (start_ != 0) [[unlikely]] {
+    if (WantsZero(series, sample.t)) samples_.push_back({series, {start_, 0}});
+    NoteStart(series, sample.t, samples_.size(), &starts_);
+  }
   samples_.push_back({series, sample});
   return {series->ref, Outcome::kAccepted};
 }
@@ -131,6 +191,15 @@ Appended HeadAppender::AppendHistogram(SeriesRef hint, model::LabelsView labels,
     if (verdict.outcome != Outcome::kAccepted || verdict.repeat) {
       return {series->ref, verdict.outcome};
     }
+  }
+  if (start_ != 0) {
+    if (WantsZero(series, t)) {
+      model::AnyHistogram zero = ZeroLike(value);
+      const model::Sample at_start{start_, Fingerprint(zero)};
+      histograms_.push_back(
+          {series, at_start, std::make_shared<const model::AnyHistogram>(std::move(zero))});
+    }
+    NoteStart(series, t, histograms_.size(), &histogram_starts_);
   }
   histograms_.push_back(
       {series, sample, std::make_shared<const model::AnyHistogram>(std::move(value))});
@@ -221,12 +290,18 @@ absl::Status HeadAppender::WriteLog(wal::Writer* log, std::span<MemSeries* const
   // What comes while the old log is read is judged without it: older samples may be taken.
   const bool late = rules_.MayBeLate() || parts_->replaying;
   size_t i = 0, k = 0;
+  StartCursor starts(starts_), histogram_starts(histogram_starts_);
+  std::vector<PlacedStart> placed;
   for (const Part& part : parts_of_batch_) {
     if (const size_t n = part.floats_end - i; n > 0) {
+      starts.Take(i, part.floats_end, &placed);
+      if (!placed.empty()) record.AddStarts(placed);
       late ? record.BeginMaybeLate(n) : record.BeginSamples(n);
     }
     for (; i < part.floats_end; ++i) record.AddSample(samples_[i].series->ref, samples_[i].sample);
     if (const size_t n = part.histograms_end - k; n > 0) {
+      histogram_starts.Take(k, part.histograms_end, &placed);
+      if (!placed.empty()) record.AddStarts(placed);
       late ? record.BeginMaybeLateHistograms(n) : record.BeginHistograms(n);
     }
     for (; k < part.histograms_end; ++k) {
@@ -307,33 +382,39 @@ void HeadAppender::ApplySamples(CommitSeq seq) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     held = stripe;
   };
   // Late, or overtaken since it was judged.
-  const auto append_late = [&](MemSeries* series, model::Sample sample, HistogramPtr histogram) {
+  const auto append_late = [&](MemSeries* series, model::Sample sample, HistogramPtr histogram,
+                               model::TimeMs start) {
     const Verdict verdict = series->Judge(sample, rules_);
     rejected_.Add(verdict.outcome);
     if (!verdict.late) return;
-    series->AppendLate({sample, seq, std::move(histogram)}, &delta);
+    series->AppendLate({sample, seq, std::move(histogram), start}, &delta);
     times.Extend(sample.t);
   };
+  StartCursor starts(starts_), histogram_starts(histogram_starts_);
   size_t i = 0, k = 0;
   for (const Part& part : parts_of_batch_) {
     for (; i < part.floats_end; ++i) {
       if (i + kAhead < samples_.size()) Prefetch(samples_[i + kAhead].series);
       const auto& [series, sample] = samples_[i];
       hold(series);
+      const model::TimeMs start = starts.At(i);
       if (sample.t >= rules_.min_in_order && series->Append(sample, seq, settled, &delta)) {
+        if (start != 0 || series->has_starts) [[unlikely]] series->NoteStart(start, &delta);
         times.Extend(sample.t);
       } else {
-        append_late(series, sample, nullptr);
+        append_late(series, sample, nullptr, start);
       }
     }
     for (; k < part.histograms_end; ++k) {
       const auto& [series, sample, value] = histograms_[k];
       hold(series);
+      const model::TimeMs start = histogram_starts.At(k);
       if (sample.t >= rules_.min_in_order &&
           series->AppendHistogram(sample, *value, seq, settled, &delta)) {
+        if (start != 0 || series->has_starts) series->NoteStart(start, &delta);
         times.Extend(sample.t);
       } else {
-        append_late(series, sample, value);
+        append_late(series, sample, value, start);
       }
     }
   }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include "storage/head/head_parts.h"
@@ -20,6 +21,7 @@ class HeadAppender final : public Appender {
   Appended Append(SeriesRef hint, model::LabelsView labels, model::Sample sample) override;
   SeriesKey Key(std::string_view wire_labels) override;
   Appended AppendKnown(const SeriesKey& key, model::Sample sample) override;
+  void SetStart(model::TimeMs start) override { start_ = keeps_starts_ ? start : 0; }
   Appended AppendHistogram(SeriesRef hint, model::LabelsView labels, model::TimeMs t,
                            model::AnyHistogram value) override;
   SeriesRef Find(model::LabelsView labels) override;
@@ -62,6 +64,11 @@ class HeadAppender final : public Appender {
   Verdict Judge(MemSeries* series, model::Sample sample);
   Appended AppendTo(MemSeries* series, model::Sample sample);
   void EndPart();
+  // For a sample at `t` that began at start_: whether a zero is to be put there.
+  bool WantsZero(const MemSeries* series, model::TimeMs t);
+  // Notes start_ for the sample that is appended next, the `place`-th of its kind.
+  void NoteStart(const MemSeries* series, model::TimeMs t, size_t place,
+                 std::vector<PlacedStart>* starts);
 
   bool empty() const {
     return samples_.empty() && histograms_.empty() && exemplars_.empty() && metadata_.empty();
@@ -77,6 +84,11 @@ class HeadAppender final : public Appender {
   TimeRules rules_;
   std::vector<Pending> samples_;
   std::vector<PendingHistogram> histograms_;
+  std::vector<PlacedStart> starts_, histogram_starts_;  // By place in these two.
+  const bool keeps_starts_;  // In either way.
+  model::TimeMs start_ = 0;
+  // With starts as zeros: the newest sample with a start of each series in this batch.
+  absl::flat_hash_map<const MemSeries*, model::TimeMs> newest_started_;
   std::vector<Part> parts_of_batch_;
   absl::flat_hash_set<const MemSeries*> with_histogram_;  // In the last part.
   std::vector<PendingExemplar> exemplars_;

@@ -38,6 +38,7 @@ class FlushCursorImpl final : public SeriesCursor {
   model::LabelsView labels() const override { return model::LabelsView(labels_); }
   std::span<const chunk::ChunkView> chunks() const override { return older_.chunks; }
   std::span<const model::Exemplar> exemplars() const override { return exemplars_; }
+  std::span<const model::StartRun> starts() const override { return starts_; }
 
  private:
   bool TakeExemplars(SeriesRef ref) {
@@ -51,6 +52,7 @@ class FlushCursorImpl final : public SeriesCursor {
   // much memory again as the head has.
   bool Take(size_t place) {
     MemSeries* const series = parts_->flush_order[place];
+    starts_.clear();
     {
       absl::MutexLock lock(parts_->StripeOf(series->ref));
       if (LateSamples* late = series->late()) {
@@ -58,6 +60,10 @@ class FlushCursorImpl final : public SeriesCursor {
         if (late->flushing > 0) parts_->flush_late.push_back(place);
       }
       series->CopyBefore(NumAfterCut(*series), &older_);
+      if (older_.num > 0 && series->has_starts) {
+        model::AppendStarts(series->starts(), {older_.chunks.front().range.min, older_.last.t},
+                            &starts_);
+      }
     }
     if (older_.num == 0) return false;
     parts_->flush_given[place] = {static_cast<uint32_t>(older_.num), older_.last};
@@ -83,6 +89,7 @@ class FlushCursorImpl final : public SeriesCursor {
   size_t next_ = 0;
   std::string labels_;
   std::vector<model::Exemplar> exemplars_;
+  model::StartRuns starts_;
   OlderSamples older_;
 };
 
@@ -117,6 +124,7 @@ class LateCursorImpl final : public SeriesCursor {
   }
   model::LabelsView labels() const override { return model::LabelsView(labels_); }
   std::span<const chunk::ChunkView> chunks() const override { return views_; }
+  std::span<const model::StartRun> starts() const override { return starts_; }
 
  private:
   // As a reader of the head does: at equal times what came in order stays. In another block the
@@ -142,7 +150,9 @@ class LateCursorImpl final : public SeriesCursor {
   void Encode() {
     MemSeries packed;
     HeadDelta delta;
+    starts_.clear();
     for (const LateSample& late : samples_) {
+      model::NoteStart(late.sample.t, late.start, &starts_);
       if (late.histogram == nullptr) {
         packed.Append(late.sample, 0, 0, &delta);
       } else {
@@ -160,6 +170,7 @@ class LateCursorImpl final : public SeriesCursor {
   size_t next_ = 0;
   std::string labels_;
   std::vector<LateSample> samples_;
+  model::StartRuns starts_;
   chunk::MixedColumns columns_;  // In order.
   std::vector<ChunkPtr> chunks_;
   std::vector<chunk::ChunkView> views_;
@@ -358,9 +369,12 @@ class Dropper {
     std::vector<ChunkPtr> dropped;
     absl::MutexLock lock(parts_->StripeOf(series->ref));
     series->TakeOldest(num_samples, retired_ == nullptr ? nullptr : &dropped, delta);
+    model::StartRuns starts;
+    series->TrimStarts(retired_ == nullptr ? nullptr : &starts, delta);
     if (retired_ == nullptr) return;
     absl::MutexLock view_lock(&retired_->mu);
     retired_->chunks[series->ref] = std::move(dropped);
+    if (!starts.empty()) retired_->starts[series->ref] = std::move(starts);
   }
 
   // Drops late samples, and finds out whether the series may go.

@@ -24,6 +24,23 @@ void CollectRetired(RetiredChunks* view, SeriesRef ref, std::vector<ChunkPtr>* o
   }
 }
 
+// Appends the starts that go with what CollectRetired finds, and those of `series`.
+void CollectStarts(RetiredChunks* view, const MemSeries& series, model::TimeRange range,
+                   model::StartRuns* out) {
+  model::StartRuns all;
+  for (RetiredChunks* v = view; v != nullptr;) {
+    absl::MutexLock lock(&v->mu);
+    if (const auto it = v->starts.find(series.ref); it != v->starts.end()) {
+      model::AppendStarts(it->second, {}, &all);
+    }
+    v = v->next.get();
+  }
+  for (const model::StartRun& run : series.starts()) model::NoteStart(run.from, run.start, &all);
+  model::StartRuns wanted;
+  model::AppendStarts(all, range, &wanted);
+  out->insert(out->end(), wanted.begin(), wanted.end());
+}
+
 }  // namespace
 
 char* ByteArena::Reserve(size_t size) {
@@ -52,7 +69,7 @@ HeadSelection::HeadSelection(size_t expected_series) {
 }
 
 void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, RetiredChunks* view,
-                        model::TimeRange range) {
+                        model::TimeRange range, bool with_starts) {
   const size_t first = chunks_.size();
   thread_local std::vector<ChunkPtr> sealed;
   thread_local std::vector<LateSample> retired_late;
@@ -93,11 +110,15 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
     }
   }
   if (chunks_.size() == first && late_.size() == first_late) return;
+  const size_t first_start = starts_.size();
+  if (with_starts && chunks_.size() > first) CollectStarts(view, *series, range, &starts_);
   order_.push_back({series, static_cast<uint32_t>(series_.size())});
   series_.push_back({{}, static_cast<uint32_t>(first),
                      static_cast<uint32_t>(chunks_.size() - first),
                      static_cast<uint32_t>(first_late),
-                     static_cast<uint32_t>(late_.size() - first_late)});
+                     static_cast<uint32_t>(late_.size() - first_late),
+                     static_cast<uint32_t>(first_start),
+                     static_cast<uint32_t>(starts_.size() - first_start)});
 }
 
 // The rare case: writes the visible samples anew.
@@ -214,6 +235,33 @@ model::TimeRange HeadSelection::Extent(int i) const {
     extent.Extend(late_[series.first_late + j].sample.t);
   }
   return extent;
+}
+
+absl::Status HeadSelection::ReadStarts(int i, model::TimeRange range,
+                                       model::StartRuns* out) const {
+  out->clear();
+  const Series& series = series_[i];
+  const std::span in_order(starts_.data() + series.first_start, series.num_starts);
+  const std::span late(late_.data() + series.first_late, series.num_late);
+  const bool mixes = std::any_of(late.begin(), late.end(), [&](const LateSample& l) {
+    return range.Contains(l.sample.t) && (l.start != 0 || series.num_starts > 0);
+  });
+  if (!mixes) {
+    model::AppendStarts(in_order, range, out);
+    return absl::OkStatus();
+  }
+  chunk::MixedColumns samples;
+  RETURN_IF_ERROR(ReadChunks(series, range, &samples));
+  model::StartColumns merged, part;
+  for (const LateSample& l : late) {
+    if (!range.Contains(l.sample.t)) continue;
+    merged.times.push_back(l.sample.t);
+    merged.values.push_back(l.start);
+  }
+  model::AppendStartsAt(in_order, TimesOf(samples), &part);
+  MergeStarts(part, &merged);  // As in ReadMixed.
+  *out = model::ToRuns(merged);
+  return absl::OkStatus();
 }
 
 chunk::MixedColumns HeadSelection::Late(const Series& series, model::TimeRange range) const {

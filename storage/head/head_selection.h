@@ -32,11 +32,12 @@ class HeadSelection final : public Selection {
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override;
   absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override;
   model::TimeRange Extent(int i) const override;
+  absl::Status ReadStarts(int i, model::TimeRange range, model::StartRuns* out) const override;
 
   // Adds `series` when any of its samples that `snapshot` sees may lie in `range`. Takes the
   // stripe's lock to be held. `view`: with what flushes dropped since.
   void Add(MemSeries* series, const CommitSnapshot& snapshot, RetiredChunks* view,
-           model::TimeRange range);
+           model::TimeRange range, bool with_starts = false);
   // Sorts by labels and fills them in. Once, after the last Add. kResourceExhausted: see
   // MemoryMeter.
   absl::Status Finish(LabelOrder* order, const HeadIndex& index);
@@ -50,6 +51,7 @@ class HeadSelection final : public Selection {
     model::LabelsView labels;
     uint32_t first_chunk = 0, num_chunks = 0;
     uint32_t first_late = 0, num_late = 0;
+    uint32_t first_start = 0, num_starts = 0;  // Of what came in order.
   };
   // Those of `series` in `range`.
   // What came in order, into columns of floats or of both kinds.
@@ -61,6 +63,7 @@ class HeadSelection final : public Selection {
   ByteArena arena_;
   std::vector<Chunk> chunks_;
   std::vector<LateSample> late_;  // Of each series ascending.
+  model::StartRuns starts_;       // Likewise.
   std::vector<Series> series_;
   std::vector<OrderedSeries> order_;  // Until Finish.
 };

@@ -20,6 +20,7 @@ struct LateSample {
   model::Sample sample;    // Of a histogram its fingerprint.
   CommitSeq seq = 0;       // 0: everybody sees it.
   HistogramPtr histogram;  // Null for floats.
+  model::TimeMs start = 0;
 };
 
 struct LateSamples {

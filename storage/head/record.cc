@@ -201,9 +201,55 @@ bool ReadSeries(std::string_view* in, RecordReader* reader) {
   return true;
 }
 
-using OnNumber = void (RecordReader::*)(SeriesRef, model::Sample);
+// Start times of the section that follows, read as its samples are.
+class Starts {
+ public:
+  bool Read(std::string_view* in) {
+    if (left_ > 0 || !base::GetVarint(in, &num_runs_) || num_runs_ == 0) return false;
+    const std::string_view begin = *in;
+    for (uint64_t i = 0; i < num_runs_; ++i) {
+      uint64_t without, with;
+      int64_t delta;
+      if (!base::GetVarint(in, &without) || !base::GetVarint(in, &with) ||
+          !base::GetZigZag(in, &delta) || with == 0) {
+        return false;
+      }
+    }
+    runs_ = begin.substr(0, begin.size() - in->size());
+    left_ = num_runs_;
+    without_ = with_ = 0;
+    start_ = 0;
+    return true;
+  }
+  bool empty() const { return left_ == 0 && with_ == 0; }
+  // Of the next sample.
+  model::TimeMs Next() {
+    if (empty()) return 0;
+    if (with_ == 0) {
+      int64_t delta = 0;
+      base::GetVarint(&runs_, &without_);  // Known to be there.
+      base::GetVarint(&runs_, &with_);
+      base::GetZigZag(&runs_, &delta);
+      start_ = Plus(start_, delta);
+      --left_;
+    }
+    if (without_ > 0) {
+      --without_;
+      return 0;
+    }
+    --with_;
+    return start_;
+  }
 
-bool ReadNumbers(std::string_view* in, OnNumber tell, RecordReader* reader) {
+ private:
+  std::string_view runs_;
+  uint64_t num_runs_ = 0, left_ = 0, without_ = 0, with_ = 0;
+  model::TimeMs start_ = 0;
+};
+
+// `tell` gets a ref, a sample and its start.
+template <class Tell>
+bool ReadNumbers(std::string_view* in, Starts* starts, const Tell& tell) {
   uint64_t count, ref = 0, bits = 0;
   int64_t t = 0;
   if (!base::GetVarint(in, &count)) return false;
@@ -218,14 +264,15 @@ bool ReadNumbers(std::string_view* in, OnNumber tell, RecordReader* reader) {
       t = Plus(t, delta);
     }
     if (!TakeValue(in, static_cast<uint8_t>(control & kValueMask), &bits)) return false;
-    (reader->*tell)(SeriesRef{ref}, {t, std::bit_cast<double>(bits)});
+    tell(SeriesRef{ref}, model::Sample{t, std::bit_cast<double>(bits)}, starts->Next());
   }
-  return true;
+  return starts->empty();
 }
 
-using OnHistogram = void (RecordReader::*)(SeriesRef, model::TimeMs, model::AnyHistogram);
+using OnHistogram = void (RecordReader::*)(SeriesRef, model::TimeMs, model::AnyHistogram,
+                                           model::TimeMs);
 
-bool ReadHistograms(std::string_view* in, OnHistogram tell, RecordReader* reader) {
+bool ReadHistograms(std::string_view* in, Starts* starts, OnHistogram tell, RecordReader* reader) {
   uint64_t count, ref = 0;
   int64_t t = 0;
   if (!base::GetVarint(in, &count)) return false;
@@ -238,9 +285,9 @@ bool ReadHistograms(std::string_view* in, OnHistogram tell, RecordReader* reader
     }
     ref += static_cast<uint64_t>(ref_delta);
     t = Plus(t, t_delta);
-    (reader->*tell)(SeriesRef{ref}, t, std::move(h));
+    (reader->*tell)(SeriesRef{ref}, t, std::move(h), starts->Next());
   }
-  return true;
+  return starts->empty();
 }
 
 using OnExemplar = void (RecordReader::*)(SeriesRef, model::Exemplar);
@@ -325,6 +372,31 @@ void RecordWriter::BeginNumbers(Section section, size_t count) {
   last_t_ = 0;
 }
 
+void RecordWriter::AddStarts(std::span<const PlacedStart> starts) {
+  record_.push_back(static_cast<char>(kStarts));
+  const auto run_end = [&](size_t i) {
+    size_t end = i + 1;
+    while (end < starts.size() && starts[end].start == starts[i].start &&
+           starts[end].place == starts[end - 1].place + 1) {
+      ++end;
+    }
+    return end;
+  };
+  size_t num_runs = 0;
+  for (size_t i = 0; i < starts.size(); i = run_end(i)) ++num_runs;
+  base::AppendVarint(&record_, num_runs);
+  model::TimeMs last = 0;
+  uint32_t place = 0;
+  for (size_t i = 0, end; i < starts.size(); i = end) {
+    end = run_end(i);
+    base::AppendVarint(&record_, starts[i].place - place);
+    base::AppendVarint(&record_, end - i);
+    base::AppendZigZag(&record_, Minus(starts[i].start, last));
+    last = starts[i].start;
+    place = starts[end - 1].place + 1;
+  }
+}
+
 void RecordWriter::AddSample(SeriesRef ref, model::Sample sample) {
   char bytes[kMaxSampleBytes];
   char* p = bytes + 1;
@@ -394,6 +466,7 @@ absl::Status ReadRecord(std::string_view record, RecordReader* reader) {
                                     kRecordVersion);
   }
   std::string_view in = record.substr(1);
+  Starts starts;
   while (!in.empty()) {
     const size_t at = record.size() - in.size();
     const uint8_t section = static_cast<uint8_t>(in[0]);
@@ -404,19 +477,25 @@ absl::Status ReadRecord(std::string_view record, RecordReader* reader) {
         good = ReadSeries(&in, reader);
         break;
       case RecordWriter::kSamples:
-        good = ReadNumbers(&in, &RecordReader::OnSample, reader);
+        good = ReadNumbers(&in, &starts, [&](SeriesRef ref, model::Sample s, model::TimeMs start) {
+          reader->OnSample(ref, s, start);
+        });
         break;
       case RecordWriter::kMaybeLate:
-        good = ReadNumbers(&in, &RecordReader::OnMaybeLate, reader);
+        good = ReadNumbers(&in, &starts, [&](SeriesRef ref, model::Sample s, model::TimeMs start) {
+          reader->OnMaybeLate(ref, s, start);
+        });
         break;
       case RecordWriter::kHistograms:
-        good = ReadHistograms(&in, &RecordReader::OnHistogram, reader);
+        good = ReadHistograms(&in, &starts, &RecordReader::OnHistogram, reader);
         break;
       case RecordWriter::kMaybeLateHistograms:
-        good = ReadHistograms(&in, &RecordReader::OnMaybeLateHistogram, reader);
+        good = ReadHistograms(&in, &starts, &RecordReader::OnMaybeLateHistogram, reader);
         break;
       case RecordWriter::kFlushed:
-        good = ReadNumbers(&in, &RecordReader::OnFlushed, reader);
+        good = ReadNumbers(&in, &starts, [&](SeriesRef ref, model::Sample s, model::TimeMs) {
+          reader->OnFlushed(ref, s);
+        });
         break;
       case RecordWriter::kCut:
         reader->OnCut();
@@ -431,11 +510,15 @@ absl::Status ReadRecord(std::string_view record, RecordReader* reader) {
       case RecordWriter::kMetadata:
         good = ReadMetadata(&in, reader);
         break;
+      case RecordWriter::kStarts:
+        good = starts.Read(&in) && !in.empty();
+        break;
       default:
         return base::DataLoss("log record: unknown section {} at byte {}", section, at);
     }
     if (!good) return base::DataLoss("log record: section {} at byte {} is malformed", section, at);
   }
+  if (!starts.empty()) return base::DataLoss("log record: start times of no samples");
   return absl::OkStatus();
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,12 @@ namespace storage {
 
 inline constexpr uint8_t kRecordVersion = 1;
 
+// The start time of the sample at `place` in its section, counting from 0.
+struct PlacedStart {
+  uint32_t place;
+  model::TimeMs start;
+};
+
 // Builds one record. Reusable.
 class RecordWriter {
  public:
@@ -35,6 +42,8 @@ class RecordWriter {
   void BeginSeries(size_t count);
   // `pairs`: each as in canonical labels, in name order.
   void AddSeries(SeriesRef ref, const std::vector<std::string_view>& pairs);
+  // Of the section of samples or histograms that is begun next; by place, and not empty.
+  void AddStarts(std::span<const PlacedStart> starts);
   void BeginSamples(size_t count) { BeginNumbers(kSamples, count); }
   // Of batches that may bring late samples: what is not newer than its series' newest is one.
   void BeginMaybeLate(size_t count) { BeginNumbers(kMaybeLate, count); }
@@ -57,7 +66,7 @@ class RecordWriter {
   friend absl::Status ReadRecord(std::string_view record, class RecordReader* reader);
   enum Section : uint8_t {
     kSeries = 1, kSamples = 2, kExemplars = 3, kFlushed = 4, kHistograms = 5,
-    kFlushedExemplars = 6, kMetadata = 7, kMaybeLate = 8, kMaybeLateHistograms = 9, kCut = 10
+    kFlushedExemplars = 6, kMetadata = 7, kMaybeLate = 8, kMaybeLateHistograms = 9, kCut = 10, kStarts = 11
   };
   void BeginNumbers(Section section, size_t count);
   void BeginExemplars(Section section, size_t count);
@@ -74,12 +83,15 @@ class RecordReader {
   virtual ~RecordReader() = default;
   // `labels` are canonical; until the call returns.
   virtual void OnSeries(SeriesRef ref, model::LabelsView labels) = 0;
-  virtual void OnSample(SeriesRef ref, model::Sample sample) = 0;
-  virtual void OnMaybeLate(SeriesRef ref, model::Sample sample) = 0;
+  // `start`: 0 when there is none.
+  virtual void OnSample(SeriesRef ref, model::Sample sample, model::TimeMs start) = 0;
+  virtual void OnMaybeLate(SeriesRef ref, model::Sample sample, model::TimeMs start) = 0;
   virtual void OnFlushed(SeriesRef ref, model::Sample newest) = 0;
   virtual void OnCut() = 0;
-  virtual void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) = 0;
-  virtual void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) = 0;
+  virtual void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h,
+                           model::TimeMs start) = 0;
+  virtual void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h,
+                                    model::TimeMs start) = 0;
   virtual void OnExemplar(SeriesRef ref, model::Exemplar exemplar) = 0;
   virtual void OnFlushedExemplar(SeriesRef ref, model::Exemplar newest) = 0;
   virtual void OnMetadata(model::FamilyMetadata entry) = 0;

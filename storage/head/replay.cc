@@ -77,17 +77,19 @@ class Replayer::Impl final : public RecordReader {
     ++stats_->series;
   }
 
-  void OnSample(SeriesRef ref, model::Sample sample) override { Take(ref, sample, nullptr); }
-  void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
-    const model::Sample sample{t, Fingerprint(h)};
-    Take(ref, sample, std::make_shared<const model::AnyHistogram>(std::move(h)));
+  void OnSample(SeriesRef ref, model::Sample sample, model::TimeMs start) override {
+    Take(ref, {sample, 0, nullptr, start});
   }
-  void OnMaybeLate(SeriesRef ref, model::Sample sample) override {
-    TakeMaybeLate(ref, sample, nullptr);
+  void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h,
+                   model::TimeMs start) override {
+    Take(ref, FromHistogram(t, std::move(h), start));
   }
-  void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
-    const model::Sample sample{t, Fingerprint(h)};
-    TakeMaybeLate(ref, sample, std::make_shared<const model::AnyHistogram>(std::move(h)));
+  void OnMaybeLate(SeriesRef ref, model::Sample sample, model::TimeMs start) override {
+    TakeMaybeLate(ref, {sample, 0, nullptr, start});
+  }
+  void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h,
+                            model::TimeMs start) override {
+    TakeMaybeLate(ref, FromHistogram(t, std::move(h), start));
   }
 
   void OnFlushed(SeriesRef ref, model::Sample newest) override {
@@ -120,31 +122,40 @@ class Replayer::Impl final : public RecordReader {
  private:
   static constexpr int64_t kAnyAge = 1;  // A window; how wide does not matter here.
 
-  // Of a histogram `sample` has the time and the fingerprint.
-  bool Append(MemSeries* series, model::Sample sample, const HistogramPtr& histogram) {
-    return histogram == nullptr ? series->Append(sample, 0, 0, &delta_)
-                                : series->AppendHistogram(sample, *histogram, 0, 0, &delta_);
+  static LateSample FromHistogram(model::TimeMs t, model::AnyHistogram h, model::TimeMs start) {
+    const model::Sample sample{t, Fingerprint(h)};
+    return {sample, 0, std::make_shared<const model::AnyHistogram>(std::move(h)), start};
   }
 
-  void Take(SeriesRef ref, model::Sample sample, HistogramPtr histogram) {
+  // In order, if it can be.
+  bool Append(MemSeries* series, const LateSample& s) {
+    const bool appended = s.histogram == nullptr
+                              ? series->Append(s.sample, 0, 0, &delta_)
+                              : series->AppendHistogram(s.sample, *s.histogram, 0, 0, &delta_);
+    if (appended && (s.start != 0 || series->has_starts)) series->NoteStart(s.start, &delta_);
+    return appended;
+  }
+
+  void Take(SeriesRef ref, LateSample s) {
     MemSeries* series = Find(ref);
     if (series == nullptr) {
       ++stats_->unknown_series;
       return;
     }
     absl::MutexLock lock(parts_->StripeOf(series->ref));
-    if (!Append(series, sample, histogram)) {
+    const model::TimeMs t = s.sample.t;
+    if (!Append(series, s)) {
       // Perhaps it is in a block; unless what is newer came just now. After a cut it is in none, and
       // was overtaken on the way from the log to the head.
       const bool may_be_new = cut_ || series->HasCommits();
-      if (!may_be_new || series->Judge(sample, {}).repeat) return;
-      series->AppendLate({sample, 0, std::move(histogram)}, &delta_);
+      if (!may_be_new || series->Judge(s.sample, {}).repeat) return;
+      series->AppendLate(std::move(s), &delta_);
     }
-    Saw(sample.t);
+    Saw(t);
     ++stats_->samples;
   }
 
-  void TakeMaybeLate(SeriesRef ref, model::Sample sample, HistogramPtr histogram) {
+  void TakeMaybeLate(SeriesRef ref, LateSample s) {
     MemSeries* series = Find(ref);
     if (series == nullptr) {
       ++stats_->unknown_series;
@@ -153,11 +164,12 @@ class Replayer::Impl final : public RecordReader {
     absl::MutexLock lock(parts_->StripeOf(series->ref));
     TimeRules rules = TimeRules::For(newest_, kAnyAge);
     rules.min_late = kNoTime;
-    if (sample.t < rules.min_in_order || !Append(series, sample, histogram)) {
-      if (!series->Judge(sample, rules).late) return;
-      series->AppendLate({sample, 0, std::move(histogram)}, &delta_);
+    const model::TimeMs t = s.sample.t;
+    if (t < rules.min_in_order || !Append(series, s)) {
+      if (!series->Judge(s.sample, rules).late) return;
+      series->AppendLate(std::move(s), &delta_);
     }
-    Saw(sample.t);
+    Saw(t);
     ++stats_->samples;
   }
 

@@ -93,8 +93,42 @@ void MemSeries::EndHistograms(HeadDelta* delta) {
 }
 
 void MemSeries::DropSeldom() {
-  if (seldom == nullptr || !seldom->late.all.empty() || seldom->histograms != nullptr) return;
+  if (seldom == nullptr || !seldom->late.all.empty() || seldom->histograms != nullptr || has_starts) {
+    return;
+  }
   seldom.reset();
+}
+
+void MemSeries::NoteStart(model::TimeMs start, HeadDelta* delta) {
+  if (seldom == nullptr) seldom = std::make_unique<Seldom>();
+  model::StartRuns& runs = seldom->starts;
+  const size_t before = runs.capacity();
+  model::NoteStart(last_t.load(std::memory_order_relaxed), start, &runs);
+  delta->bytes += static_cast<int64_t>((runs.capacity() - before) * sizeof(model::StartRun));
+  has_starts = !runs.empty();
+}
+
+void MemSeries::TrimStarts(model::StartRuns* out, HeadDelta* delta) {
+  if (!has_starts) return;
+  model::StartRuns& runs = seldom->starts;
+  model::StartRuns kept;
+  model::TimeRange left = model::TimeRange::None();
+  if (num_sealed() > 0) {
+    left = {sealed->front()->range.min, std::numeric_limits<int64_t>::max()};
+  } else if (HasOpen()) {
+    left = {OpenView().range.min, std::numeric_limits<int64_t>::max()};
+  }
+  model::AppendStarts(runs, left, &kept);
+  if (out != nullptr) {
+    const model::TimeMs until = left.empty() ? std::numeric_limits<int64_t>::max() : left.min - 1;
+    model::AppendStarts(runs, {std::numeric_limits<int64_t>::min(), until}, out);
+  }
+  kept.shrink_to_fit();
+  delta->bytes += (static_cast<int64_t>(kept.capacity()) - static_cast<int64_t>(runs.capacity())) *
+                  static_cast<int64_t>(sizeof(model::StartRun));
+  runs = std::move(kept);
+  has_starts = !runs.empty();
+  DropSeldom();
 }
 
 void MemSeries::AppendLate(LateSample sample, HeadDelta* delta) {

@@ -19,6 +19,7 @@
 #include "storage/head/late_samples.h"
 #include "storage/head/time_rules.h"
 #include "storage/index/head_index.h"
+#include "storage/model/start_times.h"
 
 namespace storage {
 
@@ -67,6 +68,7 @@ struct OlderSamples {
 struct Seldom {
   LateSamples late;
   std::unique_ptr<chunk::HistogramEncoder> histograms;  // Not null: the newest sample is one.
+  model::StartRuns starts;  // Of what came in order and is in memory.
 };
 
 struct MemSeries {
@@ -88,6 +90,7 @@ struct MemSeries {
   // Guarded by the stripe's lock.
   uint32_t emptied : 1 = 1;    // Since the last DropFlushed there was no chunk.
   uint32_t histogram : 1 = 0;  // The newest sample is one: seldom->histograms, and `open` is empty.
+  uint32_t has_starts : 1 = 0; // seldom->starts has any.
   uint32_t last_count = 0;     // Samples of the last commit,
   CommitSeq last_seq = 0;      // and its number.
   double last_v = 0;           // Of a histogram its fingerprint.
@@ -119,6 +122,15 @@ struct MemSeries {
   // The same for a histogram; `sample` has its time and fingerprint.
   bool AppendHistogram(model::Sample sample, const model::AnyHistogram& value, CommitSeq seq,
                        CommitSeq settled, HeadDelta* delta);
+  // The sample appended last has this start; to be called when it has one or `has_starts`.
+  void NoteStart(model::TimeMs start, HeadDelta* delta);
+  std::span<const model::StartRun> starts() const {
+    return has_starts ? std::span<const model::StartRun>(seldom->starts)
+                      : std::span<const model::StartRun>();
+  }
+  // After TakeOldest: keeps those of samples that are left, and appends the others to *out, which
+  // may be null.
+  void TrimStarts(model::StartRuns* out, HeadDelta* delta);
   void AppendLate(LateSample sample, HeadDelta* delta);
   // The open chunk becomes a sealed one; nothing happens when it is empty.
   void Seal(HeadDelta* delta);

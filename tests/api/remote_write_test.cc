@@ -505,6 +505,21 @@ class V2Message {
 const Pairs kV2Header{
     {"content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"}};
 
+TEST_F(WriteRouteTest, Version2TellsTheStoreWhenSamplesBegan) {
+  std::string histogram = WireIntegers(3000);
+  protozero::pbf_writer(histogram).add_int64(17, 2500);
+  EXPECT_EQ(Post(SnappyCompress(V2Message()
+                                    .Series({1, 2}, {{1000, 1}, {2000, 2}})
+                                    .Series({1, 6}, {}, {histogram, WireIntegers(4000)})
+                                    .bytes()),
+                 kV2Header)
+                .status,
+            204);
+  using Starts = std::map<model::TimeMs, model::TimeMs>;
+  EXPECT_EQ(server_.written.Starts(model::Labels{{"__name__", "up"}}), (Starts{{1000, 1}, {2000, 1}}));
+  EXPECT_EQ(server_.written.Starts(model::Labels{{"__name__", "h"}}), (Starts{{3000, 2500}}));
+}
+
 TEST_F(WriteRouteTest, Version2IsWrittenAndSaysHowMuch) {
   const Response response =
       Post(SnappyCompress(V2Message()

@@ -105,6 +105,28 @@ TEST_F(SchedulerTest, TwoDaysEndAsADayAndWindows) {
   EXPECT_THAT(scheduler_->stats().last_error, IsEmpty());
 }
 
+TEST_F(SchedulerTest, MetadataGoesWithTheRetention) {
+  options_.retention.retention_ms = 3 * kHour;
+  Restart();
+  const auto tell = [&](std::string help) {
+    auto appender = db_->NewAppender();
+    appender->UpdateMetadata(TestLabels(0).MetricName(), {model::MetricType::kGauge, help, ""});
+    ASSERT_TRUE(appender->Commit().ok());
+  };
+  const auto helps = [&] {
+    std::vector<std::string> all;
+    for (const auto& entry : db_->Metadata("")) all.push_back(entry.metadata.help);
+    return all;
+  };
+  tell("Old.");
+  Live(60);
+  tell("New.");
+  EXPECT_THAT(helps(), ::testing::ElementsAre("New.", "Old."));
+  Live(8 * 60);
+  EXPECT_THAT(helps(), IsEmpty());  // Nobody has said it for longer than samples are kept.
+  EXPECT_GT(scheduler_->stats().dropped_by_time, 0u);
+}
+
 TEST_F(SchedulerTest, FlushesEarlyWhenTheHeadIsFullOrItIsAsked) {
   options_.flush_samples = 20;
   Restart();

@@ -25,13 +25,15 @@ class Rewriter final : public storage::RecordLog {
     writer.BeginSeries(1);
     writer.AddSeries(ref, {pairs_.begin(), pairs_.end()});
   }
-  void OnSample(SeriesRef ref, model::Sample sample) override {
-    RecordLog::OnSample(ref, sample);
+  void OnSample(SeriesRef ref, model::Sample sample, model::TimeMs start) override {
+    RecordLog::OnSample(ref, sample, start);
+    AddStart(start);
     writer.BeginSamples(1);
     writer.AddSample(ref, sample);
   }
-  void OnMaybeLate(SeriesRef ref, model::Sample sample) override {
-    RecordLog::OnMaybeLate(ref, sample);
+  void OnMaybeLate(SeriesRef ref, model::Sample sample, model::TimeMs start) override {
+    RecordLog::OnMaybeLate(ref, sample, start);
+    AddStart(start);
     writer.BeginMaybeLate(1);
     writer.AddSample(ref, sample);
   }
@@ -44,13 +46,17 @@ class Rewriter final : public storage::RecordLog {
     writer.BeginFlushed(1);
     writer.AddSample(ref, sample);
   }
-  void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
-    RecordLog::OnHistogram(ref, t, h);
+  void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h,
+                   model::TimeMs start) override {
+    RecordLog::OnHistogram(ref, t, h, start);
+    AddStart(start);
     writer.BeginHistograms(1);
     writer.AddHistogram(ref, t, h);
   }
-  void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
-    RecordLog::OnMaybeLateHistogram(ref, t, h);
+  void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h,
+                            model::TimeMs start) override {
+    RecordLog::OnMaybeLateHistogram(ref, t, h, start);
+    AddStart(start);
     writer.BeginMaybeLateHistograms(1);
     writer.AddHistogram(ref, t, h);
   }
@@ -72,6 +78,10 @@ class Rewriter final : public storage::RecordLog {
   storage::RecordWriter writer;
 
  private:
+  void AddStart(model::TimeMs start) {
+    const storage::PlacedStart placed{0, start};
+    if (start != 0) writer.AddStarts({&placed, 1});
+  }
   std::vector<std::string> pairs_;
 };
 

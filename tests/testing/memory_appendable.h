@@ -43,6 +43,16 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
     const auto it = contents.find(labels.ToString());
     return it == contents.end() ? std::vector<model::Sample>() : it->second.samples;
   }
+  // Of the samples that came with one: time -> start.
+  std::map<model::TimeMs, model::TimeMs> Starts(const model::Labels& labels) const {
+    absl::MutexLock lock(&mu_);
+    std::map<model::TimeMs, model::TimeMs> out;
+    for (const auto& [ref, t, start] : starts_) {
+      const auto it = by_ref_.find(static_cast<uint64_t>(ref));
+      if (it != by_ref_.end() && it->second.labels == labels) out[t] = start;
+    }
+    return out;
+  }
   int commits() const {
     absl::MutexLock lock(&mu_);
     return commits_;
@@ -102,10 +112,14 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
         new_[std::string(labels.bytes())] = store_->next_ref_++;
       }
       const storage::Outcome outcome = Judge(ref, sample);
-      if (outcome == storage::Outcome::kAccepted) samples_.emplace_back(ref, sample);
+      if (outcome == storage::Outcome::kAccepted) {
+        samples_.emplace_back(ref, sample);
+        if (start_ != 0) starts_.emplace_back(ref, sample.t, start_);
+      }
       return {ref, outcome};
     }
 
+    void SetStart(model::TimeMs start) override { start_ = start; }
     storage::Appended AppendHistogram(storage::SeriesRef hint, model::LabelsView labels,
                                       model::TimeMs t, model::AnyHistogram h) override {
       if (!model::Validate(h).ok()) return {hint, storage::Outcome::kInvalidHistogram};
@@ -143,6 +157,7 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
       absl::MutexLock lock(&store_->mu_);
       ++store_->commits_;
       if (store_->fail_commits_) return absl::UnavailableError("log refused");
+      store_->starts_.insert(store_->starts_.end(), starts_.begin(), starts_.end());
       for (auto& entry : metadata_) store_->metadata_.insert(std::move(entry));
       for (const auto& [bytes, number] : new_) {
         store_->by_labels_[bytes] = number;
@@ -185,6 +200,8 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
         histograms_;
     std::vector<std::pair<storage::SeriesRef, model::Exemplar>> exemplars_;
     std::vector<std::pair<std::string, model::Metadata>> metadata_;
+    model::TimeMs start_ = 0;
+    std::vector<std::tuple<storage::SeriesRef, model::TimeMs, model::TimeMs>> starts_;
   };
   struct MetadataLess {
     bool operator()(const auto& a, const auto& b) const {
@@ -198,6 +215,7 @@ class MemoryAppendable : public storage::Appendable {  // Thread-safe.
   std::map<std::string, uint64_t> by_labels_;
   std::set<std::pair<std::string, model::Metadata>, MetadataLess> metadata_;
   uint64_t metadata_updates_ = 0;
+  std::vector<std::tuple<storage::SeriesRef, model::TimeMs, model::TimeMs>> starts_;
   uint64_t next_ref_ = 1, forgotten_below_ = 0, appends_with_labels_ = 0;
   int commits_ = 0;
   bool fail_commits_ = false, refuse_new_ = false;

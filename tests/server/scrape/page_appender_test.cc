@@ -34,7 +34,9 @@ class PageAppenderTest : public testing::Test {
     const auto appender = [&] {
       return PageAppender(job_, target_.view(), "http://t", &cache_, &counters_, batch.get());
     };
-    result_ = appender().Append(page, format, now_, now_);
+    PageAppender of_page = appender();
+    if (read_starts_) of_page.ReadStarts();
+    result_ = of_page.Append(page, format, now_, now_);
     const bool failed = !result_.error.empty();
     if (failed) batch = store_.NewAppender();
     appender().AppendEnded(failed, now_);
@@ -68,6 +70,7 @@ class PageAppenderTest : public testing::Test {
   SeriesCache cache_;
   ScrapeCounters counters_;
   PageResult result_;
+  bool read_starts_ = false;
   int64_t now_ = kNow;
 };
 
@@ -270,6 +273,31 @@ TEST_F(PageAppenderTest, MetadataIsKept) {
 TEST_F(PageAppenderTest, PredictionsOfAnotherFormatAreNotTrusted) {
   EXPECT_EQ(Scrape("a{b=\"c\", d=\"e\"} 1\n"), "");  // A space that OpenMetrics does not allow.
   EXPECT_NE(Scrape("a{b=\"c\", d=\"e\"} 1\n# EOF\n", PageFormat::kOpenMetrics), "");
+}
+
+TEST_F(PageAppenderTest, StartTimesGoToTheStoreAndTheirLinesAreNoSamplesThen) {
+  const std::string page =
+      "# TYPE a counter\na_total{x=\"1\"} 1\na_created{x=\"1\"} 5\na_total{x=\"2\"} 1\n"
+      "# TYPE g gauge\ng 1\n# EOF\n";
+  EXPECT_EQ(Scrape(page, PageFormat::kOpenMetrics), "");
+  EXPECT_EQ(result_.total, 4u);
+  EXPECT_EQ(SeriesNames().size(), 4u);
+  read_starts_ = true;
+  for (int i = 0; i < 3; ++i) {  // By prediction as well.
+    EXPECT_EQ(Scrape(page, PageFormat::kOpenMetrics), "");
+    EXPECT_EQ(result_.total, 3u);
+  }
+  using Starts = std::map<model::TimeMs, model::TimeMs>;
+  const auto of = [](std::string name, std::string x) {
+    return Labels({{"__name__", name}, {"instance", "i"}, {"job", "j"}, {"x", x}});
+  };
+  const Labels one = of("a_total", "1"), two = of("a_total", "2");
+  EXPECT_EQ(store_.Starts(one),
+            (Starts{{kNow + 2000, 5000}, {kNow + 3000, 5000}, {kNow + 4000, 5000}}));
+  EXPECT_THAT(store_.Starts(two), IsEmpty());
+  EXPECT_EQ(Show(of("a_created", "1")), "1000=5 2000=stale");
+  EXPECT_EQ(Scrape("# EOF\n", PageFormat::kOpenMetrics), "");
+  EXPECT_EQ(store_.Starts(one).size(), 3u);  // Markers of the end have none.
 }
 
 }  // namespace

@@ -436,7 +436,7 @@ TEST_F(BlockStoreTest, RefusesANewerFormatByName) {
   delete db;
   const absl::Status status = BlockStore::Open(dir(), 1 << 20).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 7 is newer than 4"));
+  EXPECT_THAT(std::string(base::message(status)), HasSubstr("format 7 is newer than 5"));
 }
 
 TEST_F(BlockStoreTest, RefusesADatabaseOfSomebodyElse) {

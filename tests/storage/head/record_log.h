@@ -17,24 +17,28 @@ class RecordLog : public RecordReader {
   void OnSeries(SeriesRef ref, model::LabelsView labels) override {
     lines.push_back(fmt::format("{} {}", static_cast<uint64_t>(ref), labels.ToString()));
   }
-  void OnSample(SeriesRef ref, model::Sample s) override {
-    lines.push_back(fmt::format("{} @{} {:016x}", static_cast<uint64_t>(ref), s.t,
-                                std::bit_cast<uint64_t>(s.v)));
+  void OnSample(SeriesRef ref, model::Sample s, model::TimeMs start) override {
+    lines.push_back(fmt::format("{} @{} {:016x}{}", static_cast<uint64_t>(ref), s.t,
+                                std::bit_cast<uint64_t>(s.v), Since(start)));
   }
-  void OnMaybeLate(SeriesRef ref, model::Sample s) override {
-    lines.push_back(fmt::format("{} maybe late @{} {:016x}", static_cast<uint64_t>(ref), s.t,
-                                std::bit_cast<uint64_t>(s.v)));
+  void OnMaybeLate(SeriesRef ref, model::Sample s, model::TimeMs start) override {
+    lines.push_back(fmt::format("{} maybe late @{} {:016x}{}", static_cast<uint64_t>(ref), s.t,
+                                std::bit_cast<uint64_t>(s.v), Since(start)));
   }
   void OnCut() override { lines.push_back("cut"); }
   void OnFlushed(SeriesRef ref, model::Sample s) override {
     lines.push_back(fmt::format("{} flushed @{} {:016x}", static_cast<uint64_t>(ref), s.t,
                                 std::bit_cast<uint64_t>(s.v)));
   }
-  void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
-    lines.push_back(fmt::format("{} @{} {}", static_cast<uint64_t>(ref), t, Hex(h)));
+  void OnHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h,
+                   model::TimeMs start) override {
+    lines.push_back(
+        fmt::format("{} @{} {}{}", static_cast<uint64_t>(ref), t, Hex(h), Since(start)));
   }
-  void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h) override {
-    lines.push_back(fmt::format("{} maybe late @{} {}", static_cast<uint64_t>(ref), t, Hex(h)));
+  void OnMaybeLateHistogram(SeriesRef ref, model::TimeMs t, model::AnyHistogram h,
+                            model::TimeMs start) override {
+    lines.push_back(
+        fmt::format("{} maybe late @{} {}{}", static_cast<uint64_t>(ref), t, Hex(h), Since(start)));
   }
   void OnExemplar(SeriesRef ref, model::Exemplar e) override {
     lines.push_back(fmt::format("{} {}", static_cast<uint64_t>(ref), Text(e)));
@@ -49,6 +53,9 @@ class RecordLog : public RecordReader {
   std::vector<std::string> lines;
 
  private:
+  static std::string Since(model::TimeMs start) {
+    return start == 0 ? "" : fmt::format(" since {}", start);
+  }
   static std::string Text(const model::Exemplar& e) {
     return fmt::format("{} @{} {} {:016x}", e.labels.ToString(), e.t, e.has_time,
                        std::bit_cast<uint64_t>(e.value));

@@ -182,6 +182,43 @@ TEST_F(RecordTest, EveryCutIsAnErrorOrAPrefix) {
   }
 }
 
+TEST_F(RecordTest, StartTimesGoWithTheSamplesBehindThem) {
+  writer_.AddStarts(std::vector<PlacedStart>{{1, 500}, {2, 500}, {4, 510}});
+  writer_.BeginSamples(5);
+  for (uint64_t ref = 1; ref <= 5; ++ref) writer_.AddSample(SeriesRef{ref}, {1000, 0});
+  writer_.BeginMaybeLate(1);
+  writer_.AddSample(SeriesRef{6}, {1000, 0});
+  writer_.AddStarts(std::vector<PlacedStart>{{0, -7}});
+  writer_.BeginMaybeLateHistograms(1);
+  writer_.AddHistogram(SeriesRef{7}, 9, model::Histogram());
+  const auto lines = Read();
+  EXPECT_TRUE(status_.ok()) << status_;
+  ASSERT_EQ(lines.size(), 7u);
+  EXPECT_THAT(std::vector<std::string>(lines.begin(), lines.begin() + 6),
+              ElementsAre("1 @1000 0000000000000000", "2 @1000 0000000000000000 since 500",
+                          "3 @1000 0000000000000000 since 500", "4 @1000 0000000000000000",
+                          "5 @1000 0000000000000000 since 510",
+                          "6 maybe late @1000 0000000000000000"));
+  EXPECT_THAT(lines[6], HasSubstr(" since -7"));
+}
+
+TEST_F(RecordTest, StartTimesHaveTheirBytesAndMustFit) {
+  writer_.AddStarts(std::vector<PlacedStart>{{0, 5}});
+  writer_.BeginSamples(1);
+  writer_.AddSample(SeriesRef{1}, {2, 0});
+  EXPECT_EQ(writer_.record(), std::string_view("\x01\x0b\x01\x00\x01\x0a\x02\x01\x30\x04", 10));
+  RecordLog log;
+  for (const std::string_view wrong : {
+           std::string_view("\x01\x0b\x01\x00\x01\x0a", 6),                          // Of nothing.
+           std::string_view("\x01\x0b\x01\x00\x02\x0a\x02\x01\x30\x04", 10),         // Too many.
+           std::string_view("\x01\x0b\x01\x00\x00\x0a\x02\x01\x30\x04", 10),         // An empty run.
+           std::string_view("\x01\x0b\x00\x02\x01\x30\x04", 7),                       // No run.
+           std::string_view("\x01\x0b\x01\x00\x01\x0a\x0b\x01\x00\x01\x0a\x02\x01\x30\x04", 15),
+       }) {
+    EXPECT_EQ(ReadRecord(wrong, &log).code(), absl::StatusCode::kDataLoss);
+  }
+}
+
 TEST_F(RecordTest, MetadataHasItsBytes) {
   writer_.BeginMetadata(1);
   writer_.AddMetadata({"up", {model::MetricType::kGauge, "Up.", "s"}, 3});

@@ -97,6 +97,9 @@ def main():
         began = [round(App.began * 1000)]
         wait("a zero where the counter began", lambda: zeros(server, "pages_total") == began)
         wait("more pages", lambda: len(values(server, "pages_total")) > 3)
+        # Half way between two scrapes: a start before the newest sample gives no zero.
+        newest = lambda: max(t for t, _ in values(server, "pages_total"))
+        wait("a while after a scrape", lambda: 300 < time.time() * 1000 - newest() < 600)
         App.begin()
         began.append(round(App.began * 1000))
         wait("a zero where it began again", lambda: zeros(server, "pages_total") == began)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What queries leave behind, and how they are asked from the command line.
 
-    tests/e2e/queries.py --tidemark build/release/tidemark
+    tests/e2e/query_records.py --tidemark build/release/tidemark
 
 `tidemark query` beside promtool, where that is installed; the log of queries and its rotation; a client
 that goes away; the queries that ran when the server was killed; explain=analyze.

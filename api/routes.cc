@@ -4,11 +4,13 @@
 #include "api/cors.h"
 #include "api/route_groups.h"
 #include "storage/base/status.h"
+#include "storage/memory_budget.h"
 
 namespace api {
 namespace {
 
 constexpr std::string_view kNotReady = "Service Unavailable";
+constexpr int64_t kReleaseBytes = 8 << 20;  // Of freed memory that is worth the milliseconds.
 
 void MarkNotReady(const ApiDependencies& d, Response* response) {
   response->headers.emplace_back("X-Prometheus-Stopping", d.status->Stopping() ? "true" : "false");
@@ -48,6 +50,9 @@ Handler Metered(const ApiDependencies& d, Handler handler) {
     auto meter = std::make_shared<base::MemoryMeter>(pool);
     const base::MemoryMeter::Scope counted(meter.get());
     Response response = handler(request);
+    // The allocator would keep it for a while, and the next one might not find room.
+    const int64_t given_back = meter->peak_bytes() - meter->used_bytes();
+    if (given_back > kReleaseBytes) storage::ReleaseFreeMemory();
     response.held = std::move(meter);
     return response;
   };

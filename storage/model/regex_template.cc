@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "storage/base/status.h"
+#include "storage/model/regex_error.h"
 
 namespace model {
 namespace {
@@ -40,6 +41,19 @@ size_t NameLength(std::string_view s) {
   return s.size() - rest.size();
 }
 
+RE2::Options Options() {
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(64 << 20);
+  return options;
+}
+
+size_t RuneSize(std::string_view s) {
+  size_t n = 1;
+  while (n < s.size() && (s[n] & 0xC0) == 0x80) ++n;
+  return n;
+}
+
 }  // namespace
 
 RegexTemplate::RegexTemplate(std::unique_ptr<re2::RE2> regex) : regex_(std::move(regex)) {}
@@ -49,15 +63,43 @@ RegexTemplate::~RegexTemplate() = default;
 
 absl::StatusOr<RegexTemplate> RegexTemplate::Compile(std::string_view pattern,
                                                      std::string_view replacement) {
-  RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(64 << 20);
-  auto regex =
-      std::make_unique<RE2>(fmt::format("^(?s:{})$", WithNamedGroups(pattern)), options);
+  auto regex = std::make_unique<RE2>(fmt::format("^(?s:{})$", WithNamedGroups(pattern)), Options());
   if (!regex->ok()) return base::InvalidArgument("{}", regex->error());
   RegexTemplate compiled(std::move(regex));
   compiled.Parse(replacement);
   return compiled;
+}
+
+absl::StatusOr<RegexTemplate> RegexTemplate::CompileAnywhere(std::string_view pattern,
+                                                             std::string_view replacement) {
+  auto regex = std::make_unique<RE2>(WithNamedGroups(pattern), Options());
+  if (!regex->ok()) return CompileError(*regex, pattern);
+  RegexTemplate compiled(std::move(regex));
+  compiled.Parse(replacement);
+  return compiled;
+}
+
+bool RegexTemplate::FoundIn(std::string_view s) const {
+  return regex_->Match(AsPiece(s), 0, s.size(), RE2::UNANCHORED, nullptr, 0);
+}
+
+std::optional<std::string> RegexTemplate::ReplaceAll(std::string_view s, size_t most_bytes) const {
+  std::vector<re2::StringPiece> groups(std::max(num_groups_, 1));
+  std::string out;
+  size_t copied = 0, at = 0;  // What of `s` is in *out, and where to look next.
+  while (at <= s.size() && out.size() <= most_bytes &&
+         regex_->Match(AsPiece(s), at, s.size(), RE2::UNANCHORED, groups.data(),
+                       static_cast<int>(groups.size()))) {
+    const size_t begin = groups[0].data() - s.data(), end = begin + groups[0].size();
+    out += s.substr(copied, begin - copied);
+    // Not for nothing that comes right behind a match.
+    if (end > copied || begin == 0) AppendExpanded(groups, &out);
+    copied = end;
+    at = std::max(end, at + (at < s.size() ? (end > at ? 0 : RuneSize(s.substr(at))) : 1));
+  }
+  out += s.substr(copied);
+  if (out.size() > most_bytes) return std::nullopt;
+  return out;
 }
 
 std::optional<std::string> RegexTemplate::Expand(std::string_view s) const {
@@ -66,11 +108,16 @@ std::optional<std::string> RegexTemplate::Expand(std::string_view s) const {
     return std::nullopt;
   }
   std::string out;
-  for (const struct Piece& piece : pieces_) {
-    out += piece.text;
-    if (piece.group >= 0) out.append(groups[piece.group].data(), groups[piece.group].size());
-  }
+  AppendExpanded(groups, &out);
   return out;
+}
+
+void RegexTemplate::AppendExpanded(std::span<const re2::StringPiece> groups,
+                                   std::string* out) const {
+  for (const struct Piece& piece : pieces_) {
+    *out += piece.text;
+    if (piece.group >= 0) out->append(groups[piece.group].data(), groups[piece.group].size());
+  }
 }
 
 void RegexTemplate::Parse(std::string_view replacement) {
@@ -109,9 +156,9 @@ bool RegexTemplate::TakeVariable(std::string_view* rest) {
 
 // -1 when there is no such group. A number has no leading zero; otherwise it is a name.
 int RegexTemplate::GroupOf(std::string_view name) const {
-  const bool number = name.size() <= 9 && (name == "0" || name[0] != '0') &&
-                      std::all_of(name.begin(), name.end(),
-                                  [](char c) { return c >= '0' && c <= '9'; });
+  const bool number =
+      name.size() <= 9 && (name == "0" || name[0] != '0') &&
+      std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
   if (number) {
     const int group = std::stoi(std::string(name));
     return group <= regex_->NumberOfCapturingGroups() ? group : -1;

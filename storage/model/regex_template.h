@@ -1,9 +1,10 @@
-// A regular expression that must match a whole string, with a replacement text built from its
-// groups: label_replace.
+// A regular expression with a replacement text built from its groups: of a whole string, as
+// label_replace wants it, or of every place where it matches.
 #pragma once
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,8 @@
 
 namespace re2 {
 class RE2;
-}
+class StringPiece;
+}  // namespace re2
 
 namespace model {
 
@@ -25,12 +27,21 @@ class RegexTemplate {
   // kInvalidArgument when the expression does not compile.
   static absl::StatusOr<RegexTemplate> Compile(std::string_view pattern,
                                                std::string_view replacement);
+  // The expression as it is, for places anywhere in a string: as Go's Regexp.ReplaceAllString has
+  // it. kInvalidArgument in Go's words: error parsing regexp: missing closing ): `(`
+  static absl::StatusOr<RegexTemplate> CompileAnywhere(std::string_view pattern,
+                                                       std::string_view replacement);
   RegexTemplate(RegexTemplate&&) noexcept;
   RegexTemplate& operator=(RegexTemplate&&) noexcept;
   ~RegexTemplate();
 
   // The replacement for `s`; nothing when `s` does not match.
   std::optional<std::string> Expand(std::string_view s) const;
+
+  // Of CompileAnywhere. `s` with every match replaced; nothing when that is longer than
+  // `most_bytes`.
+  std::optional<std::string> ReplaceAll(std::string_view s, size_t most_bytes) const;
+  bool FoundIn(std::string_view s) const;
 
  private:
   struct Piece {  // `text`, then the group; -1 for none.
@@ -42,6 +53,7 @@ class RegexTemplate {
   void Parse(std::string_view replacement);
   bool TakeVariable(std::string_view* rest);
   int GroupOf(std::string_view name) const;
+  void AppendExpanded(std::span<const re2::StringPiece> groups, std::string* out) const;
 
   std::unique_ptr<re2::RE2> regex_;
   std::vector<Piece> pieces_;

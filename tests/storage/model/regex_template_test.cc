@@ -39,6 +39,26 @@ TEST(RegexTemplate, KeepsAngleBracketsInClassesAndEscapes) {
   EXPECT_EQ(Expand(R"(\(\?<)", "yes", "(?<"), "yes");
 }
 
+std::string ReplaceAll(std::string_view pattern, std::string_view with, std::string_view in) {
+  return RegexTemplate::CompileAnywhere(pattern, with)->ReplaceAll(in, 1000).value_or("too long");
+}
+
+TEST(RegexTemplate, ReplacesEveryMatchAsGoDoes) {
+  EXPECT_EQ(ReplaceAll("(.*)-(.*)", "$2-${1}x", "foo-bar"), "bar-foox");
+  EXPECT_EQ(ReplaceAll("x*", "-", "abxxc"), "-a-b-c-");
+  EXPECT_EQ(ReplaceAll("", "-", "a\u00e9"), "-a-\u00e9-");
+  EXPECT_EQ(ReplaceAll("b", "-", "aaa"), "aaa");
+  EXPECT_EQ(ReplaceAll(".", "aaaaaaaaaa", std::string(101, 'x')), "too long");
+  EXPECT_EQ(ReplaceAll("^a", "b", "aaa"), "baa");
+}
+
+TEST(RegexTemplate, FindsAnywhere) {
+  EXPECT_TRUE(RegexTemplate::CompileAnywhere("a.*", "")->FoundIn("bab"));
+  EXPECT_FALSE(RegexTemplate::CompileAnywhere("c", "")->FoundIn("bab"));
+  EXPECT_EQ(RegexTemplate::CompileAnywhere("(", "").status().message(),
+            "error parsing regexp: missing closing ): `(`");
+}
+
 TEST(RegexTemplate, RefusesWhatDoesNotCompile) {
   EXPECT_FALSE(RegexTemplate::Compile("(", "").ok());
   EXPECT_FALSE(RegexTemplate::Compile("a{1000000}", "").ok());

@@ -1,13 +1,12 @@
 #include "server/relabel.h"
 
-#include <locale.h>
 #include <openssl/evp.h>
 #include <re2/re2.h>
-#include <wctype.h>
 
 #include <algorithm>
 #include <array>
 
+#include "server/letters.h"
 #include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/model/matcher.h"
@@ -264,41 +263,6 @@ uint64_t HashMod(std::string_view source, uint64_t modulus) {
   uint64_t last = 0;
   for (int i = 8; i < 16; ++i) last = last << 8 | digest[i];
   return last % modulus;
-}
-
-void AppendUtf8(std::string* out, uint32_t c) {
-  if (c < 0x80) {
-    *out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    *out += {static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))};
-  } else if (c < 0x10000) {
-    *out += {static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
-             static_cast<char>(0x80 | (c & 0x3f))};
-  } else {
-    *out += {static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)),
-             static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))};
-  }
-}
-
-// Letter by letter, as the C library knows Unicode; bytes that are not UTF-8 stay.
-std::string ChangeCase(std::string_view s, bool upper) {
-  static const locale_t kUnicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
-  const bool unicode = kUnicode != nullptr && model::IsValidUtf8(s);
-  std::string out;
-  out.reserve(s.size());
-  for (size_t i = 0; i < s.size(); ++i) {
-    const unsigned char lead = s[i];
-    if (lead < 0x80 || !unicode) {
-      const bool turns = upper ? lead >= 'a' && lead <= 'z' : lead >= 'A' && lead <= 'Z';
-      out += static_cast<char>(turns ? lead ^ 0x20 : lead);
-      continue;
-    }
-    const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    uint32_t c = lead & (0x3f >> more);
-    for (int k = 0; k < more; ++k) c = c << 6 | (static_cast<unsigned char>(s[++i]) & 0x3f);
-    AppendUtf8(&out, upper ? towupper_l(c, kUnicode) : towlower_l(c, kUnicode));
-  }
-  return out;
 }
 
 bool Apply(const RelabelConfig& rule, model::LabelsBuilder* labels) {

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "server/commands/check_rules.h"
 #include "server/commands/usage.h"
 #include "server/config/load.h"
 #include "server/http_client.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: tidemark check config FILE...\n"
+    "       tidemark check rules [FILE...]\n"
     "       tidemark check backup BACKUP...\n"
     "       tidemark check healthy|ready [--url=http://localhost:9090]\n";
 
@@ -79,6 +81,7 @@ int RunCheck(std::span<const std::string> args) {
     for (const std::string& path : args.subspan(1)) good &= CheckConfig(path);
     return good ? 0 : 1;
   }
+  if (what == "rules") return RunCheckRules(args.subspan(1));
   if (what == "backup" && args.size() > 1) {
     bool good = true;
     for (const std::string& path : args.subspan(1)) good &= CheckBackup(path);

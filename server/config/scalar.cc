@@ -76,6 +76,10 @@ std::optional<double> YamlFloat(const YamlNode& node) {
   const bool number =
       (first >= '0' && first <= '9') || first == '+' || first == '-' || first == '.';
   if (!number) return std::nullopt;
+  static constexpr std::string_view kInf[] = {".inf", ".Inf", ".INF"}, kNan[] = {".nan", ".NaN", ".NAN"};
+  if (OneOf(std::string_view(node.text), kNan)) return NAN;
+  const std::string_view unsigned_text = std::string_view(node.text).substr(first == '+' || first == '-');
+  if (OneOf(unsigned_text, kInf)) return first == '-' ? -INFINITY : INFINITY;
   std::string digits = node.text;
   std::erase(digits, '_');
   return model::ParseFloat(digits);

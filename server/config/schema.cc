@@ -25,6 +25,22 @@ constexpr SectionText kSections[] = {
      "scrape_config_files:strings scrape_configs:[scrape_config] storage:{storage} "
      "tracing:{tracing} remote_write:[remote_write] remote_read:[remote_read] otlp:{otlp}"},
     {"scrape_config_file", "scrape_configs:[scrape_config]"},
+    {"rule_file", "groups:[rule_group]"},
+    {"rule_group",
+     "name interval:duration query_offset:duration limit:int labels:map rules:[rule]"},
+    {"rule",
+     "record alert expr for:duration keep_firing_for:duration labels:map annotations:map"},
+    {"rule_test_file",
+     "rule_files:strings evaluation_interval:duration group_eval_order:strings tests:[rule_test] "
+     "fuzzy_compare:bool"},
+    {"rule_test",
+     "interval:duration input_series:[input_series] alert_rule_test:[alert_rule_test] "
+     "promql_expr_test:[promql_expr_test] external_labels:map external_url name start_timestamp"},
+    {"input_series", "series values"},
+    {"alert_rule_test", "eval_time:duration alertname exp_alerts:[exp_alert]"},
+    {"exp_alert", "exp_labels:map exp_annotations:map"},
+    {"promql_expr_test", "expr eval_time:duration exp_samples:[exp_sample]"},
+    {"exp_sample", "labels value:float histogram"},
     {"limits",
      "body_size_limit:bytes sample_limit:uint target_limit:uint label_limit:uint "
      "label_name_length_limit:uint label_value_length_limit:uint keep_dropped_targets:uint"},
@@ -293,7 +309,7 @@ std::string_view KindName(const YamlNode& node) {
 
 class Checker {
  public:
-  explicit Checker(Problems* problems) : problems_(problems) {}
+  Checker(Problems* problems, UnknownKeys unknown) : problems_(problems), unknown_(unknown) {}
 
   void CheckSection(const YamlNode& node, std::string_view name, std::string_view path) {
     const Section& section = Table::Get().section(name);
@@ -302,7 +318,7 @@ class Checker {
       const YamlNode::Key& key = node.keys[i];
       if (const Field* field = section.Find(key.name)) {
         CheckValue(node.items[i], field->type, Join(path, key.name));
-      } else {
+      } else if (unknown_ == UnknownKeys::kProblems) {
         Unknown(key, section, path);
       }
     }
@@ -418,6 +434,7 @@ class Checker {
   }
 
   Problems* const problems_;
+  const UnknownKeys unknown_;
 };
 
 void HideIn(YamlNode* node, std::string_view type);
@@ -459,8 +476,8 @@ void HideIn(YamlNode* node, std::string_view type) {
 }  // namespace
 
 void CheckSchema(const YamlNode& node, std::string_view schema, std::string_view path,
-                 Problems* problems) {
-  Checker(problems).CheckSection(node, schema, path);
+                 Problems* problems, UnknownKeys unknown) {
+  Checker(problems, unknown).CheckSection(node, schema, path);
 }
 
 YamlNode HideSecrets(const YamlNode& node, std::string_view schema) {

@@ -4,6 +4,7 @@
 
 #include "promql/testing/memory_script_store.h"
 #include "promql/testing/script_runner.h"
+#include "server/commands/test_rules.h"
 #include "server/commands/usage.h"
 #include "server/config/load.h"
 #include "storage/base/log.h"
@@ -14,8 +15,9 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: tidemark test promql FILE...\n"
+    "       tidemark test rules FILE...     (tidemark test rules --help)\n"
     "\n"
-    "Runs test scripts in Prometheus' own format, each for itself:\n"
+    "promql runs test scripts in Prometheus' own format, each for itself:\n"
     "\n"
     "    load 1m\n"
     "      http_requests_total{job=\"api\"} 0+60x10\n"
@@ -52,6 +54,7 @@ promql_test::ScriptResult RunScript(const std::string& path, promql_test::Script
 
 int RunTest(std::span<const std::string> args) {
   base::SetLog(base::LogLevel::kError, base::LogFormat::kLogfmt);
+  if (!args.empty() && args[0] == "rules") return RunTestRules(args.subspan(1));
   const auto read = CommandArgs::Parse(args, {});
   if (!read.ok()) return BadUsage(base::message(read.status()), kUsage);
   if (read->help) {

@@ -18,6 +18,7 @@ std::string_view NameOf(PlanKind kind) {
     case PlanKind::kString: return "string";
     case PlanKind::kSelect: return "select";
     case PlanKind::kTimestamps: return "timestamps";
+    case PlanKind::kStarts: return "starts";
     case PlanKind::kWindow: return "window";
     case PlanKind::kMatrix: return "samples";
     case PlanKind::kSubquery: return "subquery";

@@ -120,6 +120,8 @@ absl::StatusOr<OperatorPtr> BuildNode(const PlanNode& plan, Selections* selectio
     case PlanKind::kTimestamps:
       return DropNames(MakeSelect(plan, selections, SelectValue::kTimestamp),
                        OnSameLabels::kMerge);
+    case PlanKind::kStarts:
+      return DropNames(MakeSelect(plan, selections, SelectValue::kStart), OnSameLabels::kMerge);
     case PlanKind::kWindow: return BuildWindow(plan, selections);
     case PlanKind::kCells: return BuildCells(plan, selections);
     case PlanKind::kInfo: {

@@ -26,30 +26,35 @@ std::string Position(std::string_view query, int at) {
 }  // namespace
 
 void AnnotationSink::Warn(std::string_view text, PositionRange pos) {
-  warnings_.Add(fmt::format("PromQL warning: {}", text), pos.begin);
+  const auto [item, added] = warnings_.Add(fmt::format("PromQL warning: {}", text), pos.begin);
+  item->position = std::max(item->position, static_cast<int>(pos.begin));
+}
+
+void AnnotationSink::WarnOfSeveral(std::string_view text, int64_t times, PositionRange pos) {
+  const auto [item, added] = warnings_.Add(fmt::format("PromQL warning: {}", text), pos.begin);
+  item->times = added ? times : item->times + times;
 }
 
 void AnnotationSink::Info(std::string_view text, PositionRange pos) {
-  infos_.Add(fmt::format("PromQL info: {}", text), pos.begin);
+  const auto [item, added] = infos_.Add(fmt::format("PromQL info: {}", text), pos.begin);
+  item->position = std::max(item->position, static_cast<int>(pos.begin));
 }
 
 void AnnotationSink::WarnPlain(std::string text) { warnings_.Add(std::move(text), -1); }
 
 Annotations AnnotationSink::Take() { return {warnings_.Take(query_), infos_.Take(query_)}; }
 
-void AnnotationSink::List::Add(std::string text, int position) {
+std::pair<AnnotationSink::List::Item*, bool> AnnotationSink::List::Add(std::string text,
+                                                                       int position) {
   const auto [it, added] = index_.try_emplace(text, items_.size());
-  if (added) {
-    items_.emplace_back(std::move(text), position);
-  } else {
-    int& kept = items_[it->second].second;
-    kept = std::max(kept, position);
-  }
+  if (added) items_.push_back({std::move(text), position});
+  return {&items_[it->second], added};
 }
 
 std::vector<std::string> AnnotationSink::List::Take(std::string_view query) {
   std::vector<std::string> texts;
-  for (auto& [text, position] : items_) {
+  for (auto& [text, position, times] : items_) {
+    if (times > 1) text += fmt::format(" ({} occurrences)", times);
     if (position >= 0) text += fmt::format(" ({})", Position(query, position));
     texts.push_back(std::move(text));
   }

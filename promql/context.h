@@ -26,6 +26,8 @@ class AnnotationSink {
   explicit AnnotationSink(std::string_view query) : query_(query) {}
   // `text` without the "PromQL warning: " prefix; `pos` becomes " (line:col)". spec 1.10.
   void Warn(std::string_view text, PositionRange pos);
+  // One that happened so many times: of all its times together, and of several positions the first.
+  void WarnOfSeveral(std::string_view text, int64_t times, PositionRange pos);
   void Info(std::string_view text, PositionRange pos);
   // A warning that does not come from the language: storage.
   void WarnPlain(std::string text);
@@ -34,11 +36,17 @@ class AnnotationSink {
  private:
   class List {
    public:
-    void Add(std::string text, int position);
+    struct Item {
+      std::string text;
+      int position = -1;  // -1: has none.
+      int64_t times = 1;
+    };
+    // The item that has this text, and whether it is new.
+    std::pair<Item*, bool> Add(std::string text, int position);
     std::vector<std::string> Take(std::string_view query);
 
    private:
-    std::vector<std::pair<std::string, int>> items_;  // Text and position; -1: has none.
+    std::vector<Item> items_;
     base::StringMap<size_t> index_;
   };
   std::string query_;

@@ -94,6 +94,9 @@ class Engine {  // Thread-safe; one per process; owns the gate on concurrent que
     bool delayed_name_removal = false;
     bool per_step_stats = false;        // Whether QueryOptions::stats_by_step may be asked for.
     bool type_and_unit_labels = false;  // Whether a metric is a counter is told by __type__.
+    // Whether a counter began anew is also told by the start times of samples, where storage has
+    // them: in rate, increase, irate and resets; and start_timestamp() gives them.
+    bool use_start_timestamps = false;
     QueryObserver* observer = nullptr;  // Null: nobody. Outlives the engine.
     int threads = 0;  // That queries may use together, besides those that call. 0: cores - 1.
   };

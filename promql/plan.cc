@@ -161,10 +161,11 @@ class Planner {
       node->number = *constant;
       return node;
     }
-    if (name == "timestamp") {
+    if (name == "timestamp" || name == "start_timestamp") {
       const Expr& arg = StripParens(*call.args[0]);
       if (arg.kind == ExprKind::kVectorSelector) {
-        return MakeSelect(PlanKind::kTimestamps, call, arg, grid);
+        const auto kind = name == "timestamp" ? PlanKind::kTimestamps : PlanKind::kStarts;
+        return MakeSelect(kind, call, arg, grid);
       }
     }
     if (name == "info") return MakeInfo(call, grid);
@@ -230,12 +231,13 @@ class Planner {
                                   const Grid& grid) {
     Node node = New(kind, expr, grid);
     ASSIGN_OR_RETURN(node->windows, Windows(selector.shift, options_.lookback_ms, grid));
+    node->starts = kind == PlanKind::kStarts && options_.use_start_timestamps;
     // An instant vector has no anchor, and timestamp() asks for a sample.
     if (kind == PlanKind::kSelect && selector.smoothing == Smoothing::kSmoothed) {
       node->smoothing = selector.smoothing;
       node->windows.after_ms = options_.lookback_ms;
     }
-    node->selector = AddSelector(selector, node->windows);
+    node->selector = AddSelector(selector, *node);
     node->buckets = NeededBuckets();
     return node;
   }
@@ -247,7 +249,11 @@ class Planner {
     node->smoothing = selector.smoothing;
     if (node->smoothing != Smoothing::kNone) node->windows.before_ms = options_.lookback_ms;
     if (node->smoothing == Smoothing::kSmoothed) node->windows.after_ms = options_.lookback_ms;
-    node->selector = AddSelector(selector, node->windows);
+    if (options_.use_start_timestamps && node->kind == PlanKind::kWindow) {
+      const WindowSpec spec = FindWindowFunction(node->expr->function->name, node->smoothing);
+      node->starts = spec.run_started != nullptr;
+    }
+    node->selector = AddSelector(selector, *node);
     node->buckets = NeededBuckets();
     return absl::OkStatus();
   }
@@ -340,15 +346,17 @@ class Planner {
     return ShiftedWindows(grid, offset_ms, at ? &*at : nullptr, range_ms);
   }
 
-  int AddSelector(const Expr& selector, const WindowGrid& windows) {
-    const model::TimeRange range = windows.reach();
+  int AddSelector(const Expr& selector, const PlanNode& node) {
+    const model::TimeRange range = node.windows.reach();
     plan_->range.Extend(range);
     for (size_t i = 0; i < plan_->selectors.size(); ++i) {
-      if (plan_->selectors[i].expr->matchers != selector.matchers) continue;
-      plan_->selectors[i].range.Extend(range);
+      PlanSelector& known = plan_->selectors[i];
+      if (known.expr->matchers != selector.matchers) continue;
+      known.range.Extend(range);
+      known.starts |= node.starts;
       return static_cast<int>(i);
     }
-    plan_->selectors.push_back({&selector, range});
+    plan_->selectors.push_back({&selector, range, node.starts});
     return static_cast<int>(plan_->selectors.size()) - 1;
   }
 

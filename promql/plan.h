@@ -23,6 +23,7 @@ enum class PlanKind : uint8_t {
   kString,
   kSelect,         // The newest sample within the lookback, at each step.
   kTimestamps,     // timestamp() of a plain selector: the time of that sample.
+  kStarts,         // start_timestamp() of a plain selector: the start of that sample.
   kWindow,         // A function of a range vector: of `selector`, or of a subquery, input[matrix].
   kMatrix,         // A bare range vector: raw samples.
   kSubquery,       // A bare subquery: input[0] on its own grid, as raw samples.
@@ -41,18 +42,20 @@ struct PlanNode {
   Grid grid;             // Of this node's rows.
   std::vector<std::unique_ptr<PlanNode>> input;  // Of calls: one for each argument.
   double number = 0;     // kNumber
-  int selector = -1;     // kSelect, kTimestamps, kMatrix, kWindow: index into Plan::selectors.
+  int selector = -1;     // kSelect, kTimestamps, kStarts, kMatrix, kWindow: index into Plan::selectors.
   int matrix = 0;        // kWindow: which argument is the range vector.
-  // kSelect, kTimestamps, kInfo: the lookback windows; kWindow, kMatrix, kSubquery: those of the range.
+  // kWindow, kMatrix, kSubquery: those of the range; else the lookback windows.
   WindowGrid windows;
   Smoothing smoothing = Smoothing::kNone;  // kSelect, kWindow, kMatrix: of the selector.
   Buckets buckets = Buckets::kAll;  // Of a node with a selector: what it needs of histograms.
+  bool starts = false;              // Likewise: whether it looks at start times.
 };
 
 // A distinct set of matchers and all the time it is looked at in.
 struct PlanSelector {
   const Expr* expr;
   model::TimeRange range = model::TimeRange::None();
+  bool starts = false;  // Whether any node looks at start times.
 };
 
 struct Plan {
@@ -65,6 +68,7 @@ struct PlanOptions {
   int64_t lookback_ms = 300'000;
   int64_t default_subquery_step_ms = 60'000;
   int64_t max_samples = 50'000'000;
+  bool use_start_timestamps = false;  // See Engine::Options.
 };
 
 // kInvalidArgument: a duration that comes to nothing sensible, a type the grid does not allow.

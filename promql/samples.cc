@@ -15,6 +15,13 @@ model::FloatHistogram AsFloats(model::AnyHistogram* h) {
 
 }  // namespace
 
+std::vector<model::TimeMs> StartsAt(const model::StartRuns& starts,
+                                    const std::vector<model::TimeMs>& times) {
+  model::StartColumns columns;
+  model::AppendStartsAt(starts, times, &columns);
+  return std::move(columns.values);
+}
+
 void TakeHistograms(Buckets buckets, chunk::HistogramColumns* read, HistogramSamples* out) {
   out->clear();
   model::FloatHistogram before;  // The last that was no stale marker.

@@ -36,6 +36,7 @@ promql::Engine::Options EngineOptions(const Flags& flags) {
   options.features.extended_range_selectors = flags.HasFeature("promql-extended-range-selectors");
   options.features.binop_fill = flags.HasFeature("promql-binop-fill-modifiers");
   options.delayed_name_removal = flags.HasFeature("promql-delayed-name-removal");
+  options.use_start_timestamps = flags.HasFeature("use-start-timestamps");
   options.per_step_stats = flags.HasFeature("promql-per-step-stats");
   return options;
 }

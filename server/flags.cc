@@ -21,8 +21,9 @@ namespace {
 constexpr auto kWorking = std::to_array<std::string_view>(
     {"exemplar-storage", "promql-experimental-functions", "promql-extended-range-selectors",
      "promql-binop-fill-modifiers", "promql-delayed-name-removal", "promql-per-step-stats",
-     "auto-reload-config", "created-timestamp-zero-ingestion", "st-storage"});
-constexpr std::string_view kAllPromql = "promql-all";  // Ours: every promql-* there is.
+     "auto-reload-config", "created-timestamp-zero-ingestion", "st-storage",
+     "use-start-timestamps"});
+constexpr std::string_view kAllPromql = "promql-all";  // Ours: every promql-*, and use-start-timestamps.
 constexpr auto kAlwaysOn =
     std::to_array<std::string_view>({"metadata-wal-records", "promql-duration-expr"});
 constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
@@ -39,7 +40,6 @@ constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
                                                         "search-api",
                                                         "st-synthesis",
                                                         "type-and-unit-labels",
-                                                        "use-start-timestamps",
                                                         "use-uncached-io",
                                                         "xor2-encoding"});
 
@@ -208,7 +208,8 @@ std::vector<std::string> Flags::Features() const {
 
 bool Flags::HasFeature(std::string_view name) const {
   const std::vector<std::string> features = Features();
-  return Contains(features, name) || (name.starts_with("promql-") && Contains(features, kAllPromql));
+  const bool of_promql = name.starts_with("promql-") || name == "use-start-timestamps";
+  return Contains(features, name) || (of_promql && Contains(features, kAllPromql));
 }
 
 std::vector<std::string> Flags::Warnings() const {

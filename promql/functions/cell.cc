@@ -71,6 +71,11 @@ void Timestamp(Row row, const Grid& eval, ScalarParams) {
   if (row.histograms != nullptr) std::fill_n(row.histograms, row.steps, nullptr);
 }
 
+// What was calculated began at no time: nothing. Of a plain selector it is the caller's.
+void StartTimestamp(Row row, const Grid&, ScalarParams) {
+  for (int i = 0; i < row.steps; ++i) row.Drop(i);
+}
+
 template <DatePart kPart>
 void Date(Row row, const Grid&, ScalarParams) {
   EachPresent(row, [](int, double v) { return GetDatePart(kPart, TruncateToSeconds(v)); });
@@ -110,6 +115,7 @@ const base::StringMap<CellFunction>& Table() {
       {"sin", Apply<std::sin>},
       {"sinh", Apply<std::sinh>},
       {"sqrt", ApplyFast<std::sqrt>},
+      {"start_timestamp", StartTimestamp},
       {"tan", Apply<std::tan>},
       {"tanh", Apply<std::tanh>},
       {"timestamp", Timestamp},

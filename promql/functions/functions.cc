@@ -27,10 +27,6 @@ absl::StatusOr<OperatorPtr> MakeVector(const Expr&, std::vector<OperatorPtr> arg
   return std::move(args[0]);
 }
 
-absl::StatusOr<OperatorPtr> NotSupported(const Expr& call, std::vector<OperatorPtr>) {
-  return base::Unimplemented("{}() is not supported yet", call.function->name);
-}
-
 const base::StringMap<Maker>& Makers() {
   static const auto& makers = *new base::StringMap<Maker>{
       {"absent", Always<MakeAbsent>},
@@ -50,7 +46,6 @@ const base::StringMap<Maker>& Makers() {
       {"sort_by_label", Always<MakeSort>},
       {"sort_by_label_desc", Always<MakeSort>},
       {"sort_desc", Always<MakeSort>},
-      {"start_timestamp", NotSupported},
       {"vector", MakeVector},
   };
   return makers;

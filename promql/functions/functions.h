@@ -26,6 +26,12 @@ namespace promql {
 using WindowFunction = void (*)(const chunk::SampleColumns& samples, const WindowGrid& windows,
                                 const Grid& eval, ScalarParams params, Row out);
 
+// The same where samples have starts: starts[i] is that of samples[i], 0 when it is not known.
+// `samples` are all there are.
+using StartedFunction = void (*)(const chunk::SampleColumns& samples,
+                                 std::span<const model::TimeMs> starts, const WindowGrid& windows,
+                                 Row out);
+
 // What must be said about the parameters: a warning on a quantile outside [0, 1], an error on a
 // smoothing factor. To be called after each run with the row it filled; only the cells present
 // count, as Prometheus looks at parameters only where a window has samples.
@@ -45,6 +51,7 @@ struct MixedWindow {
   std::span<const double> floats;
   std::span<const model::TimeMs> times;
   std::span<const HistogramPtr> histograms;
+  std::span<const model::TimeMs> float_starts, starts;  // Empty when the series has none.
   model::TimeMs end = 0;  // The window is (end - range_ms, end].
   int64_t range_ms = 0;
 };
@@ -63,15 +70,21 @@ enum WindowNote : uint32_t {
   kNoteAggReconciled = 64,   // in an aggregate.
   kNoteResetCollision = 128,
   kNoteIgnored = 256,        // Only the floats counted.
+  kNoteOverlap = 512,        // A sample began to count before another one that began elsewhere.
 };
-void Annotate(uint32_t notes, std::string_view metric, PositionRange pos, AnnotationSink* sink);
+// `overlaps`: in how many windows kNoteOverlap is due.
+void Annotate(uint32_t notes, int64_t overlaps, std::string_view metric, PositionRange pos,
+              AnnotationSink* sink);
 
 struct WindowSpec {
   WindowFunction run = nullptr;
   // For windows with histograms. Null: `run` over the floats is the answer, histograms are ignored.
   MixedFunction run_mixed = nullptr;
+  // For series with starts. Null: they are not looked at.
+  StartedFunction run_started = nullptr;
   bool keeps_name = false;      // last_over_time, first_over_time
   bool wants_counter = false;   // rate, increase: info when the name does not look like a counter
+  bool warns_of_overlaps = false;  // Of starts.
   chunk::Want want = chunk::Want::kAll;
   WindowCheck check = nullptr;  // Null when there is nothing to check.
 };

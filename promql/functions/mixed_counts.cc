@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "promql/functions/mixed_windows.h"
 #include "promql/histogram/counter_reset.h"
+#include "promql/kernels/starts.h"
 
 namespace promql {
 namespace {
@@ -14,36 +16,41 @@ double Seconds(model::TimeMs t) { return static_cast<double>(t) / 1000; }
 struct Sample {
   double value = 0;
   const model::FloatHistogram* histogram = nullptr;
+  kernels::Started started;  // start is 0 where the series has none.
 };
 
 // Calls f(before, after) for all neighbours in time.
 template <class F>
 void ForEachPair(const MixedWindow& window, F f) {
+  const bool has_starts = !window.starts.empty() || !window.float_starts.empty();
   Sample before;
   size_t i = 0, k = 0;  // Floats and histograms passed.
   while (i < window.floats.size() || k < window.histograms.size()) {
     Sample now;
     if (k == window.histograms.size() ||
         (i < window.floats.size() && window.float_times[i] < window.times[k])) {
-      now.value = window.floats[i++];
+      now.value = window.floats[i];
+      now.started = {window.float_times[i], has_starts ? window.float_starts[i] : 0};
+      ++i;
     } else {
-      now.histogram = window.histograms[k++].get();
+      now.histogram = window.histograms[k].get();
+      now.started = {window.times[k], has_starts ? window.starts[k] : 0};
+      ++k;
     }
     if (i + k > 1) f(before, now);
     before = now;
   }
 }
 
-template <class Floats, class Histograms>
-MixedCell CountPairs(const MixedWindow& window, Floats floats_differ, Histograms differ) {
+// Of neighbours those of different kinds, and those of one kind that differ.
+template <class Differ>
+MixedCell CountPairs(const MixedWindow& window, Differ differ) {
   int count = 0;
   ForEachPair(window, [&](const Sample& before, const Sample& now) {
     if ((before.histogram == nullptr) != (now.histogram == nullptr)) {
       ++count;
-    } else if (now.histogram == nullptr) {
-      count += floats_differ(before.value, now.value);
     } else {
-      count += differ(*before.histogram, *now.histogram);
+      count += differ(before, now);
     }
   });
   return Float(count);
@@ -84,15 +91,18 @@ MixedCell MixedTimeOfLast(const MixedWindow& window, uint32_t*) {
 }
 
 MixedCell MixedChanges(const MixedWindow& window, uint32_t*) {
-  return CountPairs(
-      window, [](double a, double b) { return a != b && !(a != a && b != b); },
-      [](const model::FloatHistogram& a, const model::FloatHistogram& b) {
-        return !histogram::Equal(b, a);
-      });
+  return CountPairs(window, [](const Sample& a, const Sample& b) {
+    if (b.histogram != nullptr) return !histogram::Equal(*b.histogram, *a.histogram);
+    return a.value != b.value && !(std::isnan(a.value) && std::isnan(b.value));
+  });
 }
 
 MixedCell MixedResets(const MixedWindow& window, uint32_t*) {
-  return CountPairs(window, [](double a, double b) { return b < a; }, histogram::IsReset);
+  return CountPairs(window, [](const Sample& a, const Sample& b) {
+    if (kernels::BeganBetween(a.started, b.started)) return true;
+    if (b.histogram != nullptr) return histogram::IsReset(*a.histogram, *b.histogram);
+    return b.value < a.value;
+  });
 }
 
 }  // namespace promql

@@ -149,6 +149,8 @@ std::optional<MixedWindow> FromAnchor(MixedWindow window) {
   } else if (h > 0) {
     --h;
   }
+  if (!window.float_starts.empty()) window.float_starts = window.float_starts.subspan(f);
+  if (!window.starts.empty()) window.starts = window.starts.subspan(h);
   window.float_times = window.float_times.subspan(f);
   window.floats = window.floats.subspan(f);
   window.times = window.times.subspan(h);

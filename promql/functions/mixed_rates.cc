@@ -4,6 +4,7 @@
 #include "promql/functions/mixed_windows.h"
 #include "promql/histogram/arithmetic.h"
 #include "promql/histogram/counter_reset.h"
+#include "promql/kernels/starts.h"
 
 namespace promql {
 namespace {
@@ -18,6 +19,10 @@ double DurationSeconds(int64_t ms) {
   return static_cast<double>(ms / 1000) + static_cast<double>(ms % 1000) / 1000;
 }
 
+bool BeganBefore(const MixedWindow& window, size_t i) {
+  return !window.starts.empty() && kernels::BeganBefore(window.times, window.starts, i);
+}
+
 bool IsGauge(const FloatHistogram& h) { return h.hint == ResetHint::kGauge; }
 
 // The last minus the first, resets of a counter made up for. Nothing when they do not fit together:
@@ -29,7 +34,7 @@ std::optional<FloatHistogram> Difference(const MixedWindow& window, bool counter
   uint32_t found = 0;
   if (counter && (IsGauge(*points[0]) || IsGauge(last))) found |= kNoteNotCounter;
   FloatHistogram first = *points[0];
-  if (counter && histogram::IsReset(first, *points[1])) {
+  if (counter && (BeganBefore(window, 1) || histogram::IsReset(first, *points[1]))) {
     // It adds nothing: whether it fits does not matter.
     first = FloatHistogram();
     first.schema = points[1]->schema;
@@ -53,7 +58,10 @@ std::optional<FloatHistogram> Difference(const MixedWindow& window, bool counter
   if (histogram::Subtract(first, &h).bounds_reconciled) found |= kNoteSubReconciled;
   const FloatHistogram* before = &first;
   for (size_t i = 1; counter && i < points.size(); ++i) {
-    if (histogram::IsReset(*before, *points[i]) &&
+    if (!window.starts.empty() && kernels::OverlapsBefore(window.times, window.starts, i)) {
+      found |= kNoteOverlap;
+    }
+    if ((BeganBefore(window, i) || histogram::IsReset(*before, *points[i])) &&
         histogram::Add(*before, &h).bounds_reconciled) {
       found |= kNoteAddReconciled;
     }
@@ -71,22 +79,45 @@ MixedCell Extrapolated(const MixedWindow& window, bool counter, bool rate, uint3
     *notes |= kNoteMixed;
     return {};
   }
+  const model::TimeMs window_start = window.end - window.range_ms;
+  const bool from_start =
+      counter && !window.starts.empty() &&
+      kernels::BeganInside({window.times.front(), window.starts.front()}, window_start);
   const size_t gaps = window.histograms.size() - 1;
-  if (gaps == 0) return {};
-  std::optional<FloatHistogram> h = Difference(window, counter, notes);
-  if (!h.has_value()) return {};
+  if (gaps == 0 && !from_start) return {};
+  const FloatHistogram& first = *window.histograms[0];
+  std::optional<FloatHistogram> h;
+  if (gaps > 0) {
+    h = Difference(window, counter, notes);
+    if (!h.has_value()) return {};
+  }
 
-  double to_start = Seconds(window.times.front() - (window.end - window.range_ms));
+  double to_start = Seconds(window.times.front() - window_start);
   double to_end = Seconds(window.end - window.times.back());
-  const double sampled = Seconds(window.times.back() - window.times.front());
-  const double between = sampled / static_cast<double>(gaps);
+  double sampled = Seconds(window.times.back() - window.times.front());
+  const double between = gaps == 0 ? 0 : sampled / static_cast<double>(gaps);
   const double threshold = between * 1.1;
-  if (to_start >= threshold) to_start = between / 2;
-  const double first_count = window.histograms[0]->count;
-  if (counter && h->count > 0 && first_count >= 0) {
-    // Not further back than where it would have been zero.
-    const double to_zero = sampled * (first_count / h->count);
-    if (to_zero < to_start) to_start = to_zero;
+  if (from_start) {
+    // It was nothing then, and nothing is to be guessed before the first sample.
+    to_start = 0;
+    sampled = Seconds(window.times.back() - window.starts.front());
+    if (!h.has_value()) {
+      h = first;
+    } else {
+      const histogram::AddOutcome outcome = histogram::Add(first, &*h);
+      if (!outcome.compatible) {
+        *notes |= kNoteMixedSchemas;
+        return {};
+      }
+      if (outcome.bounds_reconciled) *notes |= kNoteAddReconciled;
+    }
+  } else {
+    if (to_start >= threshold) to_start = between / 2;
+    if (counter && h->count > 0 && first.count >= 0) {
+      // Not further back than where it would have been zero.
+      const double to_zero = sampled * (first.count / h->count);
+      if (to_zero < to_start) to_start = to_zero;
+    }
   }
   if (to_end >= threshold) to_end = between / 2;
   double factor = 1;
@@ -110,7 +141,11 @@ MixedCell Instant(const MixedWindow& window, bool rate, uint32_t* notes) {
     const double before = window.floats[floats - 2], now = window.floats[floats - 1];
     const double interval =
         Seconds(window.float_times[floats - 1] - window.float_times[floats - 2]);
-    double v = rate && now < before ? now : now - before;
+    const bool reset = rate && (now < before || (!window.float_starts.empty() &&
+                                                 kernels::BeganBefore(window.float_times,
+                                                                      window.float_starts,
+                                                                      floats - 1)));
+    double v = reset ? now : now - before;
     if (rate) v /= interval;
     return {v, nullptr};
   }
@@ -125,7 +160,7 @@ MixedCell Instant(const MixedWindow& window, bool rate, uint32_t* notes) {
   FloatHistogram now = *window.histograms[histograms - 1];
   if (rate && (IsGauge(now) || IsGauge(before))) *notes |= kNoteNotCounter;
   if (!rate && (!IsGauge(now) || !IsGauge(before))) *notes |= kNoteNotGauge;
-  if (!rate || !histogram::IsReset(before, now)) {
+  if (!rate || (!BeganBefore(window, histograms - 1) && !histogram::IsReset(before, now))) {
     const histogram::AddOutcome outcome = histogram::Subtract(before, &now);
     if (!outcome.compatible) {
       *notes |= kNoteMixedSchemas;

@@ -59,8 +59,16 @@ const base::StringMap<WindowSpec>& Table() {
        {.run = kernels::DoubleExponentialSmoothing, .check = CheckSmoothing}},
       {"first_over_time", {.run = kernels::FirstOverTime, .keeps_name = true, .want = Want::kEnds}},
       {"idelta", {.run = kernels::InstantDelta, .want = Want::kEnds}},
-      {"increase", {.run = kernels::Increase, .wants_counter = true, .want = Want::kFalls}},
-      {"irate", {.run = kernels::InstantRate, .want = Want::kEnds}},
+      {"increase",
+       {.run = kernels::Increase,
+        .run_started = kernels::StartedIncrease,
+        .wants_counter = true,
+        .warns_of_overlaps = true,
+        .want = Want::kFalls}},
+      {"irate",
+       {.run = kernels::InstantRate,
+        .run_started = kernels::StartedInstantRate,
+        .want = Want::kEnds}},
       {"last_over_time", {.run = kernels::LastOverTime, .keeps_name = true, .want = Want::kEnds}},
       {"mad_over_time", {.run = kernels::MadOverTime}},
       {"max_over_time", {.run = kernels::MaxOverTime, .want = Want::kMax}},
@@ -68,8 +76,16 @@ const base::StringMap<WindowSpec>& Table() {
       {"predict_linear", {.run = kernels::PredictLinear}},
       {"present_over_time", {.run = kernels::PresentOverTime, .want = Want::kCount}},
       {"quantile_over_time", {.run = kernels::QuantileOverTime, .check = CheckQuantile}},
-      {"rate", {.run = kernels::Rate, .wants_counter = true, .want = Want::kFalls}},
-      {"resets", {.run = kernels::Resets, .want = Want::kFalls}},
+      {"rate",
+       {.run = kernels::Rate,
+        .run_started = kernels::StartedRate,
+        .wants_counter = true,
+        .warns_of_overlaps = true,
+        .want = Want::kFalls}},
+      {"resets",
+       {.run = kernels::Resets,
+        .run_started = kernels::StartedResets,
+        .want = Want::kFalls}},
       {"stddev_over_time", {.run = kernels::StddevOverTime}},
       {"stdvar_over_time", {.run = kernels::StdvarOverTime}},
       {"sum_over_time", {.run = kernels::SumOverTime}},
@@ -87,7 +103,8 @@ const base::StringMap<WindowSpec>& AnchoredTable() {
       {"delta", {.run = kernels::AnchoredDelta}},
       {"increase", {.run = kernels::AnchoredIncrease, .wants_counter = true}},
       {"rate", {.run = kernels::AnchoredRate, .wants_counter = true}},
-      {"resets", {.run = kernels::AnchoredResets}},
+      {"resets",
+       {.run = kernels::AnchoredResets, .run_started = kernels::StartedAnchoredResets}},
   };
   return table;
 }
@@ -125,7 +142,8 @@ const base::StringMap<MixedFunction>& MixedTable() {
 
 }  // namespace
 
-void Annotate(uint32_t notes, std::string_view metric, PositionRange pos, AnnotationSink* sink) {
+void Annotate(uint32_t notes, int64_t overlaps, std::string_view metric, PositionRange pos,
+              AnnotationSink* sink) {
   std::string name;
   model::AppendQuoted(&name, metric);
   const auto warn = [&](WindowNote note, std::string_view text) {
@@ -146,6 +164,12 @@ void Annotate(uint32_t notes, std::string_view metric, PositionRange pos, Annota
   warn(kNoteResetCollision, "conflicting counter resets during histogram aggregation");
   inform(kNoteIgnored,
          "ignored histograms in a range containing both floats and histograms for metric name {}");
+  if (notes & kNoteOverlap) {
+    sink->WarnOfSeveral(
+        fmt::format("sample has start time that overlaps with previous sample timestamp for metric {}",
+                    name),
+        overlaps, pos);
+  }
 }
 
 WindowSpec FindWindowFunction(std::string_view name, Smoothing smoothing) {

@@ -3,7 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
+
+#include "promql/kernels/starts.h"
+#include "storage/chunk/chunk.h"
 
 namespace promql::kernels {
 
@@ -17,6 +21,17 @@ inline void FindResets(const std::vector<double>& values, std::vector<size_t>* r
   resets->clear();
   for (size_t i = 1; i < values.size(); ++i) {
     if (values[i] < values[i - 1]) resets->push_back(i);
+  }
+}
+
+// The same of samples with starts: where `values` falls or the counter began anew.
+inline void FindResets(const chunk::SampleColumns& samples, std::span<const model::TimeMs> starts,
+                       std::vector<size_t>* resets) {
+  resets->clear();
+  for (size_t i = 1; i < samples.size(); ++i) {
+    if (samples.values[i] < samples.values[i - 1] || BeganBefore(samples.times, starts, i)) {
+      resets->push_back(i);
+    }
   }
 }
 

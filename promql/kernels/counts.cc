@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "promql/kernels/starts.h"
 #include "promql/kernels/window_functions.h"
 
 namespace promql::kernels {
@@ -7,17 +8,16 @@ namespace {
 
 double Seconds(model::TimeMs t) { return static_cast<double>(t) / 1000; }
 
-// Counts the neighbours within each window for which `differs(before, after)` holds: the count up
-// to the window's end minus the count up to its first sample.
+// Counts the neighbours within each window, samples i - 1 and i, for which `differs(i)` holds: the
+// count up to the window's end minus the count up to its first sample.
 template <bool kAnchored, class F>
 void CountPairs(const chunk::SampleColumns& samples, const WindowGrid& windows, Row out,
                 F differs) {
-  const double* const values = samples.values.data();
   size_t counted_to_begin = 0, counted_to_end = 0;  // Samples looked at by either count.
   int64_t before_begin = 0, before_end = 0;
   const auto count_to = [&](size_t index, size_t* counted, int64_t* total) {
     for (; *counted <= index; ++*counted) {
-      if (*counted > 0 && differs(values[*counted - 1], values[*counted])) ++*total;
+      if (*counted > 0 && differs(*counted)) ++*total;
     }
   };
   const auto count = [&](int i, size_t begin, size_t end) {
@@ -32,11 +32,26 @@ void CountPairs(const chunk::SampleColumns& samples, const WindowGrid& windows, 
   }
 }
 
-bool Changed(double before, double after) {
-  return before != after && !(std::isnan(before) && std::isnan(after));
+template <bool kAnchored>
+void CountChanges(const chunk::SampleColumns& samples, const WindowGrid& windows, Row out) {
+  CountPairs<kAnchored>(samples, windows, out, [v = samples.values.data()](size_t i) {
+    return v[i] != v[i - 1] && !(std::isnan(v[i]) && std::isnan(v[i - 1]));
+  });
 }
 
-bool Fell(double before, double after) { return after < before; }
+template <bool kAnchored>
+void CountFalls(const chunk::SampleColumns& samples, const WindowGrid& windows, Row out) {
+  CountPairs<kAnchored>(samples, windows, out,
+                        [v = samples.values.data()](size_t i) { return v[i] < v[i - 1]; });
+}
+
+template <bool kAnchored>
+void CountStartedResets(const chunk::SampleColumns& samples, std::span<const model::TimeMs> starts,
+                        const WindowGrid& windows, Row out) {
+  CountPairs<kAnchored>(samples, windows, out, [&](size_t i) {
+    return samples.values[i] < samples.values[i - 1] || BeganBefore(samples.times, starts, i);
+  });
+}
 
 }  // namespace
 
@@ -79,22 +94,33 @@ void TimeOfLast(const chunk::SampleColumns& samples, const WindowGrid& windows, 
 
 void Changes(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
              ScalarParams, Row out) {
-  CountPairs<false>(samples, windows, out, Changed);
+  CountChanges<false>(samples, windows, out);
 }
 
 void Resets(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
             ScalarParams, Row out) {
-  CountPairs<false>(samples, windows, out, Fell);
+  CountFalls<false>(samples, windows, out);
 }
 
 void AnchoredChanges(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
                      ScalarParams, Row out) {
-  CountPairs<true>(samples, windows, out, Changed);
+  CountChanges<true>(samples, windows, out);
 }
 
 void AnchoredResets(const chunk::SampleColumns& samples, const WindowGrid& windows, const Grid&,
                     ScalarParams, Row out) {
-  CountPairs<true>(samples, windows, out, Fell);
+  CountFalls<true>(samples, windows, out);
+}
+
+void StartedResets(const chunk::SampleColumns& samples, std::span<const model::TimeMs> starts,
+                   const WindowGrid& windows, Row out) {
+  CountStartedResets<false>(samples, starts, windows, out);
+}
+
+void StartedAnchoredResets(const chunk::SampleColumns& samples,
+                           std::span<const model::TimeMs> starts, const WindowGrid& windows,
+                           Row out) {
+  CountStartedResets<true>(samples, starts, windows, out);
 }
 
 }  // namespace promql::kernels

@@ -66,4 +66,17 @@ PROMQL_WINDOW_FUNCTION(DoubleExponentialSmoothing);
 
 #undef PROMQL_WINDOW_FUNCTION
 
+// Those of rate.cc and counts.cc that starts change something for: StartedFunction.
+#define PROMQL_STARTED_FUNCTION(Name)                                                      \
+  void Name(const chunk::SampleColumns& samples, std::span<const model::TimeMs> starts,    \
+            const WindowGrid& windows, Row out)
+
+PROMQL_STARTED_FUNCTION(StartedRate);
+PROMQL_STARTED_FUNCTION(StartedIncrease);
+PROMQL_STARTED_FUNCTION(StartedInstantRate);
+PROMQL_STARTED_FUNCTION(StartedResets);
+PROMQL_STARTED_FUNCTION(StartedAnchoredResets);
+
+#undef PROMQL_STARTED_FUNCTION
+
 }  // namespace promql::kernels

@@ -18,6 +18,7 @@ namespace promql {
 struct SeriesNotes {
   int series = 0;
   uint32_t notes = 0;
+  int64_t overlaps = 0;  // See Annotate.
 };
 
 // What one part of the series came to.
@@ -30,6 +31,7 @@ struct ExchangePart {
   std::vector<model::TimeMs> counted_times;
   std::vector<uint32_t> counted_through;
   SampleTally counted;
+  std::vector<model::TimeMs> float_starts, starts;  // Of `samples`; empty when they have none.
 };
 
 // Series 0..n-1 are cut into parts of about a tile. Each is filled by one thread, the caller's or a

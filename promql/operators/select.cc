@@ -38,8 +38,8 @@ class Select final : public Operator {
     notes_.clear();
     auto more = rows_->Next(context, out, &notes_);
     for (const SeriesNotes& notes : notes_) {
-      Annotate(notes.notes, selection_->labels(notes.series).MetricName(), plan_.expr->pos,
-               context.annotations);
+      Annotate(notes.notes, notes.overlaps, selection_->labels(notes.series).MetricName(),
+               plan_.expr->pos, context.annotations);
     }
     return more;
   }
@@ -55,20 +55,21 @@ class Select final : public Operator {
       RETURN_IF_ERROR(context.Check());
       Samples& samples = part->samples;
       RETURN_IF_ERROR(
-          Selections::Read(*selection_, i, plan_.windows, want, plan_.buckets, &samples));
+          Selections::Read(*selection_, i, plan_, want, &samples));
       if (samples.size() == 0) continue;
       Row row = tile.AddRow(i);
       if (samples.histograms.size() > 0) row = tile.histogram_row(tile.size() - 1);
       if (plan_.smoothing == Smoothing::kSmoothed) {
         LaySmoothed(i, part, row);
-      } else if (samples.histograms.size() == 0) {
+      } else if (samples.histograms.size() == 0 && value_ != SelectValue::kStart) {
         LayNewest(samples.floats, plan_.windows, value_, row);
       } else {
         LayNewestMixed(samples, plan_.windows, value_, row);
       }
       int64_t cells = SizeOfHistograms(row) - NumHistograms(row);
       for (int w = 0; w < tile.words; ++w) cells += std::popcount(row.present[w]);
-      if (cells == 0) tile.DropLastRow();
+      // Without leave to use starts they are looked for and not found.
+      if (cells == 0 || (value_ == SelectValue::kStart && !plan_.starts)) tile.DropLastRow();
       if (!part->samples_read.by_step()) {
         part->samples_read.AddToAll(cells, cells);
         continue;
@@ -89,7 +90,7 @@ class Select final : public Operator {
     }
     uint32_t notes = 0;
     LaySmoothedMixed(part->samples, plan_.windows, row, &notes);
-    if (notes != 0) part->notes.push_back({series, notes});
+    if (notes != 0) part->notes.push_back({series, notes, 0});
   }
 
   const PlanNode& plan_;
@@ -136,7 +137,9 @@ void LayNewestMixed(const Samples& samples, const WindowGrid& windows, SelectVal
     const HistogramPtr* h =
         is_float ? nullptr : &samples.histograms.values[next_histogram - 1];
     if (is_float ? model::IsStaleNan(v) : (*h)->stale()) continue;
-    if (value == SelectValue::kTimestamp) {
+    if (value == SelectValue::kStart) {
+      out.Put(i, static_cast<double>(model::StartAt(samples.starts, newest)) / 1000);
+    } else if (value == SelectValue::kTimestamp) {
       out.Put(i, static_cast<double>(newest) / 1000);
     } else if (is_float) {
       out.Put(i, v);

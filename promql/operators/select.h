@@ -8,18 +8,19 @@
 
 namespace promql {
 
-enum class SelectValue { kSample, kTimestamp };  // What a cell holds: the value, or its time in s.
+// What a cell holds: the value; or of that sample, in seconds, its time or its start.
+enum class SelectValue { kSample, kTimestamp, kStart };
 
-// `plan` is a kSelect or kTimestamps and, like `selections`, outlives the operator. Series come in
-// label order; those without any cell are left out of the tiles. timestamp() keeps the names here;
-// its caller drops them.
+// `plan` is a kSelect, kTimestamps or kStarts and, like `selections`, outlives the operator. Series
+// come in label order; those without any cell are left out of the tiles. timestamp() and
+// start_timestamp() keep the names here; their caller drops them.
 OperatorPtr MakeSelect(const PlanNode& plan, Selections* selections, SelectValue value);
 
 // Lays samples on the grid: at step i the newest one in (end(i) - range_ms, end(i)], unless it is a
-// stale marker. One pass, no allocation. `out` is absent on entry.
+// stale marker. One pass, no allocation. `out` is absent on entry. Of floats; no starts.
 void LayNewest(const chunk::SampleColumns& samples, const WindowGrid& windows, SelectValue value,
                Row out);
-// The same of a series with histograms; `out` can hold some.
+// The same of any series; `out` can hold histograms where there are some.
 void LayNewestMixed(const Samples& samples, const WindowGrid& windows, SelectValue value, Row out);
 
 }  // namespace promql

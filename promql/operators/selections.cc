@@ -31,22 +31,27 @@ absl::StatusOr<const storage::Selection*> Selections::Get(Context& context, int 
   if (selection == nullptr) {
     RETURN_IF_ERROR(context.Check());
     const PlanSelector& wanted = plan_->selectors[selector];
-    auto selected = context.querier->Select({wanted.expr->matchers, wanted.range});
+    auto selected = context.querier->Select({wanted.expr->matchers, wanted.range, wanted.starts});
     if (!selected.ok()) return base::Annotate(selected.status(), "expanding series");
     selection = *std::move(selected);
   }
   return selection.get();
 }
 
-absl::Status Selections::Read(const storage::Selection& selection, int i, const WindowGrid& windows,
-                              chunk::Want want, Buckets buckets, Samples* out) {
+absl::Status Selections::Read(const storage::Selection& selection, int i, const PlanNode& plan,
+                              chunk::Want want, Samples* out) {
+  const WindowGrid& windows = plan.windows;
   const model::TimeRange range = windows.reach();
   out->clear();
+  absl::Status status;
+  if (plan.starts) status = selection.ReadStarts(i, range, &out->starts);
+  if (!status.ok()) return base::Annotate(status, "expanding series");
+  if (!out->starts.empty() && want != chunk::Want::kLast) want = chunk::Want::kAll;
   // Windows that follow each other closely have all samples between them.
   const bool all = want == chunk::Want::kAll &&
                    (windows.steps == 1 || windows.step_ms <= windows.range_ms ||
                     windows.before_ms + windows.after_ms > 0);
-  absl::Status status =
+  status =
       all ? selection.Read(i, range, &out->floats)
           : selection.ReadThin(i, range,
                                {windows.first_end, windows.step_ms, windows.steps,
@@ -56,7 +61,7 @@ absl::Status Selections::Read(const storage::Selection& selection, int i, const 
     chunk::MixedColumns mixed;
     status = selection.ReadMixed(i, range, &mixed);
     out->floats = std::move(mixed.floats);
-    TakeHistograms(buckets, &mixed.histograms, &out->histograms);
+    TakeHistograms(plan.buckets, &mixed.histograms, &out->histograms);
   }
   return status.ok() ? status : base::Annotate(status, "expanding series");
 }

@@ -23,9 +23,11 @@ class Selections {  // Not thread-safe but for Read; the Selections in it are.
   // Selects on first use. Storage's errors come as "expanding series: ...".
   absl::StatusOr<const storage::Selection*> Get(Context& context, int selector);
   // Reads series `i`, or what is wanted of it, with storage's errors as "expanding series: ...".
-  // Replaces *out. Where windows look past their edges, `want` must be kAll. Histograms are all there.
-  static absl::Status Read(const storage::Selection& selection, int i, const WindowGrid& windows,
-                           chunk::Want want, Buckets buckets, Samples* out);
+  // Replaces *out. `plan` is of that selector: its windows, buckets and starts. Where windows look
+  // past their edges, `want` must be kAll. Histograms are all there; and of a series with starts,
+  // which window functions compare with the sample before, floats are, too.
+  static absl::Status Read(const storage::Selection& selection, int i, const PlanNode& plan,
+                           chunk::Want want, Samples* out);
   Analysis* analysis() const { return analysis_; }
 
  private:

@@ -39,8 +39,7 @@ class SelectorSource final : public SampleSource {
   bool random_access() const override { return true; }
 
   absl::Status Read(int series, Samples* out) const override {
-    RETURN_IF_ERROR(
-        Selections::Read(*selection_, series, plan_.windows, want_, plan_.buckets, out));
+    RETURN_IF_ERROR(Selections::Read(*selection_, series, plan_, want_, out));
     RemoveStaleMarkers(out);
     if (plan_.kind == PlanKind::kMatrix && plan_.smoothing != Smoothing::kNone) {
       if (out->histograms.size() > 0) {

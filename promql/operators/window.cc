@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "promql/functions/messages.h"
+#include "promql/kernels/starts.h"
 #include "promql/operators/exchange.h"
 #include "promql/operators/histogram_cells.h"
 #include "promql/operators/label_picker.h"
@@ -86,7 +87,7 @@ class Window final : public Operator {
       }
     }
     for (const SeriesNotes& notes : part_.notes) {
-      Annotate(notes.notes, NameOf(notes.series), Position(), context.annotations);
+      Annotate(notes.notes, notes.overlaps, NameOf(notes.series), Position(), context.annotations);
     }
     return more;
   }
@@ -120,20 +121,38 @@ class Window final : public Operator {
     }
     part->samples_read.AddAll(part->counted);
     Row row = tile->AddRow(series);
-    spec_.run(floats, plan_.windows, context.grid, param_columns_, row);
+    part->float_starts.clear(), part->starts.clear();
+    SeriesNotes notes{series, 0, 0};
+    if (part->samples.starts.empty()) {
+      spec_.run(floats, plan_.windows, context.grid, param_columns_, row);
+    } else {
+      RunStarted(part, row, &notes);
+    }
     if (part->samples.histograms.size() > 0) {
       row = tile->histogram_row(tile->size() - 1);
-      AddHistograms(series, part, row);
+      AddHistograms(part, row, &notes);
     }
+    if (notes.notes != 0) part->notes.push_back(notes);
     if (!HasAny(row)) tile->DropLastRow();
   }
 
+  // Instead of spec_.run.
+  void RunStarted(ExchangePart* part, Row row, SeriesNotes* notes) const {
+    const Samples& samples = part->samples;
+    part->float_starts = StartsAt(samples.starts, samples.floats.times);
+    part->starts = StartsAt(samples.starts, samples.histograms.times);
+    spec_.run_started(samples.floats, part->float_starts, plan_.windows, row);
+    if (!spec_.warns_of_overlaps) return;
+    notes->overlaps = kernels::CountOverlapped(samples.floats.times, part->float_starts,
+                                               samples.histograms.times, plan_.windows);
+    if (notes->overlaps > 0) notes->notes |= kNoteOverlap;
+  }
+
   // Windows with histograms: what floats alone gave there is replaced.
-  void AddHistograms(int series, ExchangePart* part, Row row) const {
+  void AddHistograms(ExchangePart* part, Row row, SeriesNotes* notes) const {
     const chunk::SampleColumns& floats = part->samples.floats;
     const HistogramSamples& histograms = part->samples.histograms;
     size_t begin = 0, end = 0, float_begin = 0, float_end = 0, read = 0;
-    uint32_t notes = 0;
     for (int i = 0; i < row.steps; ++i) {
       const model::TimeMs window_end = plan_.windows.end(i);
       const model::TimeMs last = window_end + plan_.windows.after_ms;
@@ -149,7 +168,7 @@ class Window final : public Operator {
       }
       read = end;
       if (spec_.run_mixed == nullptr) {
-        if (float_begin < float_end) notes |= kNoteIgnored;
+        if (float_begin < float_end) notes->notes |= kNoteIgnored;
         continue;
       }
       MixedWindow window;
@@ -157,14 +176,20 @@ class Window final : public Operator {
       window.floats = {floats.values.data() + float_begin, float_end - float_begin};
       window.times = {histograms.times.data() + begin, end - begin};
       window.histograms = {histograms.values.data() + begin, end - begin};
+      if (!part->samples.starts.empty()) {
+        window.float_starts = {part->float_starts.data() + float_begin, float_end - float_begin};
+        window.starts = {part->starts.data() + begin, end - begin};
+      }
       window.end = window_end;
       window.range_ms = plan_.windows.range_ms;
-      MixedCell cell = spec_.run_mixed(window, &notes);
+      uint32_t found = 0;
+      MixedCell cell = spec_.run_mixed(window, &found);
+      notes->notes |= found;
+      if (found & kNoteOverlap) ++notes->overlaps;
       row.Drop(i);
       if (cell.value.has_value()) row.Put(i, *cell.value);
       if (cell.histogram != nullptr) row.Put(i, std::move(cell.histogram));
     }
-    if (notes != 0) part->notes.push_back({series, notes});
   }
 
   // What a subquery leaves out, or gives twice, may be what a hint is about.

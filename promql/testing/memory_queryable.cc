@@ -1,6 +1,7 @@
 #include "promql/testing/memory_queryable.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace promql_test {
@@ -30,6 +31,21 @@ class MemorySelection : public storage::Selection {
   absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override {
     if (absl::Status status = Read(i, range, &out->floats); !status.ok()) return status;
     CopyInside(series_[i]->second.histograms, range, &out->histograms);
+    return absl::OkStatus();
+  }
+  absl::Status ReadStarts(int i, model::TimeRange range, model::StartRuns* out) const override {
+    const MemoryQueryable::OneSeries& series = series_[i]->second;
+    out->clear();
+    std::vector<model::TimeMs> times;
+    std::merge(series.floats.times.begin(), series.floats.times.end(),
+               series.histograms.times.begin(), series.histograms.times.end(),
+               std::back_inserter(times));
+    for (const model::TimeMs t : times) {
+      const auto start = series.starts.find(t);
+      if (range.Contains(t)) {
+        model::NoteStart(t, start == series.starts.end() ? 0 : start->second, out);
+      }
+    }
     return absl::OkStatus();
   }
 
@@ -123,14 +139,16 @@ class MemoryQuerier : public storage::Querier {
 }  // namespace
 
 void MemoryQueryable::Add(const model::Labels& labels, model::TimeMs t, double v) {
-  chunk::MixedColumns& samples = series_[labels];
+  OneSeries& samples = series_[labels];
+  samples.starts.erase(t);
   Remove(t, &samples.histograms);
   Put(t, v, &samples.floats);
 }
 
 void MemoryQueryable::AddHistogram(const model::Labels& labels, model::TimeMs t,
                                    model::AnyHistogram h) {
-  chunk::MixedColumns& samples = series_[labels];
+  OneSeries& samples = series_[labels];
+  samples.starts.erase(t);
   Remove(t, &samples.floats);
   Put(t, std::move(h), &samples.histograms);
 }

@@ -19,6 +19,10 @@ class MemoryQueryable : public storage::Queryable {
   void Add(const model::Labels& labels, model::TimeMs t, double v);
   // Likewise; what was there at this time, float or histogram, is replaced.
   void AddHistogram(const model::Labels& labels, model::TimeMs t, model::AnyHistogram h);
+  // Of the sample at this time, of which there is one.
+  void SetStart(const model::Labels& labels, model::TimeMs t, model::TimeMs start) {
+    series_[labels].starts[t] = start;
+  }
   void Clear() { series_.clear(); }
   size_t num_series() const { return series_.size(); }
 
@@ -31,7 +35,10 @@ class MemoryQueryable : public storage::Queryable {
   struct LabelsLess {
     bool operator()(const model::Labels& a, const model::Labels& b) const { return (a <=> b) < 0; }
   };
-  using SeriesMap = std::map<model::Labels, chunk::MixedColumns, LabelsLess>;
+  struct OneSeries : chunk::MixedColumns {
+    std::map<model::TimeMs, model::TimeMs> starts;  // By the times of samples; others have none.
+  };
+  using SeriesMap = std::map<model::Labels, OneSeries, LabelsLess>;
   const SeriesMap& series() const { return series_; }
   const absl::Status& select_error() const { return select_error_; }
   const absl::Status& read_error() const { return read_error_; }

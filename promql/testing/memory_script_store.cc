@@ -38,10 +38,15 @@ absl::Status MemoryScriptStore::Clear() {
 
 absl::Status MemoryScriptStore::Load(std::span<const Series> all) {
   for (const Series& series : all) {
-    for (const model::Sample& s : series.samples) data_.Add(series.labels, s.t, s.v);
+    for (const model::Sample& s : series.samples) {
+      data_.Add(series.labels, s.t, s.v);
+      data_.SetStart(series.labels, s.t, model::StartAt(series.starts, s.t));
+    }
     ASSIGN_OR_RETURN(chunk::HistogramColumns stored, AsStored(series));
     for (size_t i = 0; i < stored.size(); ++i) {
       data_.AddHistogram(series.labels, stored.times[i], std::move(stored.values[i]));
+      data_.SetStart(series.labels, stored.times[i],
+                     model::StartAt(series.starts, stored.times[i]));
     }
   }
   return absl::OkStatus();

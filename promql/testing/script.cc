@@ -133,17 +133,32 @@ class ScriptParser {
     }
     load.with_nhcb = !nhcb.empty();
     ASSIGN_OR_RETURN(load.gap_ms, model::ParseDurationMs(gap));
-    bool has_start_times = false;
+    std::optional<StartsDescription> starts;  // Of the line before.
     while (const std::string* line = NextLine()) {
-      if (line->substr(0, line->find_first_of(" \t")).ends_with("@st")) {
-        has_start_times = true;
+      if (IsStartsDescription(*line)) {
+        if (starts.has_value()) return base::InvalidArgument("two @st lines for one series");
+        ASSIGN_OR_RETURN(starts, ParseStartsDescription(*line));
         continue;
       }
       ASSIGN_OR_RETURN(SeriesDescription series, ParseSeriesDescription(*line));
-      load.lines.push_back({std::move(series), has_start_times});
-      has_start_times = false;
+      load.lines.push_back({std::move(series), {}});
+      if (starts.has_value()) RETURN_IF_ERROR(AddStarts(*std::move(starts), &load.lines.back()));
+      starts.reset();
     }
+    if (starts.has_value()) return base::InvalidArgument("no series after an @st line");
     commands_.emplace_back(std::move(load));
+    return absl::OkStatus();
+  }
+
+  static absl::Status AddStarts(StartsDescription starts, LoadCommand::Line* line) {
+    if (starts.labels != line->series.labels) {
+      return base::InvalidArgument("the @st line before is of another series");
+    }
+    if (starts.offsets.size() != line->series.values.size()) {
+      return base::InvalidArgument("the @st line before has {} values, the series {}",
+                                   starts.offsets.size(), line->series.values.size());
+    }
+    line->starts = std::move(starts.offsets);
     return absl::OkStatus();
   }
 

@@ -20,6 +20,7 @@
 #include "promql/engine.h"
 #include "storage/model/sample.h"
 #include "promql/testing/series_description.h"
+#include "promql/testing/start_offsets.h"
 
 namespace promql_test {
 
@@ -30,7 +31,7 @@ struct LoadCommand {
   bool with_nhcb = false;  // Classic histograms become native ones, too.
   struct Line {
     SeriesDescription series;
-    bool has_start_times = false;  // An @st line stood before it.
+    StartOffsets starts;  // Of an @st line before it: as many as there are values; or none.
   };
   std::vector<Line> lines;
 };

@@ -85,6 +85,7 @@ promql::Engine::Options ScriptEngineOptions() {
   promql::Engine::Options options;
   options.features = ScriptParseOptions();
   options.delayed_name_removal = true;
+  options.use_start_timestamps = true;
   return options;
 }
 
@@ -112,7 +113,6 @@ ScriptResult ScriptRunner::Run(std::string_view script) {
   };
   const auto commands = ParseScript(script);
   if (!commands.ok()) return fail(commands.status());
-  absent_.clear();
   if (const absl::Status s = store_->Clear(); !s.ok()) return fail(s);
   for (const Command& command : *commands) {
     if (const auto* eval = std::get_if<EvalCommand>(&command)) {
@@ -120,7 +120,6 @@ ScriptResult ScriptRunner::Run(std::string_view script) {
     } else if (const auto* load = std::get_if<LoadCommand>(&command)) {
       if (const absl::Status s = Load(*load); !s.ok()) return fail(s);
     } else {
-      absent_.clear();
       if (const absl::Status s = store_->Clear(); !s.ok()) return fail(s);
     }
   }
@@ -145,15 +144,17 @@ absl::Status ScriptRunner::Load(const LoadCommand& load) {
   ClassicSeries classic;
   for (const LoadCommand::Line& line : load.lines) {
     const model::Labels& labels = line.series.labels;
-    if (line.has_start_times) absent_[labels] = "start timestamps";
-    ScriptStore::Series& series = all[labels] = {labels, {}, {}};
+    ScriptStore::Series& series = all[labels] = {labels, {}, {}, {}};
     model::TimeMs t = 0;
-    for (const SequenceValue& value : line.series.values) {
+    for (size_t i = 0; i < line.series.values.size(); ++i, t += load.gap_ms) {
+      const SequenceValue& value = line.series.values[i];
+      if (value.kind == SequenceValue::Kind::kOmitted) continue;
       if (value.kind == SequenceValue::Kind::kFloat) series.samples.push_back({t, value.value});
       if (value.kind == SequenceValue::Kind::kHistogram) {
         series.histograms.push_back({t, value.histogram});
       }
-      t += load.gap_ms;
+      const bool started = i < line.starts.size() && line.starts[i].has_value();
+      model::NoteStart(t, started ? t + *line.starts[i] : 0, &series.starts);
     }
     if (load.with_nhcb) classic[labels] = series.samples;
   }
@@ -172,27 +173,9 @@ absl::Status ScriptRunner::Load(const LoadCommand& load) {
   return store_->Load(series);
 }
 
-// Whether a selector of `expr` finds series that could not be loaded.
-std::string ScriptRunner::ReasonToSkip(const ExprPtr& expr) const {
-  std::string reason;
-  const auto look = [&](const auto& self, const Expr& e) -> void {
-    for (const auto& [labels, why] : absent_) {
-      if (e.kind != ExprKind::kVectorSelector || !reason.empty()) break;
-      const bool found = std::ranges::all_of(e.matchers, [&](const model::Matcher& m) {
-        return m.Matches(labels.Get(m.name()));
-      });
-      if (found) reason = why;
-    }
-    ForEachChild(e, [&](const Expr& child) { self(self, child); });
-  };
-  look(look, *expr);
-  return reason;
-}
-
 ScriptRunner::Outcome ScriptRunner::Eval(const EvalCommand& eval) {
   const auto expr = promql::Parse(eval.query, ScriptParseOptions());
   if (!expr.ok()) return {std::string(base::message(expr.status())), ""};
-  if (std::string reason = ReasonToSkip(*expr); !reason.empty()) return {"", reason};
   if (eval.is_range) return EvalRange(eval);
   Outcome outcome = EvalInstant(eval, eval.query, eval.at);
   if (!outcome.passed() || !CanBePinned(**expr)) return outcome;

@@ -26,6 +26,7 @@ class ScriptStore {
     model::Labels labels;
     std::vector<model::Sample> samples;
     std::vector<promql::HistogramSample> histograms;
+    model::StartRuns starts;  // Of both.
   };
   virtual ~ScriptStore() = default;
   virtual absl::Status Clear() = 0;
@@ -61,7 +62,6 @@ class ScriptRunner {
   };
   void Count(const EvalCommand& eval, const Outcome& outcome, ScriptResult* result);
   absl::Status Load(const LoadCommand& load);
-  std::string ReasonToSkip(const promql::ExprPtr& expr) const;
   Outcome Eval(const EvalCommand& eval);
   Outcome EvalRange(const EvalCommand& eval);
   Outcome EvalInstant(const EvalCommand& eval, const std::string& query, model::TimeMs at);
@@ -71,8 +71,6 @@ class ScriptRunner {
 
   ScriptStore* const store_;
   const Evaluate evaluate_;
-  // Series in the script's store that this build cannot hold, and why.
-  std::map<model::Labels, std::string> absent_;
 };
 
 // All experimental parts of the language, as the scripts expect.

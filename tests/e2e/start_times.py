@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Start times from an OpenMetrics page and from remote write 2.0, with created-timestamp-zero-ingestion: a
-zero where each counter began, once, also after kill -9; with st-storage no _created series.
+zero where each counter began, once, also after kill -9; with st-storage no _created series, but queries that know
+where counters began.
 
     tests/e2e/start_times.py --tidemark build/release/tidemark
 """
@@ -70,6 +71,14 @@ def zeros(server, selector):
     return [t for t, v in values(server, selector) if v == 0]
 
 
+def start_of(server, selector):
+    return float(server.query(f"start_timestamp({selector})")["result"][0]["value"][1])
+
+
+def resets(server):
+    return float(server.query("resets(pages_total[1h])")["result"][0]["value"][1])
+
+
 def wait(what, found, wait_s=30):
     end = time.time() + wait_s
     while not found():
@@ -120,17 +129,27 @@ def main():
         assert features["scrape"]["start_timestamp_zero_ingestion"] and not features["tsdb"]["st_storage"], features
         server.stop()
 
-        server = lab.tidemark(args.tidemark, config, "--enable-feature=st-storage", name="keeper")
+        server = lab.tidemark(args.tidemark, config, "--enable-feature=st-storage,promql-all", name="keeper")
         wait("pages", lambda: len(values(server, "pages_total")) > 2)
+        # It began before the first page, so all that it says was counted since.
+        assert start_of(server, "pages_total") == App.began, (start_of(server, "pages_total"), App.began)
+        assert resets(server) == 0
+        App.begin()
+        wait("a page since", lambda: start_of(server, "pages_total") == App.began)
+        App.count += 1000  # More than before: only the start tells.
+        wait("a page that counts more", lambda: values(server, "pages_total")[-1][1] > 1000)
+        assert resets(server) == 1, values(server, "pages_total")
         assert not zeros(server, "pages_total") and "pages_created" not in names(server), names(server)
         assert server.api("features")["tsdb"]["st_storage"]
         server.kill()
         server.start()
         server.wait_replayed()
         assert len(values(server, "pages_total")) > 2
+        assert start_of(server, "pages_total") == App.began and resets(server) == 1
         server.stop()
 
-        server = lab.tidemark(args.tidemark, config, name="plain")
+        server = lab.tidemark(args.tidemark, config, "--enable-feature=promql-experimental-functions", name="plain")
+        assert not server.query("start_timestamp(up)")["result"]
         wait("the line as a series", lambda: "pages_created" in names(server))
         assert not zeros(server, "pages_total")
     print("zeros stood where counters began, each once")

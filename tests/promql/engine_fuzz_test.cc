@@ -83,14 +83,19 @@ struct Tally {
   int histograms = 0;  // Of the filled ones: with histograms among the results.
 };
 
-void CompareOnce(uint64_t seed, bool histograms, Tally* tally) {
-  RandomQuery random(seed, histograms);
+struct What {
+  bool histograms = false, starts = false;
+};
+
+void CompareOnce(uint64_t seed, What what, Tally* tally) {
+  RandomQuery random(seed, what.histograms, what.starts);
   promql_test::MemoryQueryable data;
   random.FillData(&data);
   Engine::Options options;
   options.features.experimental_functions = true;
   options.features.extended_range_selectors = true;
   options.features.binop_fill = true;
+  options.use_start_timestamps = what.starts;
   Engine engine(options);
   for (int i = 0; i < 20; ++i) {
     const std::string query = random.Vector(3);
@@ -98,7 +103,8 @@ void CompareOnce(uint64_t seed, bool histograms, Tally* tally) {
                                  : Grid{i * 10'000, 1'500'000 + i * 10'000, 53'000};
     const auto expr = Parse(query, options.features);
     ASSERT_TRUE(expr.ok()) << query << ": " << expr.status().message();
-    const auto expected = SlowEvaluator(&data, grid, 300'000, 60'000).Evaluate(**expr);
+    const auto expected = 
+        SlowEvaluator(&data, grid, 300'000, 60'000, what.starts).Evaluate(**expr);
     const auto actual = engine.Evaluate(query, grid, &data);
     SCOPED_TRACE(fmt::format("seed {} query {} grid {}..{} by {}", seed, query, grid.start,
                              grid.end, grid.step_ms));
@@ -117,7 +123,7 @@ void CompareOnce(uint64_t seed, bool histograms, Tally* tally) {
   }
 }
 
-void CompareMany(bool histograms) {
+void CompareMany(What what) {
   const char* given = std::getenv("SEED");
   const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10)
                                          : static_cast<uint64_t>(std::chrono::system_clock::now()
@@ -128,16 +134,24 @@ void CompareMany(bool histograms) {
   const int n = rounds != nullptr ? std::atoi(rounds) : 12;
   Tally tally;
   for (int i = 0; i < n && !::testing::Test::HasFatalFailure(); ++i) {
-    CompareOnce(seed + i, histograms, &tally);
+    CompareOnce(seed + i, what, &tally);
   }
   std::printf("seed %llu: %d queries with results, %d of them histograms, %d empty, %d errors\n",
               static_cast<unsigned long long>(seed), tally.filled, tally.histograms, tally.empty,
               tally.errors);
 }
 
-TEST(EngineFuzz, AgreesWithTheSlowEvaluator) { CompareMany(/*histograms=*/false); }
+TEST(EngineFuzz, AgreesWithTheSlowEvaluator) { CompareMany({}); }
 
-TEST(EngineFuzz, AgreesWithTheSlowEvaluatorOnHistograms) { CompareMany(/*histograms=*/true); }
+TEST(EngineFuzz, AgreesWithTheSlowEvaluatorOnHistograms) {
+  CompareMany({.histograms = true});
+}
+
+TEST(EngineFuzz, AgreesWithTheSlowEvaluatorOnStarts) { CompareMany({.starts = true}); }
+
+TEST(EngineFuzz, AgreesWithTheSlowEvaluatorOnHistogramsWithStarts) {
+  CompareMany({.histograms = true, .starts = true});
+}
 
 }  // namespace
 }  // namespace promql

@@ -11,8 +11,9 @@ namespace promql {
 class RandomQuery {
  public:
   // With `histograms`, some of the data are, and the expressions have what the language has for them.
-  explicit RandomQuery(uint64_t seed, bool histograms = false)
-      : random_(seed), histograms_(histograms) {}
+  // With `starts`, samples of most series have start times, and there is start_timestamp().
+  explicit RandomQuery(uint64_t seed, bool histograms = false, bool starts = false)
+      : random_(seed), histograms_(histograms), starts_(starts) {}
 
   // Metrics a, b (gauges) and c_total (a counter), some labels, half an hour from time 0: gaps,
   // resets, stale markers, NaN, infinities. And d with two kinds of info series for it. Histograms
@@ -29,10 +30,12 @@ class RandomQuery {
     return items[Below(n)];
   }
 
+  void FillFloats(promql_test::MemoryQueryable* data);
   void FillHistograms(promql_test::MemoryQueryable* data);
   void FillHistogram(char metric, const model::Labels& labels, promql_test::MemoryQueryable* data);
   std::string OfHistograms(int depth);
   std::string CounterHistograms();
+  void FillStarts(promql_test::MemoryQueryable* data);
   void FillInfo(promql_test::MemoryQueryable* data);
   std::string Info();
   std::string Selector();
@@ -44,7 +47,7 @@ class RandomQuery {
   std::string Grouping();
 
   std::mt19937_64 random_;
-  bool histograms_;
+  const bool histograms_, starts_;
 };
 
 }  // namespace promql

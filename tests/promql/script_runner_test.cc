@@ -28,6 +28,9 @@ class Store final : public ScriptStore {
       for (const promql::HistogramSample& s : series.histograms) {
         text += fmt::format(" H{}@{}", s.h->count, s.t);
       }
+      for (const model::StartRun& run : series.starts) {
+        text += fmt::format(" start {} from {}", run.start, run.from);
+      }
     }
     loads.push_back(text);
     return absl::OkStatus();
@@ -138,18 +141,33 @@ TEST_F(ScriptRunnerTest, ChecksErrors) {
   EXPECT_EQ(Run("eval_fail instant at 0 x\n  expected_fail_regexp cooks$\n").failed, 0);
 }
 
-TEST_F(ScriptRunnerTest, SkipsWhatTouchesStartTimestamps) {
+TEST_F(ScriptRunnerTest, LoadsStartTimes) {
   const ScriptResult result = Run(
-      "load 1m\n  h{a=\"2\"} 1\n\n"
-      "eval instant at 0 h{a=\"2\"}\n\n"
-      "load 1m\n  s@st 1m\n  s 1\n\n"
-      "eval instant at 0 s\n\n"
-      "clear\n\n"
-      "eval instant at 0 s or h\n");
-  EXPECT_EQ(result.passed, 2);
-  EXPECT_EQ(result.skipped, 1);
-  EXPECT_THAT(result.skip_reasons, ElementsAre(std::pair("start timestamps", 1)));
+      "load 1m\n"
+      "  s{a=\"b\"}@st _ -30s -1s-1msx1 _x2 0s\n"
+      "  s{a=\"b\"} 1 {{count:2}} _ 4 5 6 7\n"
+      "  t 1 2\n");
   EXPECT_THAT(result.failures, IsEmpty());
+  EXPECT_THAT(store_.loads,
+              ElementsAre("clear", "{__name__=\"s\", a=\"b\"} 1@0 4@180000 5@240000 6@300000 "
+                                   "7@360000 H2@60000 start 30000 from 60000 start 178999 from "
+                                   "180000 start 0 from 240000 start 360000 from 360000"
+                                   "{__name__=\"t\"} 1@0 2@60000"));
+}
+
+TEST_F(ScriptRunnerTest, RefusesStartTimesThatFitNoSeries) {
+  const auto failure = [&](std::string_view lines) {
+    return Run(fmt::format("load 1m\n{}", lines)).failures.at(0);
+  };
+  EXPECT_EQ(failure("  s@st 1m\n  t 1"), "line 3: the @st line before is of another series");
+  EXPECT_EQ(failure("  s@st 1mx3\n  s 1x4"),
+            "line 3: the @st line before has 4 values, the series 5");
+  EXPECT_EQ(failure("  s@st 1m\n  s@st 1m\n  s 1"), "line 3: two @st lines for one series");
+  EXPECT_EQ(failure("  s 1\n  s@st 1m"), "line 3: no series after an @st line");
+  for (const char* bad : {"1", "m", "1m+x3", "1m+1m", "1mx", "1mxx", "_x0", "_x", "_1m", "1mx-1"}) {
+    EXPECT_EQ(failure(fmt::format("  s@st {}\n  s 1", bad)),
+              fmt::format("line 2: bad start time {}", bad));
+  }
 }
 
 TEST_F(ScriptRunnerTest, LoadsHistograms) {

@@ -65,7 +65,8 @@ SlowHistogramPtr Shared(SlowHistogram h) {
 }
 
 // All samples of a series that are no stale markers, in the order of time.
-std::vector<SlowSample> AllSamples(const chunk::MixedColumns& mixed, bool with_markers) {
+std::vector<SlowSample> AllSamples(const promql_test::MemoryQueryable::OneSeries& mixed,
+                                   bool with_markers) {
   std::vector<SlowSample> all;
   for (size_t i = 0; i < mixed.floats.size(); ++i) {
     if (!with_markers && model::IsStaleNan(mixed.floats.values[i])) continue;
@@ -77,6 +78,9 @@ std::vector<SlowSample> AllSamples(const chunk::MixedColumns& mixed, bool with_m
         {mixed.histograms.times[i], 0, Shared(FromModel(mixed.histograms.values[i]))});
   }
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.t < b.t; });
+  for (SlowSample& s : all) {
+    if (mixed.starts.contains(s.t)) s.start = mixed.starts.at(s.t);
+  }
   return all;
 }
 
@@ -207,12 +211,12 @@ absl::StatusOr<double> SlowEvaluator::Scalar(const Expr& with_parens, model::Tim
 }
 
 absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Select(const Expr& expr, model::TimeMs t,
-                                                              bool timestamps) const {
+                                                              Of of) const {
   Elements out;
   const model::TimeMs at = Shift(expr.shift, t);
   for (const auto& [labels, mixed] : data_->series()) {
     if (!Matches(expr, labels)) continue;
-    if (expr.smoothing == Smoothing::kSmoothed && !timestamps) {
+    if (expr.smoothing == Smoothing::kSmoothed && of == Of::kSample) {
       std::vector<SlowSample> around = AllSamples(mixed, /*with_markers=*/false);
       std::erase_if(around, [&](const SlowSample& s) {
         return s.t <= at - lookback_ms_ || s.t > at + lookback_ms_;
@@ -250,7 +254,9 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Select(const Expr& expr, 
     if (newest->h != nullptr ? model::IsStaleNan(newest->h->sum) : model::IsStaleNan(newest->v)) {
       continue;
     }
-    if (timestamps) {
+    if (of == Of::kStart) {
+      if (starts_) out.push_back({labels, static_cast<double>(newest->start) / 1000, nullptr});
+    } else if (of == Of::kTime) {
       out.push_back({labels, static_cast<double>(newest->t) / 1000, nullptr});
     } else {
       out.push_back({labels, newest->v, newest->h});
@@ -269,6 +275,7 @@ absl::StatusOr<std::vector<SlowEvaluator::Window>> SlowEvaluator::Matrix(const E
     for (const auto& [labels, mixed] : data_->series()) {
       if (!Matches(selector, labels)) continue;
       Window window{labels, AllSamples(mixed, /*with_markers=*/false), end};
+      for (SlowSample& s : window.samples) s.start = starts_ ? s.start : 0;
       const int64_t before = selector.smoothing == Smoothing::kNone ? 0 : lookback_ms_;
       const int64_t after = selector.smoothing == Smoothing::kSmoothed ? lookback_ms_ : 0;
       std::erase_if(window.samples, [&](const SlowSample& s) {
@@ -304,7 +311,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Vector(const Expr& with_p
                                                               model::TimeMs t) const {
   const Expr& expr = Bare(with_parens);
   switch (expr.kind) {
-    case ExprKind::kVectorSelector: return Select(expr, t, false);
+    case ExprKind::kVectorSelector: return Select(expr, t, Of::kSample);
     case ExprKind::kAggregate: return Aggregate(expr, t);
     case ExprKind::kBinary: return Binary(expr, t);
     case ExprKind::kCall: return Call(expr, t);
@@ -332,8 +339,10 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
     out.push_back({{}, v});
     return out;
   }
-  if (f == "timestamp" && Bare(*expr.args[0]).kind == ExprKind::kVectorSelector) {
-    ASSIGN_OR_RETURN(out, Select(Bare(*expr.args[0]), t, true));
+  if ((f == "timestamp" || f == "start_timestamp") &&
+      Bare(*expr.args[0]).kind == ExprKind::kVectorSelector) {
+    ASSIGN_OR_RETURN(out, Select(Bare(*expr.args[0]), t,
+                                 f == "timestamp" ? Of::kTime : Of::kStart));
     for (Element& e : out) e.labels = Nameless(e.labels);
     RETURN_IF_ERROR(CheckDistinct(out));
     return out;
@@ -370,6 +379,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
   }
   for (const Element& e : in) {
     double v = e.value;
+    if (f == "start_timestamp") continue;  // Of nothing that was calculated.
     if (e.histogram != nullptr && f != "timestamp") continue;
     if (f == "abs") {
       v = std::fabs(v);

@@ -19,11 +19,12 @@ namespace promql {
 class SlowEvaluator {
  public:
   SlowEvaluator(const promql_test::MemoryQueryable* data, Grid query, int64_t lookback_ms,
-                int64_t subquery_step_ms)
+                int64_t subquery_step_ms, bool starts = false)
       : data_(data),
         query_(query),
         lookback_ms_(lookback_ms),
-        subquery_step_ms_(subquery_step_ms) {}
+        subquery_step_ms_(subquery_step_ms),
+        starts_(starts) {}
 
   // All steps of the query; series by labels, in label order. Knows scalars and instant vectors.
   absl::StatusOr<std::vector<Series>> Evaluate(const Expr& expr) const;
@@ -45,7 +46,8 @@ class SlowEvaluator {
   absl::StatusOr<Elements> Vector(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<double> Scalar(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<std::vector<Window>> Matrix(const Expr& expr, model::TimeMs t) const;
-  absl::StatusOr<Elements> Select(const Expr& expr, model::TimeMs t, bool timestamps) const;
+  enum class Of { kSample, kTime, kStart };
+  absl::StatusOr<Elements> Select(const Expr& expr, model::TimeMs t, Of of) const;
   absl::StatusOr<Elements> Call(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> OfHistograms(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Info(const Expr& expr, model::TimeMs t) const;
@@ -59,6 +61,7 @@ class SlowEvaluator {
   const promql_test::MemoryQueryable* data_;
   const Grid query_;
   const int64_t lookback_ms_, subquery_step_ms_;
+  const bool starts_;  // Whether start times are looked at.
 };
 
 }  // namespace promql

@@ -53,7 +53,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Info(const Expr& expr,
   model::TimeMs at = t;
   bool pinned = false;
   InfoTime(*expr.args[0], &at, &pinned);
-  ASSIGN_OR_RETURN(const Elements infos, Select(selector, at, true));
+  ASSIGN_OR_RETURN(const Elements infos, Select(selector, at, Of::kTime));
 
   Elements out;
   for (const Element& e : base) {

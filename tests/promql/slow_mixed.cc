@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/promql/slow_over_time.h"
+#include "tests/promql/slow_starts.h"
 
 namespace promql {
 namespace {
@@ -23,7 +24,9 @@ Result Pairs(const Samples& samples, bool resets) {
   int n = 0;
   for (size_t i = 1; i < samples.size(); ++i) {
     const SlowSample &a = samples[i - 1], &b = samples[i];
-    if ((a.h == nullptr) != (b.h == nullptr)) {
+    if (resets && SlowBeganBetween(a, b)) {
+      ++n;
+    } else if ((a.h == nullptr) != (b.h == nullptr)) {
       ++n;
     } else if (a.h == nullptr) {
       n += resets ? b.v < a.v : a.v != b.v && !(std::isnan(a.v) && std::isnan(b.v));
@@ -47,10 +50,19 @@ Result SumOrMean(const Samples& samples, bool mean) {
 Result Rate(std::string_view f, const Samples& samples, model::TimeMs start, model::TimeMs end) {
   const bool counter = f != "delta";
   const size_t n = samples.size();
+  const bool from_start = counter && SlowBeganInside(samples[0], start);
+  if (n == 1 && from_start) {
+    // One sample for all the way from its start; what kind of counter it is stays open.
+    const double factor = f == "rate" ? 1 / Seconds(end - start) : 1;
+    return Histogram(Scaled(*samples[0].h, factor));
+  }
   if (n < 2) return std::nullopt;
+  const auto began = [&](size_t i) {
+    return counter && SlowBeganBetween(samples[i - 1], samples[i]);
+  };
   SlowHistogram first = *samples[0].h;
   const SlowHistogram& last = *samples[n - 1].h;
-  if (counter && WasReset(first, *samples[1].h)) {
+  if (counter && (began(1) || WasReset(first, *samples[1].h))) {
     first = {};
     first.schema = samples[1].h->schema;
     first.bounds = samples[1].h->bounds;
@@ -63,21 +75,28 @@ Result Rate(std::string_view f, const Samples& samples, model::TimeMs start, mod
   SlowHistogram h = *Added(Coarser(last, schema), first, -1);
   const SlowHistogram* before = &first;
   for (size_t i = 1; counter && i < n; ++i) {
-    if (WasReset(*before, *samples[i].h)) h = *Added(h, *before, 1);
+    if (began(i) || WasReset(*before, *samples[i].h)) h = *Added(h, *before, 1);
     before = samples[i].h.get();
   }
-  const double sampled = Seconds(samples[n - 1].t - samples[0].t);
+  double sampled = Seconds(samples[n - 1].t - samples[0].t);
   const double gap = sampled / static_cast<double>(n - 1);
   double to_start = Seconds(samples[0].t - start), to_end = Seconds(end - samples[n - 1].t);
   if (to_start >= gap * 1.1) to_start = gap / 2;
   if (to_end >= gap * 1.1) to_end = gap / 2;
-  if (counter && h.count > 0 && samples[0].h->count >= 0) {
+  if (from_start) {
+    const auto whole = Added(Compacted(h), *samples[0].h, 1);
+    if (!whole) return std::nullopt;
+    h = *whole;
+    to_start = 0;
+    sampled = Seconds(samples[n - 1].t - samples[0].start);
+  } else if (counter && h.count > 0 && samples[0].h->count >= 0) {
     to_start = std::min(to_start, sampled * (samples[0].h->count / h.count));
   }
-  h = Scaled(h, (sampled + to_start + to_end) / sampled);
-  if (f == "rate") h = Divided(h, Seconds(end - start));
+  double factor = (sampled + to_start + to_end) / sampled;
+  if (f == "rate") factor /= Seconds(end - start);
+  h = Scaled(h, factor);
   h.hint = model::ResetHint::kGauge;
-  return Histogram(Compacted(h));
+  return Histogram(from_start ? h : Compacted(h));
 }
 
 Result LastTwo(std::string_view f, const Samples& samples) {
@@ -87,11 +106,12 @@ Result LastTwo(std::string_view f, const Samples& samples) {
   if ((a.h == nullptr) != (b.h == nullptr)) return std::nullopt;
   const double seconds = Seconds(b.t - a.t);
   if (a.h == nullptr) {
-    const double v = f == "irate" && b.v < a.v ? b.v : b.v - a.v;
+    const bool reset = f == "irate" && (b.v < a.v || SlowBeganBetween(a, b));
+    const double v = reset ? b.v : b.v - a.v;
     return Float(f == "irate" ? v / seconds : v);
   }
   SlowHistogram h = *b.h;
-  if (f == "idelta" || !WasReset(*a.h, *b.h)) {
+  if (f == "idelta" || !(SlowBeganBetween(a, b) || WasReset(*a.h, *b.h))) {
     const auto difference = Added(h, *a.h, -1);
     if (!difference) return std::nullopt;
     h = *difference;
@@ -157,7 +177,14 @@ std::optional<SlowSample> OverMixed(std::string_view f, const std::vector<SlowSa
   for (const SlowSample& s : all) {
     if (s.h == nullptr) floats.push_back({s.t, s.v});
   }
-  if (floats.size() == all.size()) {
+  const bool started = std::any_of(all.begin(), all.end(),
+                                   [](const SlowSample& s) { return s.start != 0; });
+  if (floats.size() == all.size() && started && smoothing == Smoothing::kNone &&
+      (f == "rate" || f == "increase" || f == "irate")) {
+    const auto v = OverStarted(f, all, start, end);
+    return v ? Float(*v) : std::nullopt;
+  }
+  if (floats.size() == all.size() && !(started && f == "resets")) {
     double v = 0;
     const bool any = smoothing == Smoothing::kNone
                          ? OverTime(f, floats, start, end, param, &v)

@@ -15,6 +15,7 @@ struct SlowSample {  // Of either kind.
   model::TimeMs t = 0;
   double v = 0;
   SlowHistogramPtr h;  // Instead of v, or null.
+  model::TimeMs start = 0;  // 0: none, or not to be looked at.
 };
 
 // What function `f` gives for a window (start, end]; nothing if it gives nothing. The time of the

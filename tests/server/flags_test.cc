@@ -91,6 +91,14 @@ TEST(Flags, WithoutEffectAreAcceptedWithAWarning) {
                           "--enable-feature=promql-duration-expr is always on"));
 }
 
+TEST(Flags, OneFeatureStandsForAllOfPromql) {
+  const Flags all = Must({"--enable-feature=promql-all"});
+  EXPECT_TRUE(all.HasFeature("promql-experimental-functions"));
+  EXPECT_TRUE(all.HasFeature("use-start-timestamps"));
+  EXPECT_FALSE(all.HasFeature("st-storage"));
+  EXPECT_TRUE(all.Warnings().empty());
+}
+
 TEST(Flags, AListenerWithoutTheProtectionAskedForIsRefused) {
   const std::vector<std::string> args = {"--web.config.file=web.yml"};
   EXPECT_THAT(std::string(base::message(Flags::Parse(args).status())),

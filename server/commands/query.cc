@@ -223,10 +223,6 @@ int Run(const Command& command, const CommandArgs& args) {
   for (const std::string& warning : answer->warnings) {
     std::fprintf(stderr, "query warning: %s\n", warning.c_str());
   }
-  if (answer->histograms > 0) {
-    std::fprintf(stderr, "query warning: %d native histograms are not shown\n",
-                 answer->histograms);
-  }
   const std::string text = question->kind == AnswerKind::kValue ? PrintValue(answer->value, *format)
                            : question->kind == AnswerKind::kSeries
                                ? PrintSeries(answer->series, *format)

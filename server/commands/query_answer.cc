@@ -36,19 +36,69 @@ absl::StatusOr<model::Labels> ReadLabels(const value* object) {
   return model::Labels::FromPairs(std::move(pairs));
 }
 
-// [1435781451.781,"1"]
-absl::StatusOr<model::Sample> ReadPoint(const value& point) {
-  if (!point.is_array() || point.get_array().size() != 2) return Malformed("a point is no pair");
-  const value& time = point.get_array()[0];
-  const value& text = point.get_array()[1];
-  if (!time.is_number() || !text.is_string()) return Malformed("a point of other types");
+absl::StatusOr<model::TimeMs> ReadTime(const value& time) {
+  if (!time.is_number()) return Malformed("a time is no number");
   const double seconds = time.to_number<double>();
-  std::string_view digits = View(text.get_string());
+  if (!(std::fabs(seconds) <= 9e15)) return Malformed("a time is out of range");
+  return std::llround(seconds * 1000);
+}
+
+// "1", "-2.5e3", "NaN"
+absl::StatusOr<double> ReadNumber(const value* text) {
+  if (text == nullptr || !text->is_string()) return Malformed("a number is no string");
+  std::string_view digits = View(text->get_string());
   const bool negative = digits.starts_with('-');
   if (negative || digits.starts_with('+')) digits.remove_prefix(1);
   const auto number = promql::ReadNumber(digits).value;
-  if (!number.has_value() || std::fabs(seconds) > 9e15) return Malformed("a point is no number");
-  return model::Sample{std::llround(seconds * 1000), negative ? -*number : *number};
+  if (!number.has_value()) return Malformed("a number is none");
+  return negative ? -*number : *number;
+}
+
+// The two parts of a point.
+absl::StatusOr<const boost::json::array*> ReadPair(const value& point) {
+  if (!point.is_array() || point.get_array().size() != 2) return Malformed("a point is no pair");
+  return &point.get_array();
+}
+
+// [1435781451.781,"1"]
+absl::StatusOr<model::Sample> ReadPoint(const value& point) {
+  ASSIGN_OR_RETURN(const boost::json::array* const pair, ReadPair(point));
+  model::Sample sample;
+  ASSIGN_OR_RETURN(sample.t, ReadTime((*pair)[0]));
+  ASSIGN_OR_RETURN(sample.v, ReadNumber(&(*pair)[1]));
+  return sample;
+}
+
+// [1,"0.5","1","3"]
+absl::StatusOr<AnswerBucket> ReadBucket(const value& bucket) {
+  if (!bucket.is_array() || bucket.get_array().size() != 4) return Malformed("a bucket of other shape");
+  const boost::json::array& parts = bucket.get_array();
+  AnswerBucket read;
+  if (!parts[0].is_int64() || parts[0].get_int64() < 0 || parts[0].get_int64() > 3) {
+    return Malformed("a bucket of unknown ends");
+  }
+  read.ends = static_cast<int>(parts[0].get_int64());
+  ASSIGN_OR_RETURN(read.lower, ReadNumber(&parts[1]));
+  ASSIGN_OR_RETURN(read.upper, ReadNumber(&parts[2]));
+  ASSIGN_OR_RETURN(read.count, ReadNumber(&parts[3]));
+  return read;
+}
+
+// [1435781451.781,{"count":"3","sum":"18.4","buckets":[...]}]
+absl::StatusOr<AnswerHistogram> ReadHistogram(const value& point) {
+  ASSIGN_OR_RETURN(const boost::json::array* const pair, ReadPair(point));
+  const value& histogram = (*pair)[1];
+  AnswerHistogram read;
+  ASSIGN_OR_RETURN(read.t, ReadTime((*pair)[0]));
+  ASSIGN_OR_RETURN(read.count, ReadNumber(Find(histogram, "count")));
+  ASSIGN_OR_RETURN(read.sum, ReadNumber(Find(histogram, "sum")));
+  const value* buckets = Find(histogram, "buckets");
+  if (buckets == nullptr) return read;
+  if (!buckets->is_array()) return Malformed("buckets are no list");
+  for (const value& bucket : buckets->get_array()) {
+    ASSIGN_OR_RETURN(read.buckets.emplace_back(), ReadBucket(bucket));
+  }
+  return read;
 }
 
 class Reader {
@@ -77,7 +127,7 @@ class Reader {
     if (type == nullptr || !type->is_string() || result == nullptr) {
       return Malformed("there is no result");
     }
-    promql::Value& out = out_->value;
+    AnswerValue& out = out_->value;
     const std::string_view name = View(type->get_string());
     if (name == "scalar") {
       out.type = promql::ValueType::kScalar;
@@ -95,34 +145,40 @@ class Reader {
     if (name != "vector" && name != "matrix") return Malformed("a result of unknown type");
     out.type = name == "vector" ? promql::ValueType::kVector : promql::ValueType::kMatrix;
     for (const value& item : items) {
-      ASSIGN_OR_RETURN(model::Labels labels, ReadLabels(Find(item, "metric")));
-      RETURN_IF_ERROR(name == "vector" ? ReadSample(item, std::move(labels))
-                                       : ReadSeries(item, std::move(labels)));
+      AnswerSeries series;
+      ASSIGN_OR_RETURN(series.labels, ReadLabels(Find(item, "metric")));
+      if (name == "vector") {
+        RETURN_IF_ERROR(ReadSample(item, &series));
+      } else {
+        RETURN_IF_ERROR(ReadPoints(item, &series));
+      }
+      if (!series.points.empty() || !series.histograms.empty()) {
+        out.series.push_back(std::move(series));
+      }
     }
     return absl::OkStatus();
   }
 
-  absl::Status ReadSample(const value& item, model::Labels labels) {
+  static absl::Status ReadSample(const value& item, AnswerSeries* series) {
     if (const value* point = Find(item, "value")) {
-      ASSIGN_OR_RETURN(const model::Sample sample, ReadPoint(*point));
-      out_->value.vector.push_back({std::move(labels), sample});
+      ASSIGN_OR_RETURN(series->points.emplace_back(), ReadPoint(*point));
+    } else if (const value* histogram = Find(item, "histogram")) {
+      ASSIGN_OR_RETURN(series->histograms.emplace_back(), ReadHistogram(*histogram));
     }
-    out_->histograms += Find(item, "histogram") != nullptr;
     return absl::OkStatus();
   }
 
-  absl::Status ReadSeries(const value& item, model::Labels labels) {
-    promql::Series series;
-    series.labels = std::move(labels);
+  static absl::Status ReadPoints(const value& item, AnswerSeries* series) {
     if (const value* points = Find(item, "values"); points != nullptr && points->is_array()) {
       for (const value& point : points->get_array()) {
-        ASSIGN_OR_RETURN(series.points.emplace_back(), ReadPoint(point));
+        ASSIGN_OR_RETURN(series->points.emplace_back(), ReadPoint(point));
       }
     }
     if (const value* list = Find(item, "histograms"); list != nullptr && list->is_array()) {
-      out_->histograms += static_cast<int>(list->get_array().size());
+      for (const value& histogram : list->get_array()) {
+        ASSIGN_OR_RETURN(series->histograms.emplace_back(), ReadHistogram(histogram));
+      }
     }
-    if (!series.points.empty()) out_->value.matrix.push_back(std::move(series));
     return absl::OkStatus();
   }
 

@@ -7,6 +7,8 @@
 
 #include "api/json_writer.h"
 #include "api/value_json.h"
+#include "server/commands/answer_histogram.h"
+#include "server/commands/bars.h"
 #include "storage/model/number_text.h"
 
 namespace server {
@@ -117,8 +119,33 @@ std::string PointText(const model::Sample& point) {
   return fmt::format("{} @[{}]", Number(point.v), Seconds(point.t));
 }
 
+std::string PointText(const AnswerHistogram& h) {
+  return fmt::format("{} @[{}]", HistogramText(h), Seconds(h.t));
+}
+
+void AppendHistogramJson(const AnswerHistogram& h, api::JsonWriter* json) {
+  json->BeginArray();
+  json->Raw(Seconds(h.t));
+  json->BeginObject();
+  json->Key("count");
+  json->String(Number(h.count));
+  json->Key("sum");
+  json->String(Number(h.sum));
+  json->Key("buckets");
+  json->BeginArray();
+  for (const AnswerBucket& b : h.buckets) {
+    json->BeginArray();
+    json->Raw(std::to_string(b.ends));
+    for (const double v : {b.lower, b.upper, b.count}) json->String(Number(v));
+    json->EndArray();
+  }
+  json->EndArray();
+  json->EndObject();
+  json->EndArray();
+}
+
 // As promtool writes it: the API's `result`, but numbers without an exponent.
-std::string ValueJson(const promql::Value& value) {
+std::string ValueJson(const AnswerValue& value) {
   std::string out;
   api::JsonWriter json(&out);
   const auto point = [&json](const model::Sample& p) {
@@ -137,22 +164,34 @@ std::string ValueJson(const promql::Value& value) {
     case promql::ValueType::kString: json.String(value.text); break;
     case promql::ValueType::kVector:
       json.BeginArray();
-      for (const promql::VectorSample& s : value.vector) {
+      for (const AnswerSeries& s : value.series) {
         metric(s.labels);
-        json.Key("value");
-        point(s.sample);
+        json.Key(s.histograms.empty() ? "value" : "histogram");
+        if (s.histograms.empty()) {
+          point(s.points[0]);
+        } else {
+          AppendHistogramJson(s.histograms[0], &json);
+        }
         json.EndObject();
       }
       json.EndArray();
       break;
     case promql::ValueType::kMatrix:
       json.BeginArray();
-      for (const promql::Series& series : value.matrix) {
+      for (const AnswerSeries& series : value.series) {
         metric(series.labels);
-        json.Key("values");
-        json.BeginArray();
-        for (const model::Sample& p : series.points) point(p);
-        json.EndArray();
+        if (!series.points.empty()) {
+          json.Key("values");
+          json.BeginArray();
+          for (const model::Sample& p : series.points) point(p);
+          json.EndArray();
+        }
+        if (!series.histograms.empty()) {
+          json.Key("histograms");
+          json.BeginArray();
+          for (const AnswerHistogram& h : series.histograms) AppendHistogramJson(h, &json);
+          json.EndArray();
+        }
         json.EndObject();
       }
       json.EndArray();
@@ -162,61 +201,93 @@ std::string ValueJson(const promql::Value& value) {
   return out;
 }
 
-std::string PrintVector(const std::vector<promql::VectorSample>& vector, QueryFormat format) {
+// Labels, timestamp, value; and what a histogram has instead, when there is any.
+std::string Csv(const std::vector<AnswerSeries>& all) {
+  const auto names = LabelNames(all, [](const auto& s) { return s.labels.view(); });
+  const bool histograms = std::ranges::any_of(
+      all, [](const AnswerSeries& series) { return !series.histograms.empty(); });
+  Table table;
+  table.Add(histograms ? With(names, "timestamp", "value", "count", "sum", "buckets")
+                       : With(names, "timestamp", "value"));
+  for (const AnswerSeries& series : all) {
+    const auto row = LabelCells(names, series.labels);
+    for (const model::Sample& p : series.points) {
+      auto cells = With(row, Seconds(p.t), Number(p.v));
+      if (histograms) cells.resize(cells.size() + 3);
+      table.Add(std::move(cells));
+    }
+    for (const AnswerHistogram& h : series.histograms) {
+      table.Add(With(row, Seconds(h.t), "", Number(h.count), Number(h.sum), BucketsText(h)));
+    }
+  }
+  return table.Csv();
+}
+
+std::string PrintVector(const std::vector<AnswerSeries>& vector, QueryFormat format) {
+  if (format == QueryFormat::kCsv) return Csv(vector);
   if (format == QueryFormat::kPromql) {
     std::string out;
-    for (const promql::VectorSample& s : vector) {
-      out += fmt::format("{} => {}\n", MetricText(s.labels), PointText(s.sample));
+    for (const AnswerSeries& s : vector) {
+      out += fmt::format("{} => {}\n", MetricText(s.labels),
+                         s.histograms.empty() ? PointText(s.points[0]) : PointText(s.histograms[0]));
     }
     return out.empty() ? "\n" : out;
   }
   const auto names = LabelNames(vector, [](const auto& s) { return s.labels.view(); });
-  const bool csv = format == QueryFormat::kCsv;
   Table table;
-  table.Add(csv ? With(names, "timestamp", "value") : With(names, "value"));
-  for (const promql::VectorSample& s : vector) {
-    const auto row = LabelCells(names, s.labels);
-    table.Add(csv ? With(row, Seconds(s.sample.t), Number(s.sample.v))
-                  : With(row, Number(s.sample.v)));
+  table.Add(With(names, "value"));
+  for (const AnswerSeries& s : vector) {
+    table.Add(With(LabelCells(names, s.labels), s.histograms.empty()
+                                                    ? Number(s.points[0].v)
+                                                    : HistogramLine(s.histograms[0])));
   }
-  return csv ? table.Csv() : table.Text(names.size());
+  return table.Text(names.size());
 }
 
-std::string PrintMatrix(const std::vector<promql::Series>& matrix, QueryFormat format) {
+// A line of bars with its figures.
+std::vector<std::string> OverTime(std::vector<std::string> labels,
+                                  const std::vector<model::Sample>& points, model::TimeRange range,
+                                  int bars, std::string last) {
+  double least = NAN, greatest = NAN;
+  for (const model::Sample& p : points) {
+    least = std::fmin(least, p.v);
+    greatest = std::fmax(greatest, p.v);
+  }
+  return With(std::move(labels), Sparkline(points, range, bars), Number(least), Number(greatest),
+              std::move(last));
+}
+
+std::string PrintMatrix(const std::vector<AnswerSeries>& matrix, QueryFormat format) {
+  if (format == QueryFormat::kCsv) return Csv(matrix);
   if (format == QueryFormat::kPromql) {
     std::string out;
-    for (const promql::Series& series : matrix) {
+    for (const AnswerSeries& series : matrix) {
       out += MetricText(series.labels) + " =>\n";
       for (const model::Sample& point : series.points) out += PointText(point) + "\n";
+      for (const AnswerHistogram& h : series.histograms) out += PointText(h) + "\n";
     }
     return out.empty() ? "\n" : out;
   }
   const auto names = LabelNames(matrix, [](const auto& s) { return s.labels.view(); });
-  Table table;
-  if (format == QueryFormat::kCsv) {
-    table.Add(With(names, "timestamp", "value"));
-    for (const promql::Series& series : matrix) {
-      const auto row = LabelCells(names, series.labels);
-      for (const model::Sample& p : series.points) table.Add(With(row, Seconds(p.t), Number(p.v)));
-    }
-    return table.Csv();
-  }
   std::set<model::TimeMs> times;
-  for (const promql::Series& series : matrix) {
+  for (const AnswerSeries& series : matrix) {
     for (const model::Sample& p : series.points) times.insert(p.t);
+    for (const AnswerHistogram& h : series.histograms) times.insert(h.t);
   }
   model::TimeRange range;
   if (!times.empty()) range = {*times.begin(), *times.rbegin()};
   const int bars = std::min(kMostBars, static_cast<int>(times.size()));
+  Table table;
   table.Add(With(names, "", "min", "max", "last"));
-  for (const promql::Series& series : matrix) {
-    double least = NAN, greatest = NAN;
-    for (const model::Sample& p : series.points) {
-      least = std::fmin(least, p.v);
-      greatest = std::fmax(greatest, p.v);
+  for (const AnswerSeries& series : matrix) {
+    const auto labels = LabelCells(names, series.labels);
+    if (!series.points.empty()) {
+      table.Add(OverTime(labels, series.points, range, bars, Number(series.points.back().v)));
     }
-    table.Add(With(LabelCells(names, series.labels), Sparkline(series.points, range, bars),
-                   Number(least), Number(greatest), Number(series.points.back().v)));
+    if (series.histograms.empty()) continue;
+    std::vector<model::Sample> counts;  // What changes most about a histogram.
+    for (const AnswerHistogram& h : series.histograms) counts.push_back({h.t, h.count});
+    table.Add(OverTime(labels, counts, range, bars, HistogramLine(series.histograms.back())));
   }
   return table.Text(names.size() + 1);
 }
@@ -231,45 +302,11 @@ std::optional<QueryFormat> FormatOf(std::string_view name) {
   return std::nullopt;
 }
 
-std::string Sparkline(const std::vector<model::Sample>& points, model::TimeRange range,
-                      int width) {
-  static constexpr const char* kLevels[] = {"\u2581", "\u2582", "\u2583", "\u2584",
-                                            "\u2585", "\u2586", "\u2587", "\u2588"};
-  double least = INFINITY, greatest = -INFINITY;
-  for (const model::Sample& p : points) {
-    if (!std::isfinite(p.v)) continue;
-    least = std::min(least, p.v);
-    greatest = std::max(greatest, p.v);
-  }
-  const double span = static_cast<double>(range.max - range.min);
-  std::vector<double> sums(width, 0);
-  std::vector<int> counts(width, 0);
-  int last = 0;
-  for (const model::Sample& p : points) {
-    if (!std::isfinite(p.v)) continue;
-    const double along = span > 0 ? static_cast<double>(p.t - range.min) / span : 0;
-    const int at = std::clamp(static_cast<int>(along * (width - 1) + 0.5), 0, width - 1);
-    sums[at] += p.v;
-    ++counts[at];
-    last = std::max(last, at + 1);
-  }
-  std::string out;
-  for (int i = 0; i < last; ++i) {
-    if (counts[i] == 0) {
-      out += ' ';
-      continue;
-    }
-    const double height = greatest > least ? (sums[i] / counts[i] - least) / (greatest - least) : 0;
-    out += kLevels[std::clamp(static_cast<int>(height * 7 + 0.5), 0, 7)];
-  }
-  return out;
-}
-
-std::string PrintValue(const promql::Value& value, QueryFormat format) {
+std::string PrintValue(const AnswerValue& value, QueryFormat format) {
   if (format == QueryFormat::kJson) return ValueJson(value) + "\n";
   switch (value.type) {
-    case promql::ValueType::kVector: return PrintVector(value.vector, format);
-    case promql::ValueType::kMatrix: return PrintMatrix(value.matrix, format);
+    case promql::ValueType::kVector: return PrintVector(value.series, format);
+    case promql::ValueType::kMatrix: return PrintMatrix(value.series, format);
     case promql::ValueType::kString: return value.text + "\n";
     case promql::ValueType::kScalar: {
       if (format == QueryFormat::kPromql) return "scalar: " + PointText(value.scalar) + "\n";

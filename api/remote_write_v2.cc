@@ -97,8 +97,8 @@ StartedSample ReadSample(pbf_reader reader) {
 
 class V2Reader {
  public:
-  V2Reader(model::TimeMs max_time, storage::Appender* appender, WriteV2Counts* counts)
-      : max_time_(max_time), appender_(appender), counts_(counts) {}
+  V2Reader(const WriteV2Options& options, storage::Appender* appender, WriteV2Counts* counts)
+      : options_(options), appender_(appender), counts_(counts) {}
 
   void AddSymbol(std::string_view symbol) { symbols_.push_back(symbol); }
 
@@ -143,6 +143,7 @@ class V2Reader {
                                 "symbols table (size {})",
                                 fmt::join(refs_, " "), what, ref, symbols_.size()));
     }
+    if (options_.type_and_unit_labels) AddTypeAndUnit();
     if (!labels_.Finish() || !labels_.has_name()) {
       counts_->invalid_labels += num_samples;
       return Refuse("invalid metric name or labels, got " + labels_.ToText());
@@ -155,6 +156,21 @@ class V2Reader {
   }
 
  private:
+  // Into labels_, in the place of such labels that were sent; when neither is known nothing changes.
+  void AddTypeAndUnit() {
+    constexpr std::string_view kType = "__type__", kUnit = "__unit__";
+    const std::string_view unit = symbols_[metadata_.unit_ref];
+    const bool has_type = metadata_.type != model::MetricType::kUnknown;
+    if (!has_type && unit.empty()) return;
+    labels_.Clear();
+    for (size_t i = 0; i < refs_.size(); i += 2) {
+      const std::string_view name = symbols_[refs_[i]];
+      if (name != kType && name != kUnit) labels_.Add(name, symbols_[refs_[i + 1]]);
+    }
+    if (has_type) labels_.Add(kType, model::ToString(metadata_.type));
+    if (!unit.empty()) labels_.Add(kUnit, unit);
+  }
+
   // Pairs of name and value into *scratch, which is emptied first.
   absl::Status Resolve(const Refs& refs, LabelScratch* scratch) const {
     scratch->Clear();
@@ -176,7 +192,7 @@ class V2Reader {
     const model::LabelsView labels = labels_.labels();
     auto ref = storage::SeriesRef::kNone;
     for (const auto& [sample, start] : samples_) {
-      if (sample.t > max_time_) {
+      if (sample.t > options_.max_time) {
         RefuseTooNew();
       } else {
         SetStart(start);
@@ -184,7 +200,7 @@ class V2Reader {
       }
     }
     for (const WireHistogram& h : histograms_) {
-      if (h.t > max_time_) {
+      if (h.t > options_.max_time) {
         RefuseTooNew();
         continue;
       }
@@ -261,7 +277,7 @@ class V2Reader {
     counts_->text.append(line);
   }
 
-  const model::TimeMs max_time_;
+  const WriteV2Options options_;
   storage::Appender* const appender_;
   WriteV2Counts* const counts_;
   std::vector<std::string_view> symbols_;  // Into the message.
@@ -279,9 +295,9 @@ class V2Reader {
 
 }  // namespace
 
-absl::Status AppendWriteV2Request(std::string_view message, model::TimeMs max_time,
+absl::Status AppendWriteV2Request(std::string_view message, const WriteV2Options& options,
                                   storage::Appender* appender, WriteV2Counts* counts) {
-  V2Reader request(max_time, appender, counts);
+  V2Reader request(options, appender, counts);
   try {
     for (const bool symbols : {true, false}) {  // They need not come first.
       pbf_reader reader(message.data(), message.size());

@@ -27,10 +27,15 @@ struct WriteV2Counts {
   std::string text;  // Why, a line each; of very many the first ones.
 };
 
-// Appends what can be of `message`. Samples later than `max_time` are out of bounds. Does not
+struct WriteV2Options {
+  model::TimeMs max_time = 0;         // Samples later than this are out of bounds.
+  bool type_and_unit_labels = false;  // Type and unit become labels: __type__, __unit__.
+};
+
+// Appends what can be of `message`. Does not
 // commit: the caller does so, and answers 400 with the text when there were refusals.
 // kInvalidArgument: not a Request; the Appender is to be dropped.
-absl::Status AppendWriteV2Request(std::string_view message, model::TimeMs max_time,
+absl::Status AppendWriteV2Request(std::string_view message, const WriteV2Options& options,
                                   storage::Appender* appender, WriteV2Counts* counts);
 
 }  // namespace api

@@ -99,8 +99,10 @@ Response WriteV2(const ApiDependencies& d, const Request& request, std::string_v
   const std::unique_ptr<storage::Appender> appender = d.appendable->NewAppender();
   if (appender == nullptr) return WithWritten(TextResponse(503, "TSDB not ready"), {});
   WriteV2Counts counts;
-  absl::Status status =
-      AppendWriteV2Request(message, d.clock->NowMs() + kMaxAheadMs, appender.get(), &counts);
+  WriteV2Options options;
+  options.max_time = d.clock->NowMs() + kMaxAheadMs;
+  options.type_and_unit_labels = d.engine->options().type_and_unit_labels;
+  absl::Status status = AppendWriteV2Request(message, options, appender.get(), &counts);
   if (!status.ok()) return WithWritten(TextResponse(400, base::message(status)), {});
   status = appender->Commit();
   if (!status.ok()) return WithWritten(NotStored(request, status), {});

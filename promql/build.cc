@@ -70,7 +70,8 @@ absl::StatusOr<OperatorPtr> BuildCall(const PlanNode& plan, Selections* selectio
   ASSIGN_OR_RETURN(OperatorPtr made, MakeFunctionOperator(*plan.expr, std::move(args)));
   if (made == nullptr) return base::Unimplemented("function {} is not supported yet", name);
   if (plan.expr->type != ValueType::kVector || !DropsName(name)) return made;
-  return DropNames(std::move(made), OnSameLabels::kMerge);
+  return DropNames(std::move(made), OnSameLabels::kMerge,
+                   KeepsTypeAndUnit(name) ? Drop::kNameOnly : Drop::kMetadata);
 }
 
 absl::StatusOr<OperatorPtr> BuildNegate(const PlanNode& plan, Selections* selections) {

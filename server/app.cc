@@ -36,6 +36,7 @@ promql::Engine::Options EngineOptions(const Flags& flags) {
   options.features.extended_range_selectors = flags.HasFeature("promql-extended-range-selectors");
   options.features.binop_fill = flags.HasFeature("promql-binop-fill-modifiers");
   options.delayed_name_removal = flags.HasFeature("promql-delayed-name-removal");
+  options.type_and_unit_labels = flags.HasFeature("type-and-unit-labels");
   options.use_start_timestamps = flags.HasFeature("use-start-timestamps");
   options.per_step_stats = flags.HasFeature("promql-per-step-stats");
   return options;
@@ -180,8 +181,9 @@ absl::Status App::Listen() {
   scrape_options.hostname = Hostname();
   scrape_options.listen_address = flags_.List("web.listen-address").front();
   scrape_options.external_url = external_url_.url;
-  scrape_options.read_starts =
+  scrape_options.page.read_starts =
       flags_.HasFeature("st-storage") || flags_.HasFeature("created-timestamp-zero-ingestion");
+  scrape_options.page.type_and_unit_labels = flags_.HasFeature("type-and-unit-labels");
   scrapes_ = std::make_unique<ScrapeManager>(&http_client_, &slot_, std::move(scrape_options));
   DiscoveryOptions discovery_options;
   discovery_options.update_interval_ms = flags_.DurationMs("scrape.discovery-reload-interval");

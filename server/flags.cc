@@ -22,7 +22,7 @@ constexpr auto kWorking = std::to_array<std::string_view>(
     {"exemplar-storage", "promql-experimental-functions", "promql-extended-range-selectors",
      "promql-binop-fill-modifiers", "promql-delayed-name-removal", "promql-per-step-stats",
      "auto-reload-config", "created-timestamp-zero-ingestion", "st-storage",
-     "use-start-timestamps"});
+     "type-and-unit-labels", "use-start-timestamps"});
 constexpr std::string_view kAllPromql = "promql-all";  // Ours: every promql-*, and use-start-timestamps.
 constexpr auto kAlwaysOn =
     std::to_array<std::string_view>({"metadata-wal-records", "promql-duration-expr"});
@@ -39,7 +39,6 @@ constexpr auto kIdle = std::to_array<std::string_view>({"concurrent-rule-eval",
                                                         "otlp-native-delta-ingestion",
                                                         "search-api",
                                                         "st-synthesis",
-                                                        "type-and-unit-labels",
                                                         "use-uncached-io",
                                                         "xor2-encoding"});
 

@@ -71,4 +71,11 @@ bool DropsName(std::string_view function) {
          std::find(std::begin(kKeep), std::end(kKeep), function) == std::end(kKeep);
 }
 
+bool KeepsTypeAndUnit(std::string_view function) {
+  static constexpr std::string_view kKeep[] = {"histogram_avg", "histogram_count",
+                                               "histogram_stddev", "histogram_stdvar",
+                                               "histogram_sum"};
+  return std::find(std::begin(kKeep), std::end(kKeep), function) != std::end(kKeep);
+}
+
 }  // namespace promql

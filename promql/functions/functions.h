@@ -109,5 +109,7 @@ absl::StatusOr<OperatorPtr> MakeFunctionOperator(const Expr& call, std::vector<O
 
 // Whether the function's results lose the metric name (with __type__ and __unit__). spec 1.3.
 bool DropsName(std::string_view function);
+// Of those, whether they lose the name alone.
+bool KeepsTypeAndUnit(std::string_view function);
 
 }  // namespace promql

@@ -1,6 +1,7 @@
 #include "promql/operators/names.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "promql/operators/histogram_cells.h"
@@ -26,9 +27,13 @@ bool SameNameThroughout(const std::vector<model::LabelsView>& series) {
   });
 }
 
+bool HasTypeOrUnit(model::LabelsView labels) {
+  return labels.Has("__type__") || labels.Has("__unit__");
+}
+
 class SameLabels final : public Operator {
  public:
-  SameLabels(OperatorPtr input, bool drop, OnSameLabels rule, bool at_once = false)
+  SameLabels(OperatorPtr input, std::optional<Drop> drop, OnSameLabels rule, bool at_once = false)
       : input_(std::move(input)), drop_(drop), rule_(rule), at_once_(at_once) {}
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
@@ -44,12 +49,16 @@ class SameLabels final : public Operator {
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     ASSIGN_OR_RETURN(BorrowedSeries series, input_->Borrow(context));
     drop_name_ = input_->drop_name();
-    if (drop_ && context.delayed_name_removal) {
+    if (drop_.has_value() && context.delayed_name_removal) {
       drop_name_.assign(series.labels.size(), 1);
       return series;
     }
-    if (drop_) {
+    if (drop_.has_value()) {
       if (series.hide_metadata) return series;
+      if (drop_ == Drop::kNameOnly && TakeNames(&series)) {
+        Group(&series);
+        return series;
+      }
       series.hide_metadata = true;
       if (SameNameThroughout(series.labels)) return series;
     } else if (!at_once_ && context.delayed_name_removal && context.grid.size() == 1) {
@@ -78,9 +87,22 @@ class SameLabels final : public Operator {
     }
   }
 
-  std::string Describe() const override { return drop_ ? "drop names" : "merge equal series"; }
+  std::string Describe() const override { 
+    return drop_.has_value() ? "drop names" : "merge equal series";
+  }
 
  private:
+  // The labels without the name, where there is other metadata to stay.
+  bool TakeNames(BorrowedSeries* series) {
+    if (std::none_of(series->labels.begin(), series->labels.end(), HasTypeOrUnit)) return false;
+    nameless_.reserve(series->labels.size());
+    for (const model::LabelsView labels : series->labels) {
+      nameless_.push_back(model::LabelsBuilder(labels).Remove(model::kMetricName).Build());
+    }
+    series->labels.assign(nameless_.begin(), nameless_.end());
+    return true;
+  }
+
   // Numbers the output series: those that stay alone first, as they pass through at once. Leaves
   // group_ empty when all do.
   void Group(BorrowedSeries* series) {
@@ -166,9 +188,10 @@ class SameLabels final : public Operator {
   }
 
   OperatorPtr input_;
-  const bool drop_;
+  const std::optional<Drop> drop_;
   const OnSameLabels rule_;
   const bool at_once_;
+  std::vector<model::Labels> nameless_;
   std::vector<int> group_;      // Input series -> output series. Empty: they are the same.
   std::vector<char> seen_;      // kReject, by group: whether a series of it had a value.
   int num_single_ = 0;          // kMerge: output series below this have one input.
@@ -180,12 +203,12 @@ class SameLabels final : public Operator {
 
 }  // namespace
 
-OperatorPtr DropNames(OperatorPtr input, OnSameLabels rule) {
-  return std::make_unique<SameLabels>(std::move(input), /*drop=*/true, rule);
+OperatorPtr DropNames(OperatorPtr input, OnSameLabels rule, Drop what) {
+  return std::make_unique<SameLabels>(std::move(input), what, rule);
 }
 
 OperatorPtr MergeSame(OperatorPtr input, bool at_once) {
-  return std::make_unique<SameLabels>(std::move(input), /*drop=*/false, OnSameLabels::kMerge,
+  return std::make_unique<SameLabels>(std::move(input), std::nullopt, OnSameLabels::kMerge,
                                       at_once);
 }
 

@@ -10,10 +10,12 @@ enum class OnSameLabels {
   kReject,  // An error if both have any value: functions of range vectors.
 };
 
-// Takes __name__, __type__ and __unit__ off `input`'s series; with delayed_name_removal marks them
-// instead. Tiles pass through untouched unless label sets meet; then only those rows are held.
+enum class Drop { kMetadata, kNameOnly };  // __name__, __type__ and __unit__; or the first alone.
+
+// Takes labels off `input`'s series; with delayed_name_removal marks them instead, and all metadata
+// will go. Tiles pass through untouched unless label sets meet; then only those rows are held.
 // kAborted: "vector cannot contain metrics with the same labelset".
-OperatorPtr DropNames(OperatorPtr input, OnSameLabels rule);
+OperatorPtr DropNames(OperatorPtr input, OnSameLabels rule, Drop what = Drop::kMetadata);
 
 // Merges series with equal labels as DropNames does, names left alone: after operators whose output
 // may repeat a label set at different steps. With delayed name removal an instant query is judged

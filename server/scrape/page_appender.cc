@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kMaxAheadMs = 10 * 60 * 1000;
 constexpr std::string_view kExported = "exported_";
+constexpr std::string_view kTypeLabel = "__type__", kUnitLabel = "__unit__";
 
 // The first fifty characters, as %.50s.
 std::string_view Fifty(std::string_view s) {
@@ -71,6 +72,20 @@ bool MergeLabels(const ExposedLabels& exposed, model::LabelsView target, const S
   return Relabel(job.metric_relabel_configs, out) && !out->empty();
 }
 
+void AddTypeAndUnit(model::MetricType type, std::string_view unit, ExposedLabels* exposed) {
+  const bool has_name = !exposed->front().second.empty();
+  const bool has_type = type != model::MetricType::kUnknown;
+  exposed->erase(std::remove_if(exposed->begin() + 1, exposed->end(),
+                                [&](const model::Labels::Pair& label) {
+                                  return (has_name && label.first == model::kMetricName) ||
+                                         (has_type && label.first == kTypeLabel) ||
+                                         (!unit.empty() && label.first == kUnitLabel);
+                                }),
+                 exposed->end());
+  if (has_type) exposed->emplace_back(kTypeLabel, model::ToString(type));
+  if (!unit.empty()) exposed->emplace_back(kUnitLabel, unit);
+}
+
 PageResult PageAppender::Append(std::string_view page, PageFormat format, int64_t time_ms,
                                 int64_t now_ms) {
   latest_ms_ = now_ms + kMaxAheadMs;
@@ -79,10 +94,10 @@ PageResult PageAppender::Append(std::string_view page, PageFormat format, int64_
     TextParser parser(page);
     Run(&parser, time_ms);
   } else {
-    OpenMetricsParser parser(page, /*fast=*/true, read_starts_);
+    OpenMetricsParser parser(page, /*fast=*/true, options_.read_starts);
     Run(&parser, time_ms);
   }
-  if (read_starts_) batch_->SetStart(0);
+  if (options_.read_starts) batch_->SetStart(0);
   if (over_limit_) {
     counters_->exceeded_sample_limit.Add();
     if (result_.error.empty()) result_.error = "sample limit exceeded";
@@ -111,7 +126,8 @@ void PageAppender::Run(Parser* parser, int64_t time_ms) {
         }
         break;
       case Entry::kUnit:
-        metadata.SetUnit(parser->family(), parser->text(), iteration);
+        unit_ = parser->text();
+        metadata.SetUnit(parser->family(), unit_, iteration);
         break;
       case Entry::kComment:
         break;
@@ -122,6 +138,12 @@ void PageAppender::Run(Parser* parser, int64_t time_ms) {
         return;
     }
   }
+}
+
+template <class Parser>
+void PageAppender::ReadLabels(const Parser& parser) {
+  parser.Labels(&exposed_);
+  if (options_.type_and_unit_labels) AddTypeAndUnit(parser.type(), unit_, &exposed_);
 }
 
 // False: the scrape has failed.
@@ -138,10 +160,11 @@ bool PageAppender::AddSample(Parser* parser, int64_t time_ms) {
     seen_before = cache_->SeenBefore(id);
     if (cache_->dropped(id)) return true;
   } else {
-    parser->Labels(&exposed_);
+    ReadLabels(*parser);
     switch (FinishLabels()) {
       case Verdict::kDrop:
-        cache_->Add(parser->series(), storage::SeriesRef::kNone, parser->type(), /*dropped=*/true);
+        cache_->Add(parser->series(), storage::SeriesRef::kNone, parser->type(), unit_,
+                    /*dropped=*/true);
         return true;
       case Verdict::kFail:
         return false;
@@ -163,14 +186,14 @@ bool PageAppender::AddSample(Parser* parser, int64_t time_ms) {
     Count(storage::Outcome::kOutOfBounds);
     return true;
   }
-  if (read_starts_) batch_->SetStart(parser->StartTime());
+  if (options_.read_starts) batch_->SetStart(parser->StartTime());
   const storage::Appended appended =
       known ? AppendKnown(parser, id, sample)
             : batch_->Append(storage::SeriesRef::kNone, labels_.view(), sample);
   if (!result_.error.empty()) return false;
   if (!Count(appended.outcome)) return true;
   if (!known) {
-    id = cache_->Add(parser->series(), appended.ref, parser->type(), /*dropped=*/false);
+    id = cache_->Add(parser->series(), appended.ref, parser->type(), unit_, /*dropped=*/false);
     if (!over_limit_) ++result_.series_added;
   }
   if (!own_time || job_.track_timestamps_staleness) cache_->Track(id);
@@ -186,7 +209,7 @@ storage::Appended PageAppender::AppendKnown(Parser* parser, SeriesCache::Id id,
   if (ref != storage::SeriesRef::kNone) appended = batch_->Append(ref, {}, sample);
   if (appended.outcome == storage::Outcome::kInvalidLabels) {
     // The store has let the series go meanwhile: introduce it again.
-    parser->Labels(&exposed_);
+    ReadLabels(*parser);
     if (FinishLabels() != Verdict::kKeep) return appended;
     appended = batch_->Append(storage::SeriesRef::kNone, labels_.view(), sample);
   }
@@ -313,6 +336,7 @@ void PageAppender::AppendEnded(bool failed, int64_t time_ms) {
     storage::Appended appended = batch_->Append(ended.ref, {}, marker);
     if (appended.outcome == storage::Outcome::kInvalidLabels && !ended.text.empty()) {
       ParseSeriesText(ended.text, ended.type, &exposed_);
+      if (options_.type_and_unit_labels) AddTypeAndUnit(ended.type, ended.unit, &exposed_);
       if (!MergeLabels(exposed_, target_labels_, job_, &builder_)) return;
       appended = batch_->Append(storage::SeriesRef::kNone, builder_.Build().view(), marker);
     }

@@ -22,18 +22,22 @@ struct PageResult {
   std::string error;          // Not empty: the scrape failed; drop the batch.
 };
 
+struct PageOptions {
+  bool read_starts = false;  // Start times are told to the batch; what says them is no sample then.
+  // What the page says of a family's type and unit becomes __type__ and __unit__ of its series.
+  bool type_and_unit_labels = false;
+};
+
 // One page into one batch. Not thread-safe; made for one scrape. Everything passed must outlive it.
 class PageAppender {
  public:
   //   target_labels   what the target adds: its labels without __*
   //   log_name        the target's URL, for the log
   PageAppender(const ScrapeConfig& job, model::LabelsView target_labels, std::string_view log_name,
-               SeriesCache* cache, ScrapeCounters* counters, storage::Appender* batch)
+               SeriesCache* cache, ScrapeCounters* counters, storage::Appender* batch,
+               PageOptions options = {})
       : job_(job), target_labels_(target_labels), log_name_(log_name), cache_(cache),
-        counters_(counters), batch_(batch) {}
-
-  // Start times are told to the batch; what says them is no sample then.
-  void ReadStarts() { read_starts_ = true; }
+        counters_(counters), batch_(batch), options_(options) {}
 
   // Appends every sample. Samples without a time of their own (or whose time is not honoured) get
   // `time_ms`; those later than `now_ms` plus ten minutes are out of bounds.
@@ -53,6 +57,9 @@ class PageAppender {
   template <class Parser>
   void AddExemplars(Parser* parser, storage::SeriesRef ref, int64_t time_ms);
 
+  template <class Parser>
+  void ReadLabels(const Parser& parser);  // -> exposed_
+
   enum class Verdict : uint8_t { kKeep, kDrop, kFail };
   // exposed_ -> labels_.
   Verdict FinishLabels();
@@ -66,9 +73,10 @@ class PageAppender {
   SeriesCache* const cache_;
   ScrapeCounters* const counters_;
   storage::Appender* const batch_;
+  const PageOptions options_;
 
   PageResult result_;
-  bool read_starts_ = false;
+  std::string_view unit_;  // Of the UNIT line last read, whatever its family, as the type is.
   int64_t latest_ms_ = 0;
   uint64_t appended_ = 0;  // Against sample_limit.
   bool over_limit_ = false;
@@ -77,6 +85,10 @@ class PageAppender {
   model::LabelsBuilder builder_;
   model::Labels labels_;
 };
+
+// Adds __type__ and __unit__, in the place of such labels and of a second name that were exposed.
+// Nothing is added, or removed, for what is not known.
+void AddTypeAndUnit(model::MetricType type, std::string_view unit, ExposedLabels* exposed);
 
 // Labels as they were exposed, with the target's: the one place that knows honor_labels. False:
 // metric_relabel_configs dropped it.

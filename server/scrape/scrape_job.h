@@ -16,6 +16,7 @@
 #include "server/config/config.h"
 #include "server/http_client.h"
 #include "server/scrape/failure_log.h"
+#include "server/scrape/page_appender.h"
 #include "server/scrape/scheduler.h"
 #include "server/scrape/scrape_stats.h"
 #include "storage/appender.h"
@@ -45,7 +46,7 @@ struct ScrapeContext {
   std::string user_agent;
   std::atomic<uint64_t> offset_seed{0};
   bool skip_offset = false;
-  bool read_starts = false;
+  PageOptions page;
 
   // Fetches under way, null before the client has given a handle. Stopping calls them off and waits
   // until there is none: only then may scheduler, client and storage go.

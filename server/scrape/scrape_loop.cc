@@ -273,7 +273,7 @@ void ScrapeLoop::Finish(Round* round, std::string_view page, std::string_view co
   std::unique_ptr<storage::Appender> batch = context_->storage->NewAppender();
   const auto appender = [&] {
     return PageAppender(config, target.labels().view(), target.url(), cache_.get(), &counters,
-                        batch.get());
+                        batch.get(), context_->page);
   };
   PageResult result;
   bool success = round->error.empty() && !page.empty();
@@ -281,9 +281,7 @@ void ScrapeLoop::Finish(Round* round, std::string_view page, std::string_view co
     const absl::StatusOr<PageFormat> format =
         ChooseFormat(content_type, config.fallback_scrape_protocol);
     if (format.ok()) {
-      PageAppender page_appender = appender();
-      if (context_->read_starts) page_appender.ReadStarts();
-      result = page_appender.Append(page, *format, time_ms, WallNs() / kNsPerMs);
+      result = appender().Append(page, *format, time_ms, WallNs() / kNsPerMs);
     } else {
       result.error = base::message(format.status());
     }
@@ -406,7 +404,7 @@ void ScrapeLoop::WriteEnd(int64_t time_ms) {
   if (superseded_()) return;
   const std::unique_ptr<storage::Appender> batch = context_->storage->NewAppender();
   PageAppender appender(job->config, target->labels().view(), target->url(), cache_.get(),
-                        context_->counters, batch.get());
+                        context_->counters, batch.get(), context_->page);
   appender.AppendEnded(/*failed=*/true, time_ms);
   if (report_ != nullptr) report_->AppendStale(job->config.extra_scrape_metrics, time_ms, batch.get());
   const absl::Status status = batch->Commit();

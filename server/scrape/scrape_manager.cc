@@ -74,7 +74,7 @@ class ScrapeManager::Impl {
     context_->counters = &counters_;
     context_->user_agent = options_.user_agent;
     context_->skip_offset = options_.skip_offset;
-    context_->read_starts = options_.read_starts;
+    context_->page = options_.page;
     context_->observe_interval = [this](std::string_view interval, double seconds) {
       SummaryOf(&interval_length_, interval)->Observe(seconds);
     };

@@ -20,6 +20,7 @@
 
 #include "api/providers.h"
 #include "server/config/config.h"
+#include "server/scrape/page_appender.h"
 #include "server/scrape/scrape_stats.h"
 #include "storage/appender.h"
 
@@ -38,8 +39,7 @@ struct ScrapeManagerOptions {
   std::string listen_address, external_url;
   // Scrapes start at once instead of at their offset; for tests.
   bool skip_offset = false;
-  // Start times of pages go to the storage.
-  bool read_starts = false;
+  PageOptions page;
 };
 
 // Thread-safe.

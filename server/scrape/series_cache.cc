@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace server {
 namespace {
@@ -121,7 +122,7 @@ SeriesCache::Id SeriesCache::Find(std::string_view text) {
 }
 
 SeriesCache::Id SeriesCache::Add(std::string_view text, storage::SeriesRef ref,
-                                 model::MetricType type, bool dropped) {
+                                 model::MetricType type, std::string_view unit, bool dropped) {
   Id id;
   if (free_.empty()) {
     id = static_cast<Id>(entries_.size());
@@ -136,6 +137,7 @@ SeriesCache::Id SeriesCache::Add(std::string_view text, storage::SeriesRef ref,
                         .seen = iteration_,
                         .position = static_cast<uint32_t>(next_order_.size()),
                         .type = type,
+                        .unit = NumberOfUnit(unit),
                         .dropped = dropped};
   next_order_.push_back(id);
   ++live_;
@@ -172,9 +174,9 @@ void SeriesCache::ForEachEnded(bool failed, const std::function<void(const Ended
     if (series.text == nullptr) continue;
     const bool in_last = series.tracked == iteration_ - 1 ||
                          (failed && series.tracked == iteration_ && series.tracked_before);
-    if (in_last) add({series.ref, series.view(), series.type});
+    if (in_last) add({series.ref, series.view(), series.type, units_[series.unit]});
   }
-  for (const storage::SeriesRef ref : inherited_) add({ref, {}, {}});
+  for (const storage::SeriesRef ref : inherited_) add({ref, {}, {}, {}});
   if (!failed && !ended.empty()) {
     // The same series may have come under another text.
     for (const Series& series : entries_) {
@@ -252,6 +254,14 @@ const char* SeriesCache::Store(std::string_view text) {
   std::memcpy(place, text.data(), text.size());
   block_used_ += text.size();
   return place;
+}
+
+uint16_t SeriesCache::NumberOfUnit(std::string_view unit) {
+  const auto at = std::find(units_.begin(), units_.end(), unit);  // Few.
+  const auto number = static_cast<size_t>(at - units_.begin());
+  if (number > std::numeric_limits<uint16_t>::max()) return 0;
+  if (at == units_.end()) units_.emplace_back(unit);
+  return static_cast<uint16_t>(number);
 }
 
 void SeriesCache::NeedIndex() {

@@ -73,8 +73,9 @@ class SeriesCache {
   std::string_view Predicted() const;
   Id TakePredicted();                    // When it came.
   Id Find(std::string_view text);        // kNotFound: never seen, or forgotten.
-  // A series not found. `dropped`: relabeling removed it.
-  Id Add(std::string_view text, storage::SeriesRef ref, model::MetricType type, bool dropped);
+  // A series not found, with type and unit as it was read. `dropped`: relabeling removed it.
+  Id Add(std::string_view text, storage::SeriesRef ref, model::MetricType type,
+         std::string_view unit, bool dropped);
 
   // Whether this text was in this scrape before; marks it as seen.
   bool SeenBefore(Id id);
@@ -90,6 +91,7 @@ class SeriesCache {
     storage::SeriesRef ref;
     std::string_view text;  // Empty when it came from another cache (Inherit).
     model::MetricType type;
+    std::string_view unit;
   };
   void ForEachEnded(bool failed, const std::function<void(const Ended&)>& fn) const;
 
@@ -118,6 +120,7 @@ class SeriesCache {
     uint32_t seen = 0, tracked = 0;     // Iterations.
     uint32_t position = 0;              // In the page, when last seen.
     model::MetricType type = model::MetricType::kUnknown;
+    uint16_t unit = 0;                  // Into units_.
     bool dropped = false;
     bool tracked_before = false;        // In the iteration before `tracked`.
     std::string_view view() const { return {text, size}; }
@@ -138,12 +141,14 @@ class SeriesCache {
   using Index = absl::flat_hash_set<Id, Hash, Eq>;
 
   const char* Store(std::string_view text);
+  uint16_t NumberOfUnit(std::string_view unit);
   void NeedIndex();
   void Forget(Id id);
   void Flush();
   void Compact();
 
   std::vector<Series> entries_;
+  std::vector<std::string> units_{""};  // All that ever came; beyond 65535 they count as none.
   std::vector<Id> free_;
   size_t live_ = 0;
   std::unique_ptr<Index> index_;        // Null until needed.

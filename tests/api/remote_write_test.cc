@@ -1,4 +1,5 @@
 #include "api/remote_write.h"
+#include "api/remote_write_v2.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -613,6 +614,39 @@ TEST_F(WriteRouteTest, Version2MetadataIsThatOfTheFamilyAndToldOnceARequest) {
   EXPECT_EQ(refused.status, 400);
   EXPECT_EQ(refused.body, "parsing metadata for series [1 2]: metadata help_ref 7 outside of "
                           "symbols table (size 7)\n");
+}
+
+TEST_F(RemoteWriteTest, Version2TypesAndUnitsBecomeLabelsWhenAskedFor) {
+  V2Message message;
+  for (const char* symbol : {"__type__", "__unit__", "seconds", "mine"}) {
+    protozero::pbf_writer m(const_cast<std::string&>(message.bytes()));
+    m.add_string(4, symbol);
+  }
+  const auto names = [&](bool labels) {
+    testing_support::MemoryAppendable store;
+    const auto batch = store.NewAppender();
+    WriteV2Counts counts;
+    EXPECT_TRUE(AppendWriteV2Request(message.bytes(), {INT64_MAX, labels}, batch.get(), &counts).ok());
+    EXPECT_EQ(counts.text, "");
+    EXPECT_TRUE(batch->Commit().ok());
+    std::vector<std::string> found;
+    for (const auto& [text, series] : store.Contents()) found.push_back(text);
+    return found;
+  };
+  message.Series({1, 2, 3, 4}, {{1000, 1}}, {}, {}, {1, 0, 9});
+  message.Series({1, 6, 7, 10, 8, 10}, {{1000, 1}}, {}, {}, {2, 0, 0});  // Sent as labels, too.
+  message.Series({1, 4, 7, 10}, {{1000, 1}}, {}, {}, {0, 0, 0});
+  message.Series({1, 5}, {{1000, 1}}, {}, {}, {0, 0, 9});
+  EXPECT_THAT(names(true),
+              testing::ElementsAre(
+                  R"({__name__="a", __type__="mine"})",
+                  R"({__name__="h", __type__="gauge"})",
+                  R"({__name__="trace_id", __unit__="seconds"})",
+                  R"({__name__="up", __type__="counter", __unit__="seconds", job="a"})"));
+  EXPECT_THAT(names(false),
+              testing::ElementsAre(R"({__name__="a", __type__="mine"})",
+                                   R"({__name__="h", __type__="mine", __unit__="mine"})",
+                                   R"({__name__="trace_id"})", R"({__name__="up", job="a"})"));
 }
 
 TEST_F(WriteRouteTest, Version2NotStoredSaysThatNothingIs) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Start times from an OpenMetrics page and from remote write 2.0, with created-timestamp-zero-ingestion: a
 zero where each counter began, once, also after kill -9; with st-storage no _created series, but queries that know
-where counters began.
+where counters began; with type-and-unit-labels types on the series.
 
     tests/e2e/start_times.py --tidemark build/release/tidemark
 """
@@ -129,11 +129,15 @@ def main():
         assert features["scrape"]["start_timestamp_zero_ingestion"] and not features["tsdb"]["st_storage"], features
         server.stop()
 
-        server = lab.tidemark(args.tidemark, config, "--enable-feature=st-storage,promql-all", name="keeper")
+        server = lab.tidemark(args.tidemark, config, "--enable-feature=st-storage,promql-all,type-and-unit-labels",
+                              name="keeper")
         wait("pages", lambda: len(values(server, "pages_total")) > 2)
         # It began before the first page, so all that it says was counted since.
         assert start_of(server, "pages_total") == App.began, (start_of(server, "pages_total"), App.began)
         assert resets(server) == 0
+        types = {s["metric"]["__name__"]: s["metric"].get("__type__") for s in server.query("{job='app'}")["result"]}
+        assert types["pages_total"] == types["old_total"] == "counter" and types["up"] is None, types
+        assert "__type__" not in server.query("rate(pages_total[1m])")["result"][0]["metric"]
         App.begin()
         wait("a page since", lambda: start_of(server, "pages_total") == App.began)
         App.count += 1000  # More than before: only the start tells.

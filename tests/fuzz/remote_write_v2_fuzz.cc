@@ -41,8 +41,9 @@ class CheckingAppender final : public storage::Appender {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CheckingAppender appender;
   api::WriteV2Counts counts;
+  const api::WriteV2Options options{INT64_MAX, /*type_and_unit_labels=*/size % 2 == 1};
   const absl::Status status = api::AppendWriteV2Request(
-      {reinterpret_cast<const char*>(data), size}, INT64_MAX, &appender, &counts);
+      {reinterpret_cast<const char*>(data), size}, options, &appender, &counts);
   if (counts.samples != appender.samples || counts.histograms != appender.histograms) std::abort();
   if (status.ok() && (counts.refusals > 0) == counts.text.empty()) std::abort();
   return 0;

@@ -211,10 +211,18 @@ TEST_F(EngineTest, AnnotationsKeepEachTextOnce) {
             "</ float (1:1)\n");
 }
 
-TEST_F(EngineTest, WhatIsNotThereYetSaysSo) {
-  Load("m", "1");
-  EXPECT_EQ(Code("start_timestamp(m)"), absl::StatusCode::kUnimplemented);
-  EXPECT_EQ(Instant("start_timestamp(m)"), "error: start_timestamp() is not supported yet\n");
+TEST_F(EngineTest, StartTimesCountWithLeaveOnly) {
+  Load("m_total", "5 6 7");
+  data_.SetStart(ParseSeries("m_total"), 60'000, 30'000);
+  EXPECT_EQ(Instant("start_timestamp(m_total)", 60), "");
+  EXPECT_EQ(Instant("resets(m_total[5m])", 120), "{} 0\n");
+  Engine::Options options;
+  options.use_start_timestamps = true;
+  Reset(options);
+  EXPECT_EQ(Instant("start_timestamp(m_total)", 60), "{} 30\n");
+  EXPECT_EQ(Instant("start_timestamp(m_total)", 120), "{} 0\n");
+  EXPECT_EQ(Instant("start_timestamp(m_total + 0)", 60), "");
+  EXPECT_EQ(Instant("resets(m_total[5m])", 120), "{} 1\n");
 }
 
 TEST_F(EngineTest, AnalysisCountsWhereSamplesAreRead) {
@@ -305,6 +313,22 @@ TEST_F(EngineTest, TypeLabelsTellCounters) {
   EXPECT_EQ(Instant("rate(b_total[5m])", 600),
             "{} 1\nPromQL info: metric might not be a counter, __type__ label is not set to "
             "\"counter\" or \"histogram\", got \"gauge\": \"b_total\" (1:6)\n");
+}
+
+TEST_F(EngineTest, TotalsOfHistogramsLoseTheNameAlone) {
+  model::FloatHistogram h;
+  h.count = 4;
+  h.sum = 8;
+  data_.AddHistogram(ParseSeries("h{__type__=\"histogram\", a=\"b\"}"), 0, h);
+  h.count = 5;
+  data_.AddHistogram(ParseSeries("h{a=\"b\"}"), 0, h);
+  EXPECT_EQ(Instant("histogram_count(h)"), "{__type__=\"histogram\", a=\"b\"} 4\n{a=\"b\"} 5\n");
+  EXPECT_EQ(Instant("sum by (__type__) (histogram_sum(h))"), "{__type__=\"histogram\"} 8\n{} 8\n");
+  EXPECT_EQ(Instant("histogram_avg(h{__type__!=\"\"}) * 2"), "{a=\"b\"} 4\n");
+  Engine::Options options;
+  options.delayed_name_removal = true;
+  Reset(options);
+  EXPECT_EQ(Instant("histogram_count(h{__type__!=\"\"})"), "{a=\"b\"} 4\n");
 }
 
 TEST_F(EngineTest, DelayedNameRemovalDropsNamesAtTheEnd) {

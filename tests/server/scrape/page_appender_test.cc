@@ -18,6 +18,7 @@ using model::Labels;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;
+using testing::UnorderedElementsAre;
 using testing_support::MakePage;
 using testing_support::MemoryAppendable;
 
@@ -32,11 +33,10 @@ class PageAppenderTest : public testing::Test {
     now_ += 1000;
     auto batch = store_.NewAppender();
     const auto appender = [&] {
-      return PageAppender(job_, target_.view(), "http://t", &cache_, &counters_, batch.get());
+      return PageAppender(job_, target_.view(), "http://t", &cache_, &counters_, batch.get(),
+                          options_);
     };
-    PageAppender of_page = appender();
-    if (read_starts_) of_page.ReadStarts();
-    result_ = of_page.Append(page, format, now_, now_);
+    result_ = appender().Append(page, format, now_, now_);
     const bool failed = !result_.error.empty();
     if (failed) batch = store_.NewAppender();
     appender().AppendEnded(failed, now_);
@@ -70,7 +70,7 @@ class PageAppenderTest : public testing::Test {
   SeriesCache cache_;
   ScrapeCounters counters_;
   PageResult result_;
-  bool read_starts_ = false;
+  PageOptions options_;
   int64_t now_ = kNow;
 };
 
@@ -282,7 +282,7 @@ TEST_F(PageAppenderTest, StartTimesGoToTheStoreAndTheirLinesAreNoSamplesThen) {
   EXPECT_EQ(Scrape(page, PageFormat::kOpenMetrics), "");
   EXPECT_EQ(result_.total, 4u);
   EXPECT_EQ(SeriesNames().size(), 4u);
-  read_starts_ = true;
+  options_.read_starts = true;
   for (int i = 0; i < 3; ++i) {  // By prediction as well.
     EXPECT_EQ(Scrape(page, PageFormat::kOpenMetrics), "");
     EXPECT_EQ(result_.total, 3u);
@@ -298,6 +298,35 @@ TEST_F(PageAppenderTest, StartTimesGoToTheStoreAndTheirLinesAreNoSamplesThen) {
   EXPECT_EQ(Show(of("a_created", "1")), "1000=5 2000=stale");
   EXPECT_EQ(Scrape("# EOF\n", PageFormat::kOpenMetrics), "");
   EXPECT_EQ(store_.Starts(one).size(), 3u);  // Markers of the end have none.
+}
+
+TEST_F(PageAppenderTest, TypesAndUnitsBecomeLabelsWhenAskedFor) {
+  options_.type_and_unit_labels = true;
+  const std::string page =
+      "a 1\n# TYPE b_seconds counter\n# UNIT b_seconds seconds\nb_seconds_total 2\n"
+      "b_seconds_total{__type__=\"mine\",__unit__=\"mine\",__name__=\"x\",y=\"z\"} 3\n"
+      "# TYPE c unknown\nc{__type__=\"mine\"} 4\n# TYPE h histogram\nh_bucket{le=\"1\"} 5\n# EOF\n";
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(Scrape(page, PageFormat::kOpenMetrics), "");
+  // As the reference reads it, a unit stays until there is another.
+  const std::string target = R"(instance="i", job="j")";
+  EXPECT_THAT(
+      SeriesNames(),
+      UnorderedElementsAre(
+          R"({__name__="a", )" + target + "}",
+          R"({__name__="b_seconds_total", __type__="counter", __unit__="seconds", )" + target + "}",
+          R"({__name__="b_seconds_total", __type__="counter", __unit__="seconds", )" + target +
+              R"(, y="z"})",
+          R"({__name__="c", __type__="mine", __unit__="seconds", )" + target + "}",
+          R"({__name__="h_bucket", __type__="histogram", __unit__="seconds", )" + target +
+              R"(, le="1.0"})"));
+  // The text format has types only, and the series that ended are found though the store forgot them.
+  store_.ForgetSeries();
+  EXPECT_EQ(Scrape("# TYPE d gauge\nd 1\n"), "");
+  EXPECT_EQ(Show({{"__name__", "d"}, {"__type__", "gauge"}, {"instance", "i"}, {"job", "j"}}),
+            "3000=1");
+  EXPECT_EQ(Show({{"__name__", "b_seconds_total"}, {"__type__", "counter"}, {"__unit__", "seconds"},
+                  {"instance", "i"}, {"job", "j"}}),
+            "3000=stale");
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class SeriesCacheTest : public testing::Test {
         id = cache_.Find(text);
       }
       if (id == SeriesCache::kNotFound) {
-        id = cache_.Add(text, RefOf(text), model::MetricType::kUnknown, false);
+        id = cache_.Add(text, RefOf(text), model::MetricType::kUnknown, "", false);
       } else {
         cache_.SeenBefore(id);
       }
@@ -110,7 +110,7 @@ TEST_F(SeriesCacheTest, ANewCacheEndsWhatTheOldOneLeaves) {
   Scrape({"a", "b"});
   SeriesCache fresh;
   fresh.Inherit(cache_);
-  const SeriesCache::Id id = fresh.Add("a", SeriesRef{7}, model::MetricType::kUnknown, false);
+  const SeriesCache::Id id = fresh.Add("a", SeriesRef{7}, model::MetricType::kUnknown, "", false);
   fresh.Track(id);
   std::vector<uint64_t> ended;
   fresh.ForEachEnded(false, [&](const SeriesCache::Ended& e) {
@@ -126,7 +126,7 @@ TEST_F(SeriesCacheTest, FailingScrapesWithNewTextsDoNotGrowIt) {
     for (int i = 0; i < 100; ++i) {
       const std::string text = "x" + std::to_string(round * 100 + i);
       if (cache_.Find(text) == SeriesCache::kNotFound) {
-        cache_.Add(text, SeriesRef{1}, model::MetricType::kUnknown, false);
+        cache_.Add(text, SeriesRef{1}, model::MetricType::kUnknown, "", false);
       }
     }
     flushed = cache_.EndScrape(false) || flushed;

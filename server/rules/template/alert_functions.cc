@@ -214,7 +214,7 @@ Result ParseDuration(const Surroundings&, Args args) {
   const bool negative = text.starts_with('-');
   if (negative) text.remove_prefix(1);
   ASSIGN_OR_RETURN(const int64_t ms, model::ParseDurationMs(text));
-  return Value((negative ? -1.0 : 1.0) * static_cast<double>(ms) / 1000.0);
+  return Value(static_cast<double>(negative ? -ms : ms) / 1000.0);
 }
 
 }  // namespace

@@ -51,17 +51,27 @@ absl::Status Incompatible(const Value& a, const Value& b) {
   return base::InvalidArgument("incompatible types for comparison: {} and {}", a.type(), b.type());
 }
 
+// What Go's reflection calls a kind, of what is none of the above.
+enum class Shape { kPointer, kMap, kSlice, kStruct };
+Shape ShapeOf(const Value& v) {
+  if (v.pointer()) return Shape::kPointer;
+  if (v.If<MapPtr>() != nullptr) return Shape::kMap;
+  return v.If<Vector>() != nullptr ? Shape::kSlice : Shape::kStruct;
+}
+
 absl::StatusOr<bool> EqualOthers(const Value& a, const Value& b) {
-  if (a.is_nil() || b.is_nil()) return a.is_nil() == b.is_nil();
-  if (a.type() != b.type()) {
-    return base::InvalidArgument("non-comparable types {}: {}, {}: {}", Sprint({&a, 1}), a.type(),
-                                 b.type(), Sprint({&b, 1}));
+  const auto text = [](const Value& v) { return Sprintf("%s", {&v, 1}); };
+  if (a.valid() && b.valid() && ShapeOf(a) != ShapeOf(b)) {
+    return base::InvalidArgument("non-comparable types {}: {}, {}: {}", text(a), a.type(), b.type(),
+                                 Sprint({&b, 1}));
   }
-  const auto *s = a.If<StructPtr>(), *t = b.If<StructPtr>();
-  if (a.pointer() && s != nullptr) return *s == *t;
-  if (const auto* x = a.If<Time>()) return !a.pointer() && *x == *b.If<Time>();
-  if (a.pointer()) return false;
-  return base::InvalidArgument("non-comparable type {}: {}", Sprint({&b, 1}), b.type());
+  if (a.is_nil() || b.is_nil()) return a.is_nil() == b.is_nil();
+  if (b.pointer()) {
+    const auto *s = a.If<StructPtr>(), *t = b.If<StructPtr>();
+    return s != nullptr && t != nullptr && *s == *t;
+  }
+  if (const auto* t = b.If<Time>()) return a.If<Time>() != nullptr && *a.If<Time>() == *t;
+  return base::InvalidArgument("non-comparable type {}: {}", text(b), b.type());
 }
 
 absl::StatusOr<bool> Equal(const Value& a, const Value& b) {

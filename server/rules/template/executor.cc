@@ -322,7 +322,10 @@ class Executor {
 
   Value EvalField(const Value& dot, const std::string& name, const Node& node,
                   const Arguments& args, const Value& receiver, bool any) {
-    if (!receiver.valid()) return Value();
+    if (!receiver.valid()) {
+      if (any) Fail("nil pointer evaluating interface {{}}.{}", name);
+      return Value();
+    }
     if (const Function* method = FindMethod(receiver, name)) {
       return EvalCall(dot, *method, node, args, &receiver);
     }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "promql/text.h"
+#include "server/rules/template/go_numbers.h"
 #include "server/rules/template/time_text.h"
 #include "storage/model/histogram_text.h"
 #include "storage/model/labels.h"
@@ -16,121 +17,6 @@ namespace server::text_template {
 namespace {
 
 constexpr int kMaxWidth = 1'000'000;
-
-struct Spec {
-  bool plus = false, minus = false, sharp = false, space = false, zero = false;
-  bool names = false, go_syntax = false;  // %+v, %#v
-  std::optional<int> width, precision;
-  char32_t verb = 'v';
-};
-
-size_t Runes(std::string_view s) {
-  return static_cast<size_t>(
-      std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-std::string Padded(std::string text, const Spec& spec) {
-  const size_t runes = Runes(text);
-  if (!spec.width || runes >= static_cast<size_t>(*spec.width)) return text;
-  const size_t missing = *spec.width - runes;
-  if (spec.minus) return text + std::string(missing, ' ');
-  return std::string(missing, spec.zero ? '0' : ' ') + text;
-}
-
-// Zeros go between the sign and the digits.
-std::string PaddedNumber(std::string text, const Spec& spec) {
-  if (!spec.width || spec.minus || !spec.zero || text.empty()) return Padded(std::move(text), spec);
-  const bool sign = text[0] == '-' || text[0] == '+' || text[0] == ' ';
-  const size_t runes = Runes(text);
-  if (runes >= static_cast<size_t>(*spec.width)) return text;
-  return text.substr(0, sign) + std::string(*spec.width - runes, '0') + text.substr(sign);
-}
-
-// Formats like C do with Go's exponent and without padding.
-std::string Fixed(double v, char verb, int precision) {
-  std::string out(512, '\0');
-  const char format[] = {'%', '.', '*', verb, '\0'};
-  const int n = std::snprintf(out.data(), out.size(), format, precision, v);
-  if (n >= static_cast<int>(out.size())) {
-    out.resize(n + 1);
-    std::snprintf(out.data(), out.size(), format, precision, v);
-  }
-  out.resize(n);
-  return out;
-}
-
-std::string Shortest(double v, char verb) {
-  const char lower = static_cast<char>(verb | 0x20);
-  std::string out = model::FormatFloat(v, lower);
-  if (verb != lower) std::replace(out.begin(), out.end(), 'e', 'E');
-  return out;
-}
-
-// C writes an exponent of one digit where Go wants two.
-std::string HexFloat(double v, char verb, std::optional<int> precision) {
-  char format[] = {'%', '.', '*', verb == 'x' ? 'a' : 'A', '\0'};
-  std::string out(64 + precision.value_or(0), '\0');
-  out.resize(std::snprintf(out.data(), out.size(), format, precision.value_or(-1), v));
-  const size_t exponent = out.find_first_of("pP") + 2;
-  if (out.size() - exponent == 1) out.insert(exponent, "0");
-  return out;
-}
-
-std::string FormatFloatVerb(double v, const Spec& spec) {
-  const char verb = spec.verb == 'v' ? 'g' : spec.verb == 'F' ? 'f' : static_cast<char>(spec.verb);
-  std::string text;
-  if (std::isnan(v) || std::isinf(v)) {
-    text = std::isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf";
-    Spec plain = spec;
-    plain.zero = false;
-    if (text[0] == '+' && !spec.plus) text = spec.space ? " Inf" : "+Inf";
-    if (text == "NaN" && spec.plus) text = "+NaN";
-    return Padded(std::move(text), plain);
-  }
-  const bool g = verb == 'g' || verb == 'G';
-  if (verb == 'x' || verb == 'X') {
-    text = HexFloat(v, verb, spec.precision);
-  } else if (g && !spec.precision) {
-    text = Shortest(v, verb);
-  } else {
-    text = Fixed(v, verb, g ? std::max(*spec.precision, 1) : spec.precision.value_or(6));
-  }
-  if (v >= 0 && !std::signbit(v)) {
-    if (spec.plus)
-      text.insert(0, "+");
-    else if (spec.space)
-      text.insert(0, " ");
-  }
-  return PaddedNumber(std::move(text), spec);
-}
-
-std::string FormatInteger(uint64_t magnitude, bool negative, int base, bool upper,
-                          const Spec& spec) {
-  std::string digits;
-  do {
-    digits += (upper ? "0123456789ABCDEF" : "0123456789abcdef")[magnitude % base];
-    magnitude /= base;
-  } while (magnitude > 0);
-  std::reverse(digits.begin(), digits.end());
-  const auto extend = [&](int to) {
-    if (static_cast<int>(digits.size()) < to) digits.insert(0, to - digits.size(), '0');
-  };
-  const bool sign = negative || spec.plus || spec.space;
-  if (spec.precision) {
-    if (*spec.precision == 0 && digits == "0") return Padded("", Spec{.width = spec.width});
-    extend(*spec.precision);
-  } else if (spec.zero && !spec.minus && spec.width) {
-    extend(*spec.width - (sign ? 1 : 0));
-  }
-  if (spec.sharp && base == 2) digits.insert(0, "0b");
-  if (spec.sharp && base == 8 && digits[0] != '0') digits.insert(0, "0");
-  if (spec.sharp && base == 16) digits.insert(0, upper ? "0X" : "0x");
-  if (spec.verb == 'O') digits.insert(0, "0o");
-  if (sign) digits.insert(0, negative ? "-" : spec.plus ? "+" : " ");
-  Spec spaces = spec;
-  spaces.zero = false;
-  return Padded(std::move(digits), spaces);
-}
 
 std::string FormatHexText(std::string_view s, bool upper, const Spec& spec) {
   if (spec.precision) s = s.substr(0, *spec.precision);
@@ -158,11 +44,13 @@ std::string FirstRunes(std::string_view s, int n) {
 
 std::string Print(const Value& value, const Spec& spec, int depth);
 
-std::string BadVerb(const Value& value, const Spec& spec) {
+// The value as %v has it, flags and width as they were.
+std::string BadVerb(const Value& value, Spec spec) {
   std::string verb;
   promql::AppendRune(&verb, static_cast<int32_t>(spec.verb));
   if (!value.valid()) return fmt::format("%!{}(<nil>)", verb);
-  return fmt::format("%!{}({}={})", verb, value.type(), Print(value, Spec{}, 0));
+  spec.verb = 'v';
+  return fmt::format("%!{}({}={})", verb, value.type(), Print(value, spec, 0));
 }
 
 std::string FormatText(std::string_view s, const Spec& spec, const Value& value) {
@@ -201,7 +89,7 @@ std::string FormatInt(int64_t n, const Spec& spec, const Value& value) {
     }
     case 'q': return Padded(promql::QuoteRune(rune()), spec);
     case 'U': {
-      std::string out = fmt::format("U+{:04X}", magnitude);
+      std::string out = fmt::format("U+{:04X}", static_cast<uint64_t>(n));
       if (spec.sharp) out = promql::UnicodeName(rune());
       return Padded(std::move(out), spec);
     }
@@ -255,7 +143,11 @@ std::string Print(const Value& value, const Spec& spec, int depth) {
   }
   if (value.pointer()) {
     if (value.is_nil()) return spec.verb == 'v' ? Padded("<nil>", spec) : BadVerb(value, spec);
-    if (depth > 0) return std::string(kAddress);
+    if (depth > 0) {
+      constexpr std::u32string_view kVerbs = U"vdoxXbp";
+      return kVerbs.find(spec.verb) == std::u32string_view::npos ? BadVerb(value, spec)
+                                                                 : std::string(kAddress);
+    }
     return "&" + Print(value.Pointed(), spec, depth + 1);
   }
   if (const auto* b = value.If<bool>()) {
@@ -268,7 +160,7 @@ std::string Print(const Value& value, const Spec& spec, int depth) {
   if (const auto* m = value.If<Month>()) return FormatInt(m->number, spec, value);
   if (const auto* w = value.If<Weekday>()) return FormatInt(w->number, spec, value);
   if (const auto* v = value.If<double>()) {
-    constexpr std::u32string_view kVerbs = U"vgGeEfFxX";
+    constexpr std::u32string_view kVerbs = U"vgGeEfFxXb";
     if (kVerbs.find(spec.verb) == std::u32string_view::npos) return BadVerb(value, spec);
     return FormatFloatVerb(*v, spec);
   }
@@ -278,7 +170,9 @@ std::string Print(const Value& value, const Spec& spec, int depth) {
   if (const auto* s = value.If<StructPtr>()) return PrintStruct(**s, spec, depth);
   if (const auto* v = value.If<Vector>()) {
     std::string out = "[";
-    for (size_t i = 0; i < v->size(); ++i) out += (i > 0 ? " " : "") + std::string(kAddress);
+    for (size_t i = 0; i < v->size(); ++i) {
+      out += (i > 0 ? " " : "") + Print((*v->elements)[v->begin + i], spec, depth + 1);
+    }
     return out + "]";
   }
   return BadVerb(value, spec);

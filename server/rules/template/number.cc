@@ -57,13 +57,13 @@ std::optional<Magnitude> ReadMagnitude(std::string_view s) {
 absl::Status ReadChar(Node* node) {
   const auto value = promql::Unquote(node->text);
   int size = 0;
-  if (!value) {
+  if (!value || value->empty()) {
     return node->text.size() < 3
                ? base::InvalidArgument("invalid syntax")
                : base::InvalidArgument("malformed character constant: {}", node->text);
   }
   int32_t rune = promql::DecodeRune(*value, &size);
-  if (size != static_cast<int>(value->size()) || value->empty()) {
+  if (size != static_cast<int>(value->size())) {
     return base::InvalidArgument("malformed character constant: {}", node->text);
   }
   // '\xff' is a byte, not a rune.

@@ -1,6 +1,7 @@
 #include "server/rules/alerting_rule.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "storage/base/status.h"
 
@@ -162,6 +163,11 @@ AlertState AlertingRule::state() const {
   AlertState worst = AlertState::kInactive;
   for (const auto& [labels, alert] : active_) worst = std::max(worst, alert.state);
   return worst;
+}
+
+void AlertingRule::TakeStateFrom(AlertingRule* before) {
+  active_ = std::exchange(before->active_, {});
+  restored_ = before->restored_;
 }
 
 std::vector<Alert> AlertingRule::TakeAlertsToSend(model::TimeMs now, int64_t resend_delay_ms,

@@ -47,6 +47,9 @@ class AlertingRule final : public Rule {
   // What earlier runs knew of its alerts has been looked for: their series are written from now on.
   void set_restored() { restored_ = true; }
 
+  // The alerts of the rule that this one replaces, with all that is known of them.
+  void TakeStateFrom(AlertingRule* before);
+
   // Those to be told now; notes that they were. They hold for four times the longer of the two.
   std::vector<Alert> TakeAlertsToSend(model::TimeMs now, int64_t resend_delay_ms,
                                       int64_t interval_ms);

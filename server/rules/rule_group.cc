@@ -1,9 +1,23 @@
 #include "server/rules/rule_group.h"
 
+#include <map>
+#include <utility>
+
 #include "server/rules/recording_rule.h"
 #include "storage/base/status.h"
 
 namespace server {
+namespace {
+
+absl::Status Refused(const promql::VectorSample& sample, storage::Outcome outcome) {
+  if (outcome == storage::Outcome::kInvalidHistogram && sample.histogram != nullptr) {
+    const absl::Status why = sample.histogram->Validate();
+    if (!why.ok()) return base::Annotate(why, sample.labels.ToString());
+  }
+  return base::InvalidArgument("{}: {}", sample.labels.ToString(), storage::ToString(outcome));
+}
+
+}  // namespace
 
 RuleGroup::RuleGroup(const RuleGroupConfig& config, RuleGroupEnvironment environment)
     : config_(config),
@@ -34,6 +48,49 @@ void RuleGroup::Evaluate(model::TimeMs at) {
   const RuleEvaluation evaluation = {environment_.query, at, query_offset_ms_, config_.limit};
   stats_.last_samples = 0;
   for (size_t i = 0; i < rules_.size(); ++i) EvaluateRule(i, evaluation);
+  // Those that could not be written are tried again.
+  MarkOrphansStale(evaluation.sample_time()).IgnoreError();
+}
+
+absl::Status RuleGroup::MarkOrphansStale(model::TimeMs at) {
+  if (orphans_.empty()) return absl::OkStatus();
+  const std::unique_ptr<storage::Appender> appender = environment_.storage->NewAppender();
+  for (const model::Labels& labels : orphans_) {
+    // Refused where a rule gives the series now.
+    appender->Append(storage::SeriesRef::kNone, labels, {at, model::StaleNan()});
+  }
+  RETURN_IF_ERROR(appender->Commit());
+  orphans_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status RuleGroup::MarkAllStale(model::TimeMs at) {
+  for (SeriesSet& series : series_of_last_) {
+    orphans_.insert(orphans_.end(), series.begin(), series.end());
+    series.clear();
+  }
+  return MarkOrphansStale(at - query_offset_ms_);
+}
+
+void RuleGroup::TakeStateFrom(RuleGroup* before) {
+  std::multimap<std::pair<std::string, LabelTexts>, size_t> known;  // In their order.
+  for (size_t i = 0; i < before->rules_.size(); ++i) {
+    known.emplace(std::pair(before->rules_[i]->name(), before->rules_[i]->labels()), i);
+  }
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    const auto it = known.find({rules_[i]->name(), rules_[i]->labels()});
+    if (it == known.end()) continue;
+    series_of_last_[i] = std::exchange(before->series_of_last_[it->second], {});
+    auto* alerting = dynamic_cast<AlertingRule*>(rules_[i].get());
+    auto* old = dynamic_cast<AlertingRule*>(before->rules_[it->second].get());
+    if (alerting != nullptr && old != nullptr) alerting->TakeStateFrom(old);
+    known.erase(it);
+  }
+  orphans_ = std::exchange(before->orphans_, {});
+  for (SeriesSet& series : before->series_of_last_) {
+    orphans_.insert(orphans_.end(), series.begin(), series.end());
+    series.clear();
+  }
 }
 
 void RuleGroup::EvaluateRule(size_t i, const RuleEvaluation& evaluation) {
@@ -68,8 +125,7 @@ absl::Status RuleGroup::Write(const std::vector<promql::VectorSample>& samples,
     if (appended.outcome == storage::Outcome::kAccepted) {
       written.insert(sample.labels);
     } else {
-      refused = base::InvalidArgument("{}: {}", sample.labels.ToString(),
-                                      storage::ToString(appended.outcome));
+      refused = Refused(sample, appended.outcome);
     }
   }
   for (const model::Labels& labels : *last) {

@@ -44,6 +44,14 @@ class RuleGroup {
   // of the others back.
   void Evaluate(model::TimeMs at);
 
+  // Takes over from the group that this one replaces: alerts and written series of rules with the
+  // same name and labels, the first of them from the first, the second from the second. What the
+  // others wrote becomes stale with the next evaluation.
+  void TakeStateFrom(RuleGroup* before);
+
+  // This group is gone: all that its rules wrote is stale from `at` on.
+  absl::Status MarkAllStale(model::TimeMs at);
+
   const std::string& name() const { return config_.name; }
   const std::string& file() const { return config_.file; }
   int64_t interval_ms() const { return interval_ms_; }
@@ -57,6 +65,7 @@ class RuleGroup {
   using SeriesSet = absl::flat_hash_set<model::Labels, model::LabelsHash, model::LabelsEq>;
 
   void EvaluateRule(size_t i, const RuleEvaluation& evaluation);
+  absl::Status MarkOrphansStale(model::TimeMs at);
   absl::Status Write(const std::vector<promql::VectorSample>& samples, model::TimeMs stale_at,
                      SeriesSet* last);
 
@@ -65,6 +74,7 @@ class RuleGroup {
   const int64_t interval_ms_, query_offset_ms_;
   std::vector<std::unique_ptr<Rule>> rules_;
   std::vector<SeriesSet> series_of_last_;  // One for each rule.
+  std::vector<model::Labels> orphans_;     // Written by rules that are gone, not yet stale.
   RuleGroupStats stats_;
 };
 

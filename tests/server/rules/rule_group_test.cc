@@ -256,6 +256,31 @@ TEST_F(RuleGroupTest, TemplateErrorsStandInTheirPlace) {
               HasSubstr("<error expanding template: error executing template __alert_A"));
 }
 
+TEST_F(RuleGroupTest, AReloadKeepsAlertsAndMarksWhatIsGone) {
+  const std::string alert = R"y({alert: A, expr: "m > 1", for: 2m, annotations: {s: x}})y";
+  const model::Labels m = {{"__name__", "m"}};
+  Load("[{record: a, expr: m}, {record: b, expr: m}, " + alert + "]");
+  Write(m, 5);
+  Evaluate();
+  std::unique_ptr<RuleGroup> before = std::move(group_);
+  Load("[" + alert + ", {record: b, expr: m * 2}, {record: c, expr: m}]");
+  group_->TakeStateFrom(before.get());
+  EXPECT_EQ(Alerting()->state(), AlertState::kUnknown);  // Not evaluated yet.
+  EXPECT_EQ(Alerting()->ActiveAlerts().size(), 1u);
+  Write(m, 5);
+  Evaluate();
+  Write(m, 5);
+  Evaluate();
+  EXPECT_EQ(Alerting()->state(), AlertState::kFiring);
+  EXPECT_EQ(Alerting()->ActiveAlerts()[0].active_at, 0);
+  EXPECT_THAT(store_.Dump(),
+              HasSubstr("a =>\n5 @[0]\nNaN @[60000]\nb =>\n5 @[0]\n10 @[60000]\n10 @[120000]\n"));
+  Write(m, 5);
+  ASSERT_TRUE(group_->MarkAllStale(now_).ok());
+  now_ += kMinute;
+  EXPECT_THAT(Ask("b or c or ALERTS"), IsEmpty());
+}
+
 TEST_F(RuleGroupTest, ALabelThatExpandsToNothingIsLeftOut) {
   Load(R"y([{alert: A, expr: m, labels: {x: "{{ $labels.missing }}"}}])y");
   Write({{"__name__", "m"}, {"x", "1"}}, 5);

@@ -41,7 +41,8 @@ bool CheckConfig(const std::string& path) {
   for (const std::string& part : config->without_effect) {
     std::printf("  no effect yet: %s\n", part.c_str());
   }
-  return good;
+  if (!config->rule_files.empty()) std::printf("\n");
+  return CheckRuleFiles(config->rule_files) && good;
 }
 
 bool CheckBackup(const std::string& path) {

@@ -65,7 +65,30 @@ Verdict Check(const absl::StatusOr<RuleFile>& file, bool lint) {
   return Verdict::kDoubtful;
 }
 
+Verdict CheckNamed(const std::string& name, const absl::StatusOr<RuleFile>& file, bool lint) {
+  std::printf("Checking %s\n", name.c_str());
+  std::fflush(stdout);
+  return Check(file, lint);
+}
+
 }  // namespace
+
+bool CheckRuleFiles(std::span<const std::string> patterns) {
+  bool good = true;
+  for (const std::string& pattern : patterns) {
+    const std::vector<std::string> found = FindRuleFiles(pattern);
+    if (found.empty() && pattern.find('*') == std::string::npos) {
+      std::fprintf(stderr, "  FAILED: \"%s\" does not point to an existing file\n\n",
+                   pattern.c_str());
+      good = false;
+    }
+    for (const std::string& path : found) {
+      const auto file = LoadRuleFile(path);
+      good &= CheckNamed(path, file, /*lint=*/true) != Verdict::kBad;
+    }
+  }
+  return good;
+}
 
 int RunCheckRules(std::span<const std::string> args) {
   const auto read = CommandArgs::Parse(args, kFlags);
@@ -82,9 +105,7 @@ int RunCheckRules(std::span<const std::string> args) {
   options.ignore_unknown_fields = read->Flag("ignore-unknown-fields").has_value();
   Verdict worst = Verdict::kGood;
   const auto check = [&](const std::string& name, const absl::StatusOr<RuleFile>& file) {
-    std::printf("Checking %s\n", name.c_str());
-    std::fflush(stdout);
-    worst = std::max(worst, Check(file, lint != "none"));
+    worst = std::max(worst, CheckNamed(name, file, lint != "none"));
   };
   for (const std::string& path : read->rest) check(path, LoadRuleFile(path, options));
   if (read->rest.empty()) {

@@ -1,5 +1,7 @@
 #include "server/rules/rule_file.h"
 
+#include <glob.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -182,6 +184,16 @@ absl::StatusOr<RuleFile> ParseRuleFile(std::string_view text, const std::string&
 absl::StatusOr<RuleFile> LoadRuleFile(const std::string& path, const RuleFileOptions& options) {
   ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
   return ParseRuleFile(text, path, options);
+}
+
+std::vector<std::string> FindRuleFiles(const std::string& pattern) {
+  glob_t found;
+  std::vector<std::string> paths;
+  if (glob(pattern.c_str(), 0, nullptr, &found) == 0) {
+    paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  }
+  globfree(&found);
+  return paths;
 }
 
 LabelTexts Merged(const LabelTexts& under, const LabelTexts& over) {

@@ -53,6 +53,9 @@ absl::StatusOr<RuleFile> ParseRuleFile(std::string_view text, const std::string&
                                        const RuleFileOptions& options = {});
 absl::StatusOr<RuleFile> LoadRuleFile(const std::string& path, const RuleFileOptions& options = {});
 
+// What a pattern of rule_files names, sorted.
+std::vector<std::string> FindRuleFiles(const std::string& pattern);
+
 // `over` upon `under`.
 LabelTexts Merged(const LabelTexts& under, const LabelTexts& over);
 // {a="b", c=""}

@@ -242,6 +242,11 @@ def main():
         assert run(tidemark, "test", "rules").returncode == 2
         assert run(tidemark, "test", "rules", "--run=(", several).returncode == 2
         assert run(tidemark, "test", "rules", "nowhere.yml").returncode == 1
+        for name, good in (("rules.yml", True), ("broken.yml", False), ("nowhere.yml", False), ("nowhere*.yml", True)):
+            with open("prometheus.yml", "w") as f:
+                f.write(f"rule_files: ['{name}']\n")
+            done = run(tidemark, "check", "config", "prometheus.yml")
+            assert done.returncode == (0 if good else 1), (name, done)
         assert run(tidemark, "check", "rules", "--lint-fatal", "duplicate-rules.yml").returncode == 3
         assert run(tidemark, "check", "rules", "unknown-field.yml", "--ignore-unknown-fields").returncode == 0
     print(f"rules: {len(CASES)} tests and {len(CHECKS)} rule files judged alike by {', '.join(w for w, _ in judges)}")

@@ -1,7 +1,5 @@
 #include "server/rules/testing/rule_test_runner.h"
 
-#include <glob.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -12,6 +10,7 @@
 
 #include "server/config/fields.h"
 #include "server/config/load.h"
+#include "server/rules/template/time_text.h"
 #include "storage/base/status.h"
 #include "storage/model/duration_text.h"
 
@@ -26,16 +25,6 @@ promql::Engine::Options EngineOptions(const RuleTestOptions& options) {
   out.delayed_name_removal = options.delayed_name_removal;
   out.timeout = absl::Seconds(100);
   return out;
-}
-
-std::vector<std::string> Glob(const std::string& pattern) {
-  glob_t found;
-  std::vector<std::string> paths;
-  if (glob(pattern.c_str(), 0, nullptr, &found) == 0) {
-    paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  }
-  globfree(&found);
-  return paths;
 }
 
 bool SameFloat(double a, double b, bool fuzzy) {
@@ -58,6 +47,11 @@ void SortAlerts(std::vector<ExpectedAlert>* alerts) {
   std::stable_sort(alerts->begin(), alerts->end(), [](const auto& a, const auto& b) {
     return std::tie(a.labels, a.annotations) < std::tie(b.labels, b.annotations);
   });
+}
+
+// As Go prints durations.
+std::string SinceEpoch(model::TimeMs t) {
+  return text_template::ToString(text_template::Duration{t * 1'000'000});
 }
 
 LabelTexts Texts(model::LabelsView labels) {
@@ -132,7 +126,7 @@ void RuleTestRunner::LoadRules(const std::string& path, Loaded* loaded) const {
   std::set<std::pair<std::string, std::string>> seen;  // A file may be found by two patterns.
   for (const std::string& written : loaded->file.rule_files) {
     const std::string pattern = ResolvePath(dir, written);
-    const std::vector<std::string> found = Glob(pattern);
+    const std::vector<std::string> found = FindRuleFiles(pattern);
     if (found.empty() && options_.warn) {
       options_.warn("  WARNING: no file match pattern " + pattern);
     }
@@ -223,8 +217,8 @@ void RuleTestRunner::Step(model::TimeMs at, Play* play) const {
     group->Evaluate(at);
     for (const auto& rule : group->rules()) {
       if (rule->last_error().ok()) continue;
-      play->Fail(fmt::format("    rule: {}, time: {}, err: {}", rule->name(),
-                             model::FormatDurationMs(at), base::message(rule->last_error())));
+      play->Fail(fmt::format("    rule: {}, time: {}, err: {}", rule->name(), SinceEpoch(at),
+                             base::message(rule->last_error())));
       play->broken = true;
     }
   }

@@ -427,8 +427,9 @@ absl::StatusOr<YamlNode> ParseYaml(std::string_view text, std::string_view file,
   const std::unique_ptr<fy_diag, decltype(&fy_diag_destroy)> diag_owner(diag, &fy_diag_destroy);
   fy_diag_set_collect_errors(diag, true);
   fy_parse_cfg config{};
+  // Go's reader does not look at columns inside quotes and brackets; people's files rely on that.
   config.flags = static_cast<fy_parse_cfg_flags>(
-      FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_1_2 |
+      FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_DEFAULT_VERSION_1_2 | FYPCF_SLOPPY_FLOW_INDENTATION |
       (syntax == YamlSyntax::kJson ? FYPCF_JSON_FORCE : FYPCF_JSON_NONE));
   config.diag = diag;
   fy_parser* parser = fy_parser_create(&config);

@@ -24,6 +24,11 @@ TEST(Yaml, ReadsWhatPeopleWrite) {
   EXPECT_EQ(Read("---\na: 1\n...\n"), "a: 1\n");
 }
 
+TEST(Yaml, QuotesAndBracketsMayGoOnAtAnyColumn) {
+  EXPECT_EQ(Read("a:\n  b: \"x\n  y\nz\"\n  c: 'x\n  y'\n"), "a:\n  b: x y z\n  c: x y\n");
+  EXPECT_EQ(Read("a:\n- b: [\n1,\n 2\n]\n"), "a:\n- b:\n  - 1\n  - 2\n");
+}
+
 TEST(Yaml, KnowsWhereThingsStand) {
   const auto node = ParseYaml("a: 1\nlist:\n  - b:   word\n", "f.yml");
   ASSERT_TRUE(node.ok()) << node.status();

@@ -54,6 +54,10 @@ class Measured final : public Operator {
     return series;
   }
 
+  void LeaveOut(std::vector<char> series, bool floats_only) override {
+    op_->LeaveOut(std::move(series), floats_only);
+  }
+
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     Analysis::Call call(analysis_, plan_, &context.samples->looked_at());
     auto more = op_->Next(context, out);

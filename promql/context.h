@@ -60,6 +60,7 @@ struct Context {
   int64_t lookback_ms = 300'000;
   bool delayed_name_removal = false;  // See Operator::drop_name.
   bool type_and_unit_labels = false;
+  bool leave_out_unmatched = true;  // Whether Operator::LeaveOut is called.
   absl::Time deadline = absl::InfiniteFuture();
   const std::atomic<bool>* cancelled = nullptr;
   int64_t* samples_left = nullptr;   // Shared by the whole query: what it may still hold in memory.

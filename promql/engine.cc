@@ -200,6 +200,7 @@ class Engine::Impl {
     plan_options.lookback_ms = LookbackMs(query);
     plan_options.default_subquery_step_ms = default_subquery_step_ms_.load();
     plan_options.max_samples = options_.max_samples;
+    plan_options.push_matchers = options_.leave_out_unmatched;
     plan_options.use_start_timestamps = options_.use_start_timestamps;
     Grid checked = grid;
     if (grid.step_ms == 0) checked.end = grid.start;
@@ -220,6 +221,7 @@ class Engine::Impl {
     context.lookback_ms = plan_options.lookback_ms;
     context.delayed_name_removal = options_.delayed_name_removal;
     context.type_and_unit_labels = options_.type_and_unit_labels;
+    context.leave_out_unmatched = options_.leave_out_unmatched;
     context.deadline = deadline;
     context.cancelled = query.cancelled;
     context.samples_left = &samples_left;

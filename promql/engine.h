@@ -98,6 +98,10 @@ class Engine {  // Thread-safe; one per process; owns the gate on concurrent que
     // them: in rate, increase, irate and resets; and start_timestamp() gives them.
     bool use_start_timestamps = false;
     QueryObserver* observer = nullptr;  // Null: nobody. Outlives the engine.
+    // Series that match nothing on the other side of a binary operator are not selected, or at least
+    // not read, where the answer is the same without, annotations and errors included. False: all
+    // are, to compare.
+    bool leave_out_unmatched = true;
     int threads = 0;  // That queries may use together, besides those that call. 0: cores - 1.
   };
   explicit Engine(Options options);

@@ -125,6 +125,11 @@ class Operator {
   // input's series on pass these on too.
   const std::vector<char>& drop_name() const { return drop_name_; }
 
+  // Says, at most once and before the first Next, of which series (1) nobody looks at a row: those
+  // may be left out, with `floats_only` but for series that hold histograms. Passed on to the input
+  // only where what is then not evaluated would have said nothing: no error, no annotation.
+  virtual void LeaveOut(std::vector<char> /*series*/, bool /*floats_only*/) {}
+
   // Replaces *out with the next rows; false at the end (*out is then empty). Indices ascend over
   // the whole query and a series comes at most once; series without any cell may be left out.
   virtual absl::StatusOr<bool> Next(Context& context, Tile* out) = 0;

@@ -8,6 +8,7 @@
 #include "promql/duration_expr.h"
 #include "promql/plan_rules.h"
 #include "promql/printer.h"
+#include "promql/pushed_matchers.h"
 #include "promql/signatures.h"
 #include "storage/base/status.h"
 #include "storage/model/labels.h"
@@ -51,6 +52,7 @@ class Planner {
 
   absl::Status Run(const Expr& expr) {
     invariants_ = FindInvariants(expr);
+    if (options_.push_matchers) pushed_ = FindPushedMatchers(expr);
     ASSIGN_OR_RETURN(plan_->root, MakeSplit(expr, query_));
     return absl::OkStatus();
   }
@@ -349,14 +351,18 @@ class Planner {
   int AddSelector(const Expr& selector, const PlanNode& node) {
     const model::TimeRange range = node.windows.reach();
     plan_->range.Extend(range);
+    std::vector<model::Matcher> matchers = selector.matchers;
+    if (const auto more = pushed_.find(&selector); more != pushed_.end()) {
+      matchers.insert(matchers.end(), more->second.begin(), more->second.end());
+    }
     for (size_t i = 0; i < plan_->selectors.size(); ++i) {
       PlanSelector& known = plan_->selectors[i];
-      if (known.expr->matchers != selector.matchers) continue;
+      if (known.matchers != matchers) continue;
       known.range.Extend(range);
       known.starts |= node.starts;
       return static_cast<int>(i);
     }
-    plan_->selectors.push_back({&selector, range, node.starts});
+    plan_->selectors.push_back({std::move(matchers), range, node.starts});
     return static_cast<int>(plan_->selectors.size()) - 1;
   }
 
@@ -366,6 +372,7 @@ class Planner {
   Plan* plan_;
   int64_t steps_left_;
   InvarianceMap invariants_;
+  PushedMatchers pushed_;
   int needs_totals_ = 0, needs_buckets_ = 0;  // How many around the place being planned.
 };
 

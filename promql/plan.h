@@ -53,7 +53,7 @@ struct PlanNode {
 
 // A distinct set of matchers and all the time it is looked at in.
 struct PlanSelector {
-  const Expr* expr;
+  std::vector<model::Matcher> matchers;
   model::TimeRange range = model::TimeRange::None();
   bool starts = false;  // Whether any node looks at start times.
 };
@@ -69,6 +69,7 @@ struct PlanOptions {
   int64_t default_subquery_step_ms = 60'000;
   int64_t max_samples = 50'000'000;
   bool use_start_timestamps = false;  // See Engine::Options.
+  bool push_matchers = true;          // pushed_matchers.h
 };
 
 // kInvalidArgument: a duration that comes to nothing sensible, a type the grid does not allow.

@@ -85,6 +85,7 @@ struct WindowSpec {
   bool keeps_name = false;      // last_over_time, first_over_time
   bool wants_counter = false;   // rate, increase: info when the name does not look like a counter
   bool warns_of_overlaps = false;  // Of starts.
+  bool quiet = false;  // Has nothing to say, whatever the samples: no note, no error.
   chunk::Want want = chunk::Want::kAll;
   WindowCheck check = nullptr;  // Null when there is nothing to check.
 };

@@ -29,6 +29,16 @@ class Aggregate final : public Operator {
     return std::move(groups.labels);
   }
 
+  // Of sum and avg a float may matter for being beside a histogram.
+  void LeaveOut(std::vector<char> groups, bool) override {
+    const AggregateOp op = aggregate_.aggregate;
+    if (op == AggregateOp::kSum || op == AggregateOp::kAvg) return;
+    const bool counts = op == AggregateOp::kCount || op == AggregateOp::kGroup;
+    std::vector<char> series(group_.size());
+    for (size_t i = 0; i < group_.size(); ++i) series[i] = groups[group_[i]];
+    input_->LeaveOut(std::move(series), /*floats_only=*/!counts);
+  }
+
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     if (!folded_) {
       RETURN_IF_ERROR(FoldAll(context));

@@ -66,6 +66,7 @@ class Join final : public Operator {
   absl::Status Prepare(Context& context) {
     steps_ = context.grid.size();
     words_ = Words(steps_);
+    if (context.leave_out_unmatched) LeaveOutUnmatched();
     RETURN_IF_ERROR(
         table_.Fill(context, static_cast<int>(labels_.one_group.size()), one_.get()));
     one_row_.Reset(steps_);
@@ -81,6 +82,25 @@ class Join final : public Operator {
     held_row_.assign(held, -1);
     held_.Reset(steps_);
     return absl::OkStatus();
+  }
+
+  // Series whose group has none on the other side give nothing. But two of one group on the one side
+  // are an error wherever the many side has anything, be it in another group.
+  void LeaveOutUnmatched() {
+    std::vector<int> ones(labels_.num_groups), many_of(labels_.num_groups);
+    for (const int group : labels_.one_group) ++ones[group];
+    for (const int group : labels_.many_group) ++many_of[group];
+    std::vector<char> one(labels_.one_group.size()), many(labels_.many_group.size());
+    for (size_t i = 0; i < one.size() && !matching_.fill_lhs.has_value(); ++i) {
+      const int group = labels_.one_group[i];
+      one[i] = many_of[group] == 0 && ones[group] == 1;
+    }
+    const bool conflict_free = std::ranges::all_of(ones, [](int n) { return n <= 1; });
+    for (size_t i = 0; i < many.size() && conflict_free && !matching_.fill_rhs.has_value(); ++i) {
+      many[i] = ones[labels_.many_group[i]] == 0;
+    }
+    one_->LeaveOut(std::move(one), /*floats_only=*/false);
+    many_->LeaveOut(std::move(many), /*floats_only=*/false);
   }
 
   // Steps at which a match group has two series on the one side, and, for fill_right, at which it

@@ -34,6 +34,10 @@ class Cells final : public Operator {
     return series;
   }
 
+  void LeaveOut(std::vector<char> series, bool floats_only) override {
+    input_->LeaveOut(std::move(series), floats_only);
+  }
+
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     ASSIGN_OR_RETURN(const bool more, input_->Next(context, out));
     for (int i = 0; i < out->size(); ++i) {

@@ -68,6 +68,17 @@ class SameLabels final : public Operator {
     return series;
   }
 
+  // Those that may meet another are looked at here.
+  void LeaveOut(std::vector<char> series, bool floats_only) override {
+    if (group_.empty()) return input_->LeaveOut(std::move(series), floats_only);
+    if (rule_ == OnSameLabels::kReject) return;
+    std::vector<char> inputs(group_.size());
+    for (size_t i = 0; i < group_.size(); ++i) {
+      inputs[i] = group_[i] < num_single_ && series[group_[i]];
+    }
+    input_->LeaveOut(std::move(inputs), floats_only);
+  }
+
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     if (group_.empty()) return input_->Next(context, out);
     if (rule_ == OnSameLabels::kReject) return NextRejecting(context, out);

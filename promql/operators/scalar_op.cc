@@ -72,6 +72,11 @@ class VectorScalar final : public Operator {
     return series;
   }
 
+  // Something may be said of any histogram, and of any cell of a trim.
+  void LeaveOut(std::vector<char> series, bool) override {
+    if (!IsTrim(binary_.op)) vector_->LeaveOut(std::move(series), /*floats_only=*/true);
+  }
+
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     ASSIGN_OR_RETURN(const bool more, vector_->Next(context, out));
     for (int i = 0; i < out->size(); ++i) {

@@ -4,6 +4,7 @@
 #include <bit>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "promql/functions/mixed_windows.h"
 #include "promql/kernels/extended.h"
@@ -34,6 +35,12 @@ class Select final : public Operator {
     return BorrowLabels(*selection_);
   }
 
+  void LeaveOut(std::vector<char> series, bool floats_only) override {
+    if (plan_.smoothing != Smoothing::kNone) return;
+    left_out_ = std::move(series);
+    floats_only_ = floats_only;
+  }
+
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     notes_.clear();
     auto more = rows_->Next(context, out, &notes_);
@@ -53,6 +60,8 @@ class Select final : public Operator {
         plan_.smoothing == Smoothing::kNone ? chunk::Want::kLast : chunk::Want::kAll;
     for (int i = begin; i < end; ++i) {
       RETURN_IF_ERROR(context.Check());
+      ASSIGN_OR_RETURN(const bool left_out, IsLeftOut(i));
+      if (left_out) continue;
       Samples& samples = part->samples;
       RETURN_IF_ERROR(
           Selections::Read(*selection_, i, plan_, want, &samples));
@@ -83,6 +92,12 @@ class Select final : public Operator {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<bool> IsLeftOut(int series) const {
+    if (left_out_.empty() || !left_out_[series]) return false;
+    if (!floats_only_) return true;
+    return Selections::HoldsFloatsOnly(*selection_, series, plan_.windows);
+  }
+
   void LaySmoothed(int series, ExchangePart* part, Row row) const {
     RemoveStaleMarkers(&part->samples);
     if (part->samples.histograms.size() == 0) {
@@ -98,6 +113,8 @@ class Select final : public Operator {
   const SelectValue value_;
   const storage::Selection* selection_ = nullptr;
   std::vector<SeriesNotes> notes_;
+  std::vector<char> left_out_;  // By series, or empty.
+  bool floats_only_ = false;    // See LeaveOut.
   std::optional<Exchange> rows_;
 };
 

@@ -31,7 +31,7 @@ absl::StatusOr<const storage::Selection*> Selections::Get(Context& context, int 
   if (selection == nullptr) {
     RETURN_IF_ERROR(context.Check());
     const PlanSelector& wanted = plan_->selectors[selector];
-    auto selected = context.querier->Select({wanted.expr->matchers, wanted.range, wanted.starts});
+    auto selected = context.querier->Select({wanted.matchers, wanted.range, wanted.starts});
     if (!selected.ok()) return base::Annotate(selected.status(), "expanding series");
     selection = *std::move(selected);
   }
@@ -64,6 +64,18 @@ absl::Status Selections::Read(const storage::Selection& selection, int i, const 
     TakeHistograms(plan.buckets, &mixed.histograms, &out->histograms);
   }
   return status.ok() ? status : base::Annotate(status, "expanding series");
+}
+
+absl::StatusOr<bool> Selections::HoldsFloatsOnly(const storage::Selection& selection, int i,
+                                                 const WindowGrid& windows) {
+  chunk::SampleColumns counts;
+  const absl::Status status =
+      selection.ReadThin(i, windows.reach(),
+                         {windows.first_end, windows.step_ms, windows.steps, windows.range_ms,
+                          chunk::Want::kCount},
+                         &counts);
+  if (!status.ok()) return base::Annotate(status, "expanding series");
+  return !counts.histograms;
 }
 
 void RemoveStaleMarkers(Samples* samples) {

@@ -28,6 +28,9 @@ class Selections {  // Not thread-safe but for Read; the Selections in it are.
   // which window functions compare with the sample before, floats are, too.
   static absl::Status Read(const storage::Selection& selection, int i, const PlanNode& plan,
                            chunk::Want want, Samples* out);
+  // Whether series `i` certainly holds no histogram in `windows`, which do not look past their edges.
+  static absl::StatusOr<bool> HoldsFloatsOnly(const storage::Selection& selection, int i,
+                                              const WindowGrid& windows);
   Analysis* analysis() const { return analysis_; }
 
  private:

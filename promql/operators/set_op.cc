@@ -26,8 +26,14 @@ class SetOp final : public Operator {
     return series;
   }
 
+  void LeaveOut(std::vector<char> series, bool floats_only) override {
+    left_out_ = std::move(series);
+    floats_only_ = floats_only;
+  }
+
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     if (seen_.empty()) {
+      if (context.leave_out_unmatched) LeaveOutUnmatched();
       words_ = Words(context.grid.size());
       seen_.resize(size_t(groups_.count) * words_ + 1);
       if (binary_.op != BinaryOp::kOr) RETURN_IF_ERROR(SeeRight(context));
@@ -58,6 +64,25 @@ class SetOp final : public Operator {
     drop_name_.resize(series->size() - side.labels.size());
     drop_name_.insert(drop_name_.end(), flags.begin(), flags.end());
     drop_name_.resize(series->size());
+  }
+
+  // What can neither come out nor decide what does.
+  void LeaveOutUnmatched() {
+    if (binary_.op == BinaryOp::kOr) return;
+    std::vector<char> left(groups_.lhs.size()), right(groups_.rhs.size());
+    std::vector<char> has_left(groups_.count), has_right(groups_.count);
+    for (const int group : groups_.rhs) has_right[group] = 1;
+    for (size_t i = 0; i < left.size(); ++i) {
+      const int group = groups_.lhs[i];
+      const bool meets_none = binary_.op == BinaryOp::kAnd && !has_right[group];
+      const bool unwanted = !left_out_.empty() && left_out_[i];
+      left[i] = meets_none || unwanted;
+      // With floats_only it may be wanted after all.
+      has_left[group] |= !meets_none && !(unwanted && !floats_only_);
+    }
+    for (size_t i = 0; i < right.size(); ++i) right[i] = !has_left[groups_.rhs[i]];
+    lhs_->LeaveOut(std::move(left), floats_only_);
+    rhs_->LeaveOut(std::move(right), /*floats_only=*/false);
   }
 
   uint64_t* Seen(int group) { return seen_.data() + size_t(group) * words_; }
@@ -93,6 +118,8 @@ class SetOp final : public Operator {
   OperatorPtr lhs_, rhs_;
   MatchGroups groups_;
   int num_lhs_ = 0, words_ = 0;
+  std::vector<char> left_out_;  // By series of the result, or empty.
+  bool floats_only_ = false;    // See LeaveOut.
   std::vector<uint64_t> seen_;  // groups x words: steps at which the deciding side has a value.
   bool left_done_ = false;
 };

@@ -29,6 +29,10 @@ class StepInvariant final : public Operator {
     return series;
   }
 
+  void LeaveOut(std::vector<char> series, bool floats_only) override {
+    input_->LeaveOut(std::move(series), floats_only);
+  }
+
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     out->Reset(context.grid.size());
     while (out->size() == 0) {

@@ -38,6 +38,10 @@ class SelectorSource final : public SampleSource {
 
   bool random_access() const override { return true; }
 
+  absl::StatusOr<bool> HoldsFloatsOnly(int series) const override {
+    return Selections::HoldsFloatsOnly(*selection_, series, plan_.windows);
+  }
+
   absl::Status Read(int series, Samples* out) const override {
     RETURN_IF_ERROR(Selections::Read(*selection_, series, plan_, want_, out));
     RemoveStaleMarkers(out);

@@ -18,6 +18,8 @@ class SampleSource {  // Not thread-safe but where it says so.
   virtual bool random_access() const { return false; }
   // Replaces *out with the samples of `series`, stale markers removed.
   virtual absl::Status Read(int series, Samples* out) const;
+  // Told without reading them, and so at times no where it could be yes. Like Read.
+  virtual absl::StatusOr<bool> HoldsFloatsOnly(int /*series*/) const { return false; }
   // Replaces *out with the samples of the next series, stale markers removed, and *series with its
   // index; false at the end. Ascends; series without samples may be left out.
   virtual absl::StatusOr<bool> Next(Context& context, Samples* out, int* series) = 0;

@@ -58,6 +58,15 @@ class Window final : public Operator {
     return series;
   }
 
+  void LeaveOut(std::vector<char> series, bool floats_only) override {
+    if (!source_->random_access() || spec_.check != nullptr ||
+        plan_.smoothing != Smoothing::kNone || (plan_.starts && spec_.warns_of_overlaps)) {
+      return;
+    }
+    left_out_ = std::move(series);
+    floats_only_ = floats_only;
+  }
+
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     bool more = true;
     if (rows_.has_value()) {
@@ -103,10 +112,24 @@ class Window final : public Operator {
   absl::Status Fill(Context& context, int begin, int end, ExchangePart* part) const {
     for (int i = begin; i < end; ++i) {
       RETURN_IF_ERROR(context.Check());
+      ASSIGN_OR_RETURN(const bool left_out, IsLeftOut(context, i));
+      if (left_out) continue;
       RETURN_IF_ERROR(source_->Read(i, &part->samples));
       if (part->samples.size() > 0) AddRow(context, i, part, &part->tile);
     }
     return absl::OkStatus();
+  }
+
+  // Whether nobody looks at the series, and nothing is to be said of it.
+  absl::StatusOr<bool> IsLeftOut(const Context& context, int series) const {
+    if (left_out_.empty() || !left_out_[series]) return false;
+    const std::string_view name = NameOf(series);
+    if (spec_.wants_counter && !name.empty() &&
+        (context.type_and_unit_labels || !LooksLikeCounter(name))) {
+      return false;
+    }
+    if (spec_.quiet && !floats_only_) return true;
+    return source_->HoldsFloatsOnly(series);
   }
 
   // Lays part->samples on the grid as a row of `tile`, if they give any cell.
@@ -252,6 +275,8 @@ class Window final : public Operator {
   std::vector<std::vector<double>> param_values_;
   std::vector<const double*> param_columns_;
   std::vector<model::LabelsView> series_;  // Empty when metadata is hidden.
+  std::vector<char> left_out_;            // By series, or empty.
+  bool floats_only_ = false;              // See LeaveOut.
   std::string checked_name_;              // Names repeat from series to series.
   ExchangePart part_;             // Of a source that is read in its own order.
   std::optional<Exchange> rows_;  // Of one that is not.

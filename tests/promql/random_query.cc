@@ -306,6 +306,38 @@ std::string RandomQuery::Binary(int depth) {
   return "(" + l + " " + op + " " + match + " " + group + " " + fill + " " + r + ")";
 }
 
+std::string RandomQuery::Side(int depth) {
+  static constexpr const char* kRates[] = {"rate", "increase", "changes", "last_over_time",
+                                           "count_over_time", "max_over_time"};
+  static constexpr const char* kFold[] = {"sum", "max", "count", "group"};
+  static constexpr const char* kBy[] = {"by (x)", "by (x, y)", "without (y)", "without ()"};
+  const std::string selector = Selector() + Shift();
+  switch (Below(depth > 0 ? 8 : 7)) {
+    case 0: return selector;
+    case 1: return "(-" + selector + ")";
+    case 2: return "(" + selector + " * 2)";
+    case 3: return "(" + selector + " > 0)";
+    case 4: return "abs(" + selector + ")";
+    case 5: {
+      std::string counter = Selector();
+      if (counter.starts_with('{')) counter = "c_total";
+      return Pick(kRates) + "(" + counter + "[4m])";
+    }
+    case 6: return Pick(kFold) + " " + Pick(kBy) + " (" + Side(0) + ")";
+    default: return Join(depth - 1);
+  }
+}
+
+std::string RandomQuery::Join(int depth) {
+  static constexpr const char* kOps[] = {"and", "unless", "or", "*", "-", "> bool", "<"};
+  static constexpr const char* kMatch[] = {"", "on (x)", "on (x, y)", "ignoring (y)"};
+  static constexpr const char* kGroup[] = {"", "", "group_left ()", "group_right ()"};
+  const std::string op = Pick(kOps);
+  std::string match = Pick(kMatch);
+  if (!match.empty() && op.find_first_of("*-<>") != std::string::npos) match += " " + Pick(kGroup);
+  return "(" + Side(depth) + " " + op + " " + match + " " + Side(depth) + ")";
+}
+
 std::string RandomQuery::Vector(int depth) {
   static constexpr const char* kWindow[] = {
       "rate",           "increase",        "delta",         "irate",         "idelta",

@@ -21,6 +21,8 @@ class RandomQuery {
   void FillData(promql_test::MemoryQueryable* data);
   // An instant vector that SlowEvaluator knows too.
   std::string Vector(int depth);
+  // One out of two that match in part: sides are simple, and often hold to a few labels.
+  std::string Join(int depth);
 
  private:
   int Below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }
@@ -45,6 +47,7 @@ class RandomQuery {
   std::string Scalar(int depth);
   std::string Binary(int depth);
   std::string Grouping();
+  std::string Side(int depth);
 
   std::mt19937_64 random_;
   const bool histograms_, starts_;

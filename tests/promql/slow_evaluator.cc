@@ -7,8 +7,7 @@
 
 #include "promql/signatures.h"
 #include "storage/base/status.h"
-#include "storage/model/histogram_text.h"
-#include "storage/model/number_text.h"
+#include "tests/promql/slow_labels.h"
 #include "tests/promql/slow_over_time.h"
 
 namespace promql {
@@ -16,52 +15,6 @@ namespace {
 
 const Expr& Bare(const Expr& expr) {
   return expr.kind == ExprKind::kParen ? Bare(*expr.lhs) : expr;
-}
-
-model::Labels Without(const model::Labels& labels, std::set<std::string> names) {
-  std::vector<model::Labels::Pair> kept;
-  for (const model::Label& l : labels) {
-    if (!names.contains(std::string(l.name))) kept.emplace_back(l.name, l.value);
-  }
-  return model::Labels::FromPairs(kept);
-}
-
-model::Labels Only(const model::Labels& labels, std::set<std::string> names) {
-  std::vector<model::Labels::Pair> kept;
-  for (const model::Label& l : labels) {
-    if (names.contains(std::string(l.name))) kept.emplace_back(l.name, l.value);
-  }
-  return model::Labels::FromPairs(kept);
-}
-
-model::Labels Nameless(const model::Labels& labels) { return Without(labels, {"__name__"}); }
-
-double Operate(BinaryOp op, double l, double r) {
-  switch (op) {
-    case BinaryOp::kAdd: return l + r;
-    case BinaryOp::kSub: return l - r;
-    case BinaryOp::kMul: return l * r;
-    case BinaryOp::kDiv: return l / r;
-    case BinaryOp::kMod: return std::fmod(l, r);
-    case BinaryOp::kPow: return std::pow(l, r);
-    case BinaryOp::kAtan2: return std::atan2(l, r);
-    case BinaryOp::kEq: return l == r;
-    case BinaryOp::kNe: return l != r;
-    case BinaryOp::kGt: return l > r;
-    case BinaryOp::kLt: return l < r;
-    case BinaryOp::kGe: return l >= r;
-    case BinaryOp::kLe: return l <= r;
-    default: return NAN;
-  }
-}
-
-bool IsTrim(BinaryOp op) { return op == BinaryOp::kTrimLower || op == BinaryOp::kTrimUpper; }
-
-// Whether the result is something else than the left side.
-bool Arithmetic(BinaryOp op) { return !IsComparison(op) && !IsSetOperator(op) && !IsTrim(op); }
-
-SlowHistogramPtr Shared(SlowHistogram h) {
-  return std::make_shared<const SlowHistogram>(std::move(h));
 }
 
 // All samples of a series that are no stale markers, in the order of time.
@@ -90,52 +43,6 @@ bool Matches(const Expr& selector, const model::Labels& labels) {
 }
 
 }  // namespace
-
-// The cell of a binary operator between vectors, or of a vector and a scalar. `keep`: 0 for nothing
-// at all, else whether a comparison holds.
-SlowEvaluator::Element SlowEvaluator::Operate(const Expr& expr, Element l, Element r,
-                                              bool* keep) {
-  const BinaryOp op = expr.op;
-  *keep = true;
-  Element out = l;
-  out.histogram = nullptr;
-  if (l.histogram == nullptr && r.histogram == nullptr) {
-    *keep = !IsTrim(op);
-    out.value = promql::Operate(op, l.value, r.value);
-    return out;
-  }
-  if (l.histogram != nullptr && r.histogram != nullptr) {
-    if (op == BinaryOp::kEq || op == BinaryOp::kNe) {
-      out.value = SameHistogram(*l.histogram, *r.histogram) == (op == BinaryOp::kEq);
-      return out;
-    }
-    const bool add = op == BinaryOp::kAdd;
-    std::optional<SlowHistogram> sum;
-    const bool collide = (l.histogram->hint == model::ResetHint::kReset &&
-                          r.histogram->hint == model::ResetHint::kNotReset) ||
-                         (l.histogram->hint == model::ResetHint::kNotReset &&
-                          r.histogram->hint == model::ResetHint::kReset);
-    if ((add || op == BinaryOp::kSub) && !collide) {
-      sum = Added(*l.histogram, *r.histogram, add ? 1 : -1);
-    }
-    *keep = sum.has_value();
-    if (!sum) return out;
-    if (!add) sum->hint = model::ResetHint::kGauge;
-    out.histogram = Shared(Compacted(*sum));
-    return out;
-  }
-  if (op == BinaryOp::kMul) {
-    const SlowHistogram& h = *(l.histogram != nullptr ? l.histogram : r.histogram);
-    out.histogram = Shared(Compacted(Scaled(h, l.histogram != nullptr ? r.value : l.value)));
-  } else if (op == BinaryOp::kDiv && l.histogram != nullptr) {
-    out.histogram = Shared(Compacted(Divided(*l.histogram, r.value)));
-  } else if (IsTrim(op) && l.histogram != nullptr) {
-    out.histogram = Shared(Trimmed(*l.histogram, r.value, op == BinaryOp::kTrimUpper));
-  } else {
-    *keep = false;
-  }
-  return out;
-}
 
 absl::Status SlowEvaluator::CheckDistinct(const Elements& elements) {
   std::set<std::string> seen;
@@ -196,7 +103,7 @@ absl::StatusOr<double> SlowEvaluator::Scalar(const Expr& with_parens, model::Tim
     case ExprKind::kBinary: {
       ASSIGN_OR_RETURN(const double l, Scalar(*expr.lhs, t));
       ASSIGN_OR_RETURN(const double r, Scalar(*expr.rhs, t));
-      return promql::Operate(expr.op, l, r);
+      return OfNumbers(expr.op, l, r);
     }
     default: break;
   }
@@ -426,218 +333,6 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::OfHistograms(const Expr& 
     out.push_back({Nameless(e.labels), v, nullptr});
   }
   RETURN_IF_ERROR(CheckDistinct(out));
-  return out;
-}
-
-absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Aggregate(const Expr& expr,
-                                                                 model::TimeMs t) const {
-  const AggregateOp op = expr.aggregate;
-  double param = 0;
-  if (expr.param != nullptr && op != AggregateOp::kCountValues) {
-    ASSIGN_OR_RETURN(param, Scalar(*expr.param, t));
-  }
-  ASSIGN_OR_RETURN(const Elements in, Vector(*expr.lhs, t));
-  std::vector<std::pair<model::Labels, Elements>> groups;
-  std::set<std::string> names(expr.grouping.begin(), expr.grouping.end());
-  if (expr.without) names.insert("__name__");
-  for (const Element& e : in) {
-    Element member = e;
-    std::set<std::string> picked = names;
-    if (op == AggregateOp::kCountValues) {
-      model::LabelsBuilder builder(e.labels);
-      builder.Set(expr.param->text, e.histogram == nullptr
-                                        ? model::FormatFloat(e.value, 'f')
-                                        : model::ToString(ToModel(*e.histogram)));
-      member.labels = builder.Build();
-      if (!expr.without) picked.insert(expr.param->text);
-    }
-    const model::Labels key =
-        expr.without ? Without(member.labels, picked) : Only(member.labels, picked);
-    auto it = std::find_if(groups.begin(), groups.end(), [&](auto& g) { return g.first == key; });
-    if (it == groups.end()) it = groups.insert(groups.end(), {key, {}});
-    it->second.push_back(member);
-  }
-  Elements out;
-  for (auto& [labels, members] : groups) {
-    size_t histograms = 0;
-    for (const Element& e : members) histograms += e.histogram != nullptr;
-    if (histograms > 0 && (op == AggregateOp::kSum || op == AggregateOp::kAvg)) {
-      SlowHistogramPtr sum = histograms == members.size() ? members[0].histogram : nullptr;
-      for (size_t i = 1; i < members.size() && sum != nullptr; ++i) {
-        const auto added = Added(*sum, *members[i].histogram, 1);
-        sum = added ? Shared(*added) : nullptr;
-      }
-      if (sum == nullptr) continue;  // Of two kinds.
-      const double n = op == AggregateOp::kAvg ? static_cast<double>(members.size()) : 1;
-      out.push_back({labels, 0, Shared(Compacted(Divided(*sum, n)))});
-      continue;
-    }
-    if (op != AggregateOp::kCount && op != AggregateOp::kGroup &&
-        op != AggregateOp::kCountValues) {
-      std::erase_if(members, [](const Element& e) { return e.histogram != nullptr; });
-      if (members.empty()) continue;
-    }
-    std::vector<double> values;
-    for (const Element& e : members) values.push_back(e.value);
-    const double n = static_cast<double>(values.size());
-    double v = 0;
-    switch (op) {
-      case AggregateOp::kSum: v = Sum(values); break;
-      case AggregateOp::kAvg: v = Sum(values) / n; break;
-      case AggregateOp::kCountValues:
-      case AggregateOp::kCount: v = n; break;
-      case AggregateOp::kGroup: v = 1; break;
-      case AggregateOp::kMin:
-      case AggregateOp::kMax:
-        v = values[0];
-        for (const double x : values) {
-          if (std::isnan(v) || (op == AggregateOp::kMin ? x < v : x > v)) v = x;
-        }
-        break;
-      case AggregateOp::kStddev:
-      case AggregateOp::kStdvar: {
-        // Any NaN or infinity in it makes it NaN.
-        const double mean = Sum(values) / n;
-        std::vector<double> squares;
-        for (const double x : values) squares.push_back((x - mean) * (x - mean));
-        v = Sum(squares) / n;
-        if (std::isinf(mean)) v = NAN;
-        if (op == AggregateOp::kStddev) v = std::sqrt(v);
-        break;
-      }
-      case AggregateOp::kQuantile: {
-        std::vector<model::Sample> samples;
-        for (const double x : values) samples.push_back({0, x});
-        OverTime("quantile_over_time", samples, 0, 0, param, &v);
-        break;
-      }
-      case AggregateOp::kTopk:
-      case AggregateOp::kBottomk: {
-        if (std::isnan(param)) return base::Aborted("Parameter value is NaN");
-        const bool top = op == AggregateOp::kTopk;
-        std::stable_sort(members.begin(), members.end(), [&](const Element& a, const Element& b) {
-          if (std::isnan(a.value) || std::isnan(b.value)) {
-            return !std::isnan(a.value) && std::isnan(b.value);
-          }
-          return top ? a.value > b.value : a.value < b.value;
-        });
-        for (size_t i = 0; i < members.size() && static_cast<double>(i + 1) <= param; ++i) {
-          out.push_back(members[i]);
-        }
-        continue;
-      }
-      default: return base::Unimplemented("slow evaluator: {}", ToString(op));
-    }
-    out.push_back({labels, v});
-  }
-  return out;
-}
-
-absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Binary(const Expr& expr,
-                                                              model::TimeMs t) const {
-  const bool l_scalar = expr.lhs->type == ValueType::kScalar;
-  const bool r_scalar = expr.rhs->type == ValueType::kScalar;
-  if (!l_scalar && !r_scalar) {
-    ASSIGN_OR_RETURN(const Elements l, Vector(*expr.lhs, t));
-    ASSIGN_OR_RETURN(const Elements r, Vector(*expr.rhs, t));
-    ASSIGN_OR_RETURN(const Elements out, Join(expr, l, r));
-    RETURN_IF_ERROR(CheckDistinct(out));
-    return out;
-  }
-  ASSIGN_OR_RETURN(const double scalar, Scalar(l_scalar ? *expr.lhs : *expr.rhs, t));
-  ASSIGN_OR_RETURN(const Elements in, Vector(l_scalar ? *expr.rhs : *expr.lhs, t));
-  Elements out;
-  for (const Element& e : in) {
-    const Element other{e.labels, scalar, nullptr};
-    bool keep = false;
-    const Element got = l_scalar ? Operate(expr, other, e, &keep) : Operate(expr, e, other, &keep);
-    if (!keep) continue;
-    if (Arithmetic(expr.op) || expr.return_bool) {
-      out.push_back({Nameless(e.labels), got.value, got.histogram});
-    } else if (IsTrim(expr.op)) {
-      out.push_back(got);
-    } else if (got.value == 1) {
-      out.push_back(e);
-    }
-  }
-  RETURN_IF_ERROR(CheckDistinct(out));
-  return out;
-}
-
-absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Join(const Expr& expr, const Elements& lhs,
-                                                            const Elements& rhs) const {
-  const VectorMatching& matching = *expr.matching;
-  std::set<std::string> names(matching.labels.begin(), matching.labels.end());
-  const auto key = [&](const Element& e) {
-    if (matching.on) return Only(e.labels, names);
-    std::set<std::string> dropped = names;
-    dropped.insert("__name__");
-    return Without(e.labels, dropped);
-  };
-  Elements out;
-  if (IsSetOperator(expr.op)) {
-    std::set<std::string> left, right;
-    for (const Element& e : lhs) left.insert(key(e).bytes());
-    for (const Element& e : rhs) right.insert(key(e).bytes());
-    for (const Element& e : lhs) {
-      const bool found = right.contains(key(e).bytes());
-      if (expr.op == BinaryOp::kOr || found == (expr.op == BinaryOp::kAnd)) out.push_back(e);
-    }
-    if (expr.op != BinaryOp::kOr) return out;
-    for (const Element& e : rhs) {
-      if (!left.contains(key(e).bytes())) out.push_back(e);
-    }
-    return out;
-  }
-  const bool fills = matching.fill_lhs.has_value() || matching.fill_rhs.has_value();
-  if ((lhs.empty() || rhs.empty()) && !fills) return out;
-  const bool swap = matching.card == MatchCard::kOneToMany;
-  const Elements& many = swap ? rhs : lhs;
-  const Elements& one = swap ? lhs : rhs;
-  std::map<std::string, const Element*> ones;
-  for (const Element& e : one) {
-    if (!ones.emplace(key(e).bytes(), &e).second) {
-      return base::Aborted("found duplicate series for the match group");
-    }
-  }
-  std::set<std::string> used, matched;
-  const auto operate = [&](const Element& m, const Element& o) -> absl::Status {
-    const Element &l = swap ? o : m, &r = swap ? m : o;
-    bool keep = false;
-    const Element got = Operate(expr, l, r, &keep);
-    if (!keep) return absl::OkStatus();
-    model::Labels labels = m.labels;
-    if (Arithmetic(expr.op) || expr.return_bool) labels = Nameless(labels);
-    if (matching.card == MatchCard::kOneToOne) {
-      labels = matching.on ? Only(labels, names) : Without(labels, names);
-    }
-    model::LabelsBuilder builder(labels);
-    for (const std::string& name : matching.include) builder.Set(name, o.labels.Get(name));
-    labels = builder.Build();
-    const std::string group = key(m).bytes();
-    matched.insert(group);
-    std::string id = group;
-    if (matching.card != MatchCard::kOneToOne) id += "|" + labels.bytes();
-    if (!used.insert(id).second) return base::Aborted("multiple matches for labels");
-    if (Arithmetic(expr.op) || expr.return_bool || IsTrim(expr.op)) {
-      out.push_back({labels, got.value, got.histogram});
-    } else if (got.value == 1) {
-      out.push_back({labels, l.value, l.histogram});
-    }
-    return absl::OkStatus();
-  };
-  for (const Element& m : many) {
-    const auto found = ones.find(key(m).bytes());
-    if (found != ones.end()) {
-      RETURN_IF_ERROR(operate(m, *found->second));
-    } else if (matching.fill_rhs.has_value()) {
-      RETURN_IF_ERROR(operate(m, {key(m), *matching.fill_rhs}));
-    }
-  }
-  for (const Element& o : one) {
-    if (!matching.fill_lhs.has_value() || matched.contains(key(o).bytes())) continue;
-    RETURN_IF_ERROR(operate({key(o), *matching.fill_lhs}, o));
-  }
   return out;
 }
 

@@ -56,6 +56,7 @@ class SlowEvaluator {
   absl::StatusOr<Elements> Binary(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Join(const Expr& expr, const Elements& lhs, const Elements& rhs) const;
   static Element Operate(const Expr& expr, Element l, Element r, bool* keep);
+  static double OfNumbers(BinaryOp op, double l, double r);
   model::TimeMs Shift(const TimeShift& shift, model::TimeMs t) const;
 
   const promql_test::MemoryQueryable* data_;

@@ -1,8 +1,10 @@
 // Functions of one window with histograms, the slow and obvious way.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "promql/ast.h"
@@ -17,6 +19,10 @@ struct SlowSample {  // Of either kind.
   SlowHistogramPtr h;  // Instead of v, or null.
   model::TimeMs start = 0;  // 0: none, or not to be looked at.
 };
+
+inline SlowHistogramPtr Shared(SlowHistogram h) {
+  return std::make_shared<const SlowHistogram>(std::move(h));
+}
 
 // What function `f` gives for a window (start, end]; nothing if it gives nothing. The time of the
 // result is unspecified. With `smoothing` the samples are all that it may look at.

@@ -9,6 +9,7 @@ quantile and its count must be what that makes them, from the head and after a r
 import argparse
 import os
 import struct
+import subprocess
 import sys
 import time
 
@@ -74,6 +75,24 @@ def check(server, start, steps):
     assert [h[1] for h in raw["histograms"]] == [value(i + 1) for i in range(steps)], raw
 
 
+def check_command(tidemark, server, start, steps):
+    """tidemark query shows count, sum and the buckets."""
+    end = start + 15 * (steps - 1)
+
+    def run(*words):
+        return subprocess.run([tidemark, "query", *words], check=True, capture_output=True, text=True, timeout=60).stdout
+
+    instant = run("instant", f"--time={end}", server.url, "lag").split("\n")
+    assert instant[0].split() == ["__name__", "job", "value"], instant
+    assert instant[1].startswith(f"lag       a    count {7 * steps}, sum ") and "\u2588" in instant[1], instant
+    times = (f"--start={start}", f"--end={end}", "--step=15s")
+    table = run("range", *times, server.url, "lag").split("\n")[1]
+    assert f"\u2588    7  {7 * steps}  count {7 * steps}, sum " in table, table
+    csv = run("range", "--output=csv", *times, server.url, "lag").split("\n")
+    assert csv[0] == "__name__,job,timestamp,value,count,sum,buckets" and len(csv) == steps + 2, csv[:2]
+    assert csv[1].startswith(f"lag,a,{start},,7,"), csv[1]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tidemark", required=True)
@@ -93,6 +112,7 @@ def main():
         server.start()
         server.wait_replayed()
         check(server, start, steps)
+        check_command(os.path.abspath(args.tidemark), server, start, steps)
     print(f"{steps} histograms: written, restarted, queried")
 
 

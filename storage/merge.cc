@@ -5,6 +5,8 @@
 #include <iterator>
 #include <type_traits>
 
+#include <absl/container/inlined_vector.h>
+
 #include "storage/base/status.h"
 
 namespace storage {
@@ -120,19 +122,23 @@ class MergedSelection final : public Selection {
     return absl::OkStatus();
   }
 
-  // Parts that are later than those before, the usual case, are read thin one by one; those that
-  // overlap are merged first.
+  // Parts that are later than all before them, the usual case, are read thin one by one; the others
+  // are merged first. The head comes last, and what came late to it may lie before any block.
   absl::Status ReadThin(int i, model::TimeRange range, const chunk::Windows& windows,
                         chunk::SampleColumns* out) const override {
     thread_local chunk::SampleColumns part;
     out->clear();
-    const size_t end = ends_[static_cast<size_t>(i)];
-    for (size_t begin = Begin(i), next; begin < end; begin = next) {
+    const size_t first = Begin(i), end = ends_[static_cast<size_t>(i)];
+    absl::InlinedVector<model::TimeMs, 64> least(end - first);  // Of a place and those behind it.
+    for (size_t place = end; place-- > first;) {
+      const model::TimeMs min = ExtentOf(place).min;
+      least[place - first] = place + 1 == end ? min : std::min(min, least[place - first + 1]);
+    }
+    for (size_t begin = first, next; begin < end; begin = next) {
       next = begin + 1;
       for (model::TimeMs last = ExtentOf(begin).max; next < end; ++next) {
-        const model::TimeRange extent = ExtentOf(next);
-        if (extent.min > last) break;
-        last = std::max(last, extent.max);
+        if (least[next - first] > last) break;
+        last = std::max(last, ExtentOf(next).max);
       }
       // The thread's buffer may be in use further up when a part is a merge itself.
       chunk::SampleColumns own = std::move(part);

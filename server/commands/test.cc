@@ -54,7 +54,14 @@ promql_test::ScriptResult RunScript(const std::string& path, promql_test::Script
 
 int RunTest(std::span<const std::string> args) {
   base::SetLog(base::LogLevel::kError, base::LogFormat::kLogfmt);
-  if (!args.empty() && args[0] == "rules") return RunTestRules(args.subspan(1));
+  // promtool takes --junit before "rules".
+  size_t kind = 0;
+  if (!args.empty() && args[0].starts_with("--junit")) kind = args[0] == "--junit" ? 2 : 1;
+  if (kind < args.size() && args[kind] == "rules") {
+    std::vector<std::string> rest(args.begin(), args.end());
+    rest.erase(rest.begin() + static_cast<ptrdiff_t>(kind));
+    return RunTestRules(rest);
+  }
   const auto read = CommandArgs::Parse(args, {});
   if (!read.ok()) return BadUsage(base::message(read.status()), kUsage);
   if (read->help) {

@@ -236,6 +236,8 @@ def main():
         assert run(tidemark, "test", "rules", "--run=third", several).returncode == 0
         done = run(tidemark, "test", "rules", "--junit=out.xml", several, "sum.test.yml")
         assert done.stdout.endswith("3 passed, 1 failed\n"), done.stdout
+        before = run(tidemark, "test", "--junit", "before.xml", "rules", several)  # As promtool wants it.
+        assert before.returncode == 1 and os.path.getsize("before.xml") > 0, before
         with open("out.xml") as f:
             xml = f.read()
         assert xml.count("<testsuite ") == 2 and xml.count("<testcase ") == 4 and xml.count("<failure>") == 1, xml

@@ -16,7 +16,7 @@ namespace torture {
 namespace {
 
 model::Labels SeriesLabels(int i) {
-  return model::Labels{{"__name__", fmt::format("metric_{}", i % 5)},
+  return model::Labels{{"__name__", fmt::format("metric_{}_{}", i % 5, i / 50)},
                        {"instance", fmt::format("host-{}", i / 5)},
                        {"job", i % 2 ? "odd" : "even"}};
 }
@@ -79,11 +79,42 @@ model::Labels ExemplarLabels(const model::Labels& series) {
   return builder.Set("exemplar", "of").Build();
 }
 
+// So do start times. Some series have none, some are deltas, the others begin again each hour.
+model::Labels StartLabels(const model::Labels& series) {
+  model::LabelsBuilder builder(series);
+  return builder.Set("start", "of").Build();
+}
+model::TimeMs StartOf(int series, model::TimeMs t) {
+  constexpr int64_t kHourMs = 3'600'000;
+  if (series % 3 == 0) return 0;
+  return series % 5 == 1 ? t - 1000 : t / kHourMs * kHourMs + series;
+}
+
+// And metadata, at time 0. Of some families there is more than one, always said together: what is said
+// no more while its family has news would not be shown for ever.
+std::vector<model::Metadata> MetadataOf(int series) {
+  std::vector<model::Metadata> all;
+  for (int variant = 0; variant <= (series % 5 == 2 ? 1 : 0); ++variant) {
+    all.push_back({static_cast<model::MetricType>(1 + series % 5),
+                   fmt::format("What {} counts, {}.", series / 50, variant),
+                   series % 5 == 1 ? "" : "bytes"});
+  }
+  return all;
+}
+constexpr std::string_view kFamily = "metadata of";
+model::Labels MetadataLabels(std::string_view family, const model::Metadata& metadata) {
+  return model::Labels{{"help", metadata.help},
+                       {kFamily, family},
+                       {"type", model::ToString(metadata.type)},
+                       {"unit", metadata.unit}};
+}
+
 storage::DatabaseOptions Options(const std::string& dir, ManualClock* clock) {
   storage::DatabaseOptions options;
   options.dir = dir;
   options.block_cache_bytes = 1 << 20;
   options.clock = clock;
+  options.store_starts = true;
   return options;
 }
 
@@ -100,12 +131,21 @@ absl::Status RunBatch(storage::Database* db, std::mt19937_64& random, int first_
     }
     const model::Labels labels = SeriesLabels(i);
     const uint64_t bits = BitsAt(i, t);
+    const std::string_view family = labels.Get(model::kMetricName);
+    for (const model::Metadata& metadata : MetadataOf(i)) {
+      appender->UpdateMetadata(family, metadata.view());
+      act->samples[MetadataLabels(family, metadata)][0] = 0;
+    }
+    appender->SetStart(StartOf(i, t));
     const auto appended =
         IsHistogram(i, t)
             ? appender->AppendHistogram(storage::SeriesRef::kNone, labels, t, HistogramAt(i, t))
             : appender->Append(storage::SeriesRef::kNone, labels, {t, std::bit_cast<double>(bits)});
     if (appended.outcome != storage::Outcome::kAccepted) continue;
     act->samples[labels][t] = bits;
+    if (StartOf(i, t) != 0) {
+      act->samples[StartLabels(labels)][t] = static_cast<uint64_t>(StartOf(i, t));
+    }
     if (i % 3 != 0 || now_ms - t > 2) continue;
     const double value = std::bit_cast<double>(ValueBits(i, t));
     if (appender->AppendExemplar(appended.ref, {{{"trace_id", "x"}}, value, t, true})) {
@@ -232,9 +272,10 @@ absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock) 
   {
     auto querier = (*db)->NewQuerier(model::TimeRange());
     if (!querier.ok()) return querier.status();
-    auto selection = (*querier)->Select({{}, model::TimeRange()});
+    auto selection = (*querier)->Select({{}, model::TimeRange(), /*starts=*/true});
     if (!selection.ok()) return selection.status();
     chunk::MixedColumns columns;
+    model::StartRuns starts;
     for (int i = 0; i < (*selection)->size(); ++i) {
       if (auto s = (*selection)->ReadMixed(i, model::TimeRange(), &columns); !s.ok()) return s;
       if (columns.size() == 0) continue;
@@ -248,6 +289,17 @@ absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock) 
         samples[histograms.times[k]] =
             std::bit_cast<uint64_t>(storage::Fingerprint(histograms.values[k]));
       }
+      if (auto s = (*selection)->ReadStarts(i, model::TimeRange(), &starts); !s.ok()) return s;
+      Samples with_start;
+      for (const auto* times : {&floats.times, &histograms.times}) {
+        for (const model::TimeMs t : *times) {
+          const model::TimeMs start = model::StartAt(starts, t);
+          if (start != 0) with_start[t] = static_cast<uint64_t>(start);
+        }
+      }
+      if (!with_start.empty()) {
+        found.contents[StartLabels(model::Labels((*selection)->labels(i)))] = std::move(with_start);
+      }
     }
     const std::vector<std::vector<model::Matcher>> all = {{}};
     const auto exemplars = (*db)->Exemplars(all, model::TimeRange());
@@ -257,6 +309,9 @@ absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock) 
       for (const model::Exemplar& e : series.exemplars) {
         samples[e.t] = std::bit_cast<uint64_t>(e.value);
       }
+    }
+    for (const model::FamilyMetadata& entry : (*db)->Metadata("")) {
+      found.contents[MetadataLabels(entry.family, entry.metadata)][0] = 0;
     }
     found.reports = (*querier)->Warnings();
   }
@@ -298,11 +353,18 @@ std::string Judge(const Contents& found, const Contents& before, const std::vect
     const auto it = contents.find(labels);
     return it != contents.end() && it->second.contains(t);
   };
+  // Metadata of a metric of which nothing is left may be forgotten.
+  std::set<std::string, std::less<>> metrics;
+  for (const auto& [labels, samples] : found) metrics.emplace(labels.Get(model::kMetricName));
+  const auto forgotten = [&](const model::Labels& labels) {
+    const std::string_view family = labels.Get(kFamily);
+    return !family.empty() && !metrics.contains(family);
+  };
   // Nothing missing.
   for (const auto& [labels, samples] : want) {
     for (const auto& [t, bits] : samples) {
       if (has(found, labels, t)) continue;
-      bool may_be_gone = false;
+      bool may_be_gone = forgotten(labels);
       for (size_t i = 0; i < end; ++i) may_be_gone |= doubtful(acts[i]) && acts[i].Deletes(labels, t);
       if (!may_be_gone) {
         return fmt::format("{} at {} is missing{}", labels.ToString(), t, Origin(acts, labels, t));
@@ -337,6 +399,7 @@ std::string Judge(const Contents& found, const Contents& before, const std::vect
     if (!doubtful(acts[i])) continue;
     size_t there = 0, all = 0;
     for (const auto& [labels, samples] : acts[i].samples) {
+      if (forgotten(labels)) continue;
       for (const auto& [t, bits] : samples) {
         bool told_elsewhere = has(want, labels, t);
         for (size_t k = 0; k < end && !told_elsewhere; ++k) {

@@ -1,5 +1,5 @@
-// A server's life in a minute: scrapes, exemplars, late samples, deletes, flushes, merges; and what it
-// was told.
+// A server's life in a minute: scrapes, exemplars, start times, metadata, late samples, deletes, flushes,
+// merges; and what it was told.
 #pragma once
 
 #include <atomic>

@@ -305,7 +305,7 @@ absl::Status BlockStore::Impl::OpenAll(const block::LiveList& live,
     return base::DataLoss("{}/{} is gone or was cut short", dir_, live.manifest);
   }
   ASSIGN_OR_RETURN(db_, Db::Open(dir_, cache_bytes_, Db::Mode::kReadWrite, damage_, families));
-  if (manifest == block::ManifestState::kNewer) return absl::OkStatus();
+  // Also a newer one has all of it, since nothing is dropped before the list is without it.
   base::StringSet there;
   for (const Db::Family& family : *families) {
     if (db_->FamilyBytes(family.handle) > 0) there.insert(family.name);

@@ -127,6 +127,25 @@ TEST_F(RescueTest, AManifestCutAnywhereCostsNothing) {
   }
 }
 
+// A crash came between the two lists, so that LIVE still tells of the MANIFEST before.
+TEST_F(RescueTest, NorDoesANewerOneThanTheList) {
+  Open();
+  store_.reset();
+  fs::copy_file(whole() + "/LIVE", dir() + "/LIVE", fs::copy_options::overwrite_existing);
+  ASSERT_EQ(LookAtManifest(dir(), *ReadLiveList(dir())), ManifestState::kNewer);
+  const std::string newer = temp_.path() + "/newer";
+  testing_support::CopyDir(dir(), newer);
+  const uint64_t size = fs::file_size(Manifest());
+  ExpectWhole("as it is");
+  for (uint64_t cut = 0; cut < size; cut += 1 + size / 40) {
+    store_.reset();
+    fs::remove_all(dir());
+    testing_support::CopyDir(newer, dir());
+    fs::resize_file(Manifest(), cut);
+    ExpectWhole(fmt::format("cut to {} of {}", cut, size));
+  }
+}
+
 TEST_F(RescueTest, NoBitOfAManifestOrOfCurrentCostsAnything) {
   std::mt19937 random(2);
   for (int i = 0; i < 18; ++i) {

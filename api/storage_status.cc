@@ -6,6 +6,7 @@
 #include "api/params.h"
 #include "api/route_groups.h"
 #include "api/time_text.h"
+#include "storage/base/hash.h"
 #include "storage/base/status.h"
 
 namespace api {
@@ -193,10 +194,36 @@ void WriteParts(JsonWriter* json, const storage::DatabaseStats& stats) {
   json->EndObject();
 }
 
-// Metrics of the blocks counted so far; what is only in the head is at /api/v1/status/tsdb.
-void WriteMetrics(JsonWriter* json, const storage::Census::Counted& counted, size_t num_blocks,
-                  size_t limit) {
-  const storage::CensusTotal total = storage::Total(counted, limit);
+struct MetricRow {
+  std::string name;
+  storage::CountedContents in_blocks;
+  storage::MetricInHead in_head;
+  uint64_t bytes() const { return in_blocks.bytes + in_head.bytes; }
+};
+
+// Those with most bytes, in blocks and in memory.
+std::vector<MetricRow> LargestMetrics(const storage::CensusTotal& blocks,
+                                      std::vector<storage::MetricInHead> head, size_t limit) {
+  base::StringMap<MetricRow> rows;
+  for (const auto& [name, contents] : blocks.metrics) rows[name].in_blocks = contents;
+  for (storage::MetricInHead& metric : head) rows[metric.name].in_head = std::move(metric);
+  std::vector<MetricRow> largest;
+  for (auto& [name, row] : rows) {
+    row.name = name;
+    largest.push_back(std::move(row));
+  }
+  const auto end = largest.begin() + static_cast<std::ptrdiff_t>(std::min(limit, largest.size()));
+  std::partial_sort(largest.begin(), end, largest.end(), [](const auto& a, const auto& b) {
+    return a.bytes() != b.bytes() ? a.bytes() > b.bytes() : a.name < b.name;
+  });
+  largest.erase(end, largest.end());
+  return largest;
+}
+
+// Metrics of the blocks counted so far, and of the head.
+void WriteMetrics(JsonWriter* json, const storage::Census::Counted& counted,
+                  std::vector<storage::MetricInHead> head, size_t num_blocks, size_t limit) {
+  const storage::CensusTotal total = storage::Total(counted, SIZE_MAX);
   const auto held = [&](const storage::CountedContents& contents) {
     Number(json, "series", contents.series);
     Number(json, "samples", contents.samples);
@@ -215,10 +242,18 @@ void WriteMetrics(JsonWriter* json, const storage::Census::Counted& counted, siz
   json->EndObject();
   json->Key("metrics");
   json->BeginArray();
-  for (const auto& [name, contents] : total.metrics) {
+  for (const MetricRow& row : LargestMetrics(total, std::move(head), limit)) {
     json->BeginObject();
-    Text(json, "name", name);
-    held(contents);
+    Text(json, "name", row.name);
+    held(row.in_blocks);
+    if (row.in_head.samples > 0) {
+      json->Key("head");
+      json->BeginObject();
+      Number(json, "series", row.in_head.series);
+      Number(json, "samples", row.in_head.samples);
+      Number(json, "bytes", row.in_head.bytes);
+      json->EndObject();
+    }
     json->EndObject();
   }
   json->EndArray();
@@ -330,7 +365,8 @@ absl::Status WriteStorageStatus(const ApiDependencies& d, const Request& request
   WriteNextDeletion(json, metas, stats, resources, d.clock->NowMs());
   WritePartitions(json, metas, counted, resources);
   WriteBlockList(json, metas, resources);
-  WriteMetrics(json, counted, metas.size(), static_cast<size_t>(limit));
+  WriteMetrics(json, counted, database->CountHeadByMetric(), metas.size(),
+               static_cast<size_t>(limit));
   WriteDamage(json, *database->blocks()->damage());
   json->EndObject();
   return absl::OkStatus();

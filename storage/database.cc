@@ -576,6 +576,9 @@ uint64_t Database::wal_bytes() const { return impl_->wal_bytes(); }
 Cardinality Database::TopCardinality(size_t limit) const {
   return impl_->head().TopCardinality(limit);
 }
+std::vector<MetricInHead> Database::CountHeadByMetric() const {
+  return impl_->head().CountByMetric();
+}
 model::TimeRange Database::range() const { return impl_->range(); }
 const std::string& Database::dir() const { return impl_->dir(); }
 

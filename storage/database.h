@@ -135,6 +135,7 @@ class Database final : public Appendable, public Queryable {
   HeadInfo head_info() const;
   uint64_t wal_bytes() const;  // On disk now.
   Cardinality TopCardinality(size_t limit) const;
+  std::vector<MetricInHead> CountHeadByMetric() const;  // In no order. Looks at every series.
   // The newest and oldest sample anywhere; None when empty.
   model::TimeRange range() const;
   const std::string& dir() const;

@@ -188,6 +188,37 @@ HeadStats Head::stats() const {
 SeriesLimitReport Head::limits() const { return parts_->limits.Report(parts_->map.size()); }
 uint64_t Head::refused(SeriesLimit limit) const { return parts_->limits.refused(limit); }
 Cardinality Head::TopCardinality(size_t limit) const { return parts_->index.TopCardinality(limit); }
+std::vector<MetricInHead> Head::CountByMetric() const {
+  const GatePass pass(&parts_->gate);
+  absl::flat_hash_map<PairId, MetricInHead> metrics;
+  parts_->map.ForEach([&](MemSeries* series) {
+    uint64_t samples = 0, bytes = 0;
+    {
+      absl::MutexLock lock(parts_->StripeOf(series->ref));
+      samples = series->num_in_order();
+      for (size_t i = 0; i < series->num_sealed(); ++i) bytes += (*series->sealed)[i]->view().bytes.size();
+      if (series->HasOpen()) bytes += series->OpenView().bytes.size();
+      if (const LateSamples* late = series->late()) {
+        samples += late->all.size();
+        bytes += late->all.size() * sizeof(LateSample);
+      }
+    }
+    if (samples == 0) return;
+    for (const PairId id : series->pairs()) {
+      const model::LabelsView pair(parts_->index.bytes(id));
+      if (!pair.Has(model::kMetricName)) continue;
+      MetricInHead& metric = metrics[id];
+      if (metric.series++ == 0) metric.name = pair.MetricName();
+      metric.samples += samples;
+      metric.bytes += bytes;
+      return;
+    }
+  });
+  std::vector<MetricInHead> all;
+  for (auto& [id, metric] : metrics) all.push_back(std::move(metric));
+  return all;
+}
+
 model::TimeMs Head::max_time() const { return parts_->max_time.load(); }
 
 }  // namespace storage

@@ -135,6 +135,7 @@ class Head final : public Appendable {  // Thread-safe.
   HeadInfo info() const;
   HeadStats stats() const;
   Cardinality TopCardinality(size_t limit) const;
+  std::vector<MetricInHead> CountByMetric() const;  // In no order. Looks at every series.
   SeriesLimitReport limits() const;
   uint64_t refused(SeriesLimit limit) const;  // Samples of new series.
   // The newest sample ever taken, flushed or not; minimum int64 when there was none.

@@ -32,6 +32,12 @@ struct HeadInfo {  // For /api/v1/status/tsdb, with counts of the head only.
   model::TimeRange range = model::TimeRange::None();
 };
 
+struct MetricInHead {  // What no block has of a metric.
+  std::string name;
+  uint64_t series = 0;  // Those with samples.
+  uint64_t samples = 0, bytes = 0;  // Bytes: of chunks, and of late samples as they wait.
+};
+
 struct CardinalityEntry {
   std::string name;
   uint64_t value = 0;

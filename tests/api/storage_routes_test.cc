@@ -135,6 +135,8 @@ TEST_F(StorageRoutesTest, StorageCountsMetricsAndForms) {
   Append("small", 1, kNoon);
   ASSERT_TRUE(database_->FlushHead().ok());
   Append("fresh", 1, kNoon);  // Only in the head.
+  Append("fresh", 2, kNoon);
+  Append("big", 1, kNoon + 1000);
   const uint64_t bytes = database_->blocks()->Metas().at(0).bytes;
   const std::string body = Get("/api/v1/status/storage");
   EXPECT_THAT(body, HasSubstr(fmt::format(
@@ -142,8 +144,10 @@ TEST_F(StorageRoutesTest, StorageCountsMetricsAndForms) {
                         R"("bytes":{},"bytesPerSample":{:.4g},"encodings":{{"xor_chunk":11}}}})",
                         bytes, static_cast<double>(bytes) / 11)));
   EXPECT_THAT(body, HasSubstr(R"("metrics":[{"name":"big","series":3,"samples":10,"bytes":)"));
+  EXPECT_THAT(body, HasSubstr(R"("encodings":{"xor_chunk":10},"head":{"series":1,"samples":1,"bytes":)"));
   EXPECT_THAT(body, HasSubstr(R"({"name":"small","series":1,"samples":1,"bytes":)"));
-  EXPECT_THAT(body, testing::Not(HasSubstr("fresh")));
+  EXPECT_THAT(body, HasSubstr(R"({"name":"fresh","series":0,"samples":0,"bytes":0,)"
+                              R"("encodings":{},"head":{"series":2,"samples":2,"bytes":)"));
   EXPECT_THAT(body, HasSubstr(R"("encodings":{"xor_chunk":11}}],"blockList")"));
   EXPECT_THAT(Get("/api/v1/status/storage?limit=1"), testing::Not(HasSubstr(R"("name":"small")")));
   EXPECT_THAT(Get("/api/v1/status/storage?limit=0"), HasSubstr("limit must be a positive number"));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "promql/parser.h"
+#include "server/commands/part_histograms.h"
 #include "server/commands/tsdb_analyze.h"
 #include "server/commands/tsdb_dump.h"
 #include "server/commands/tsdb_list.h"
@@ -23,7 +24,7 @@ constexpr char kAllSeries[] = "{__name__=~'(?s:.*)'}";
 
 constexpr char kUsage[] =
     "usage: tidemark tsdb list [-r] [DIR]\n"
-    "       tidemark tsdb analyze [--limit=20] [--match=SELECTOR] [DIR [BLOCK]]\n"
+    "       tidemark tsdb analyze [--limit=20] [--match=SELECTOR] [--extended] [DIR [BLOCK]]\n"
     "       tidemark tsdb dump [--min-time=MS] [--max-time=MS] [--match=SELECTOR]...\n"
     "                          [--format=prom|seriesjson] [DIR]\n"
     "       tidemark tsdb verify [DIR]\n"
@@ -37,6 +38,7 @@ constexpr char kUsage[] =
     "            Deleted samples count until a merge leaves them out. Not what is only in the log.\n"
     "            --limit                lines of each list\n"
     "            --match                only series that it selects\n"
+    "            --extended             how many samples, bytes and buckets chunks have\n"
     "  dump      every sample as `{labels} value time`, from blocks and log; the log is taken into\n"
     "            memory for it. Beside a running server a block may be replaced meanwhile: then it says\n"
     "            so at the end, and is to be run again.\n"
@@ -104,8 +106,16 @@ absl::StatusOr<int> Analyze(const CommandArgs& args) {
   }
   Analysis analysis(*meta, std::move(matchers), match.empty() ? "" : match[0]);
   ASSIGN_OR_RETURN(const auto contents, data->blocks()->NewContents(meta->ulid));
+  const bool extended = args.Flag("extended").has_value();
+  PartHistograms histograms;
+  if (extended) {
+    contents->TellParts([&](const storage::PartContents& part) {
+      if (analysis.Matches(contents->series().labels)) histograms.Add(part);
+    });
+  }
   while (contents->Next()) analysis.Add(contents->series());
   RETURN_IF_ERROR(Write(analysis.Text(static_cast<size_t>(std::max<int64_t>(0, limit)))));
+  if (extended) RETURN_IF_ERROR(Write(histograms.Text()));
   if (contents->damaged() == 0) return Warn(*data);
   std::fprintf(stderr, "%lu damaged places are left out; tidemark tsdb verify tells which\n",
                static_cast<unsigned long>(contents->damaged()));
@@ -178,7 +188,7 @@ const std::vector<Command>& Commands() {
   static const auto* const commands = new std::vector<Command>{
       {"verify", {}, 1, Verify},
       {"list", {CommandFlag("human-readable").Switch('r')}, 1, List},
-      {"analyze", {"limit", "match"}, 2, Analyze},
+      {"analyze", {"limit", "match", CommandFlag("extended").Switch()}, 2, Analyze},
       {"dump", {"min-time", "max-time", CommandFlag("match").Repeated(), "format"}, 1, DumpDir}};
   return *commands;
 }

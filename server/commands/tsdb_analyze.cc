@@ -22,11 +22,15 @@ auto& At(Map* map, std::string_view key) {
 Analysis::Analysis(storage::BlockMeta meta, std::vector<model::Matcher> matchers, std::string match)
     : meta_(std::move(meta)), matchers_(std::move(matchers)), match_(std::move(match)) {}
 
+bool Analysis::Matches(model::LabelsView labels) const {
+  return std::all_of(matchers_.begin(), matchers_.end(), [&](const model::Matcher& matcher) {
+    return matcher.Matches(labels.Get(matcher.name()));
+  });
+}
+
 void Analysis::Add(const storage::SeriesContents& series) {
   all_bytes_ += series.bytes;
-  for (const model::Matcher& matcher : matchers_) {
-    if (!matcher.Matches(series.labels.Get(matcher.name()))) return;
-  }
+  if (!Matches(series.labels)) return;
   ++series_;
   samples_ += series.samples;
   bytes_ += series.bytes;

@@ -16,6 +16,7 @@ class Analysis {
  public:
   // `matchers`: only series that satisfy all are looked at; `match` is how they were written.
   Analysis(storage::BlockMeta meta, std::vector<model::Matcher> matchers, std::string match);
+  bool Matches(model::LabelsView labels) const;
   void Add(const storage::SeriesContents& series);
   // Lists with up to `limit` lines each.
   std::string Text(size_t limit) const;

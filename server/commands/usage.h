@@ -21,7 +21,7 @@ struct CommandFlag {
   constexpr CommandFlag(const char* name) : name(name) {}       // NOLINT
   constexpr CommandFlag& Repeated() { return repeated = true, *this; }
   constexpr CommandFlag& Short(char of) { return letter = of, *this; }
-  constexpr CommandFlag& Switch(char of) { return is_switch = true, letter = of, *this; }
+  constexpr CommandFlag& Switch(char of = 0) { return is_switch = true, letter = of, *this; }
 
   std::string_view name;
   bool repeated = false, is_switch = false;

@@ -115,7 +115,7 @@ void ContentReader::TakeChunks(uint32_t ref) {
     damaged_ += static_cast<uint64_t>(damaged);
     contents_.bytes += rows_->key().size() + rows_->value().size();
     for (const chunk::ChunkView& chunk : chunks_) {
-      Count(FormOfChunk(chunk.encoding), static_cast<uint64_t>(chunk.num_samples));
+      Count({FormOfChunk(chunk.encoding), static_cast<uint64_t>(chunk.num_samples), chunk.bytes});
     }
   }
 }
@@ -141,7 +141,7 @@ void ContentReader::TakeSealed(uint32_t ref) {
       const auto form = part.empty() ? chunk::sealed::kNumForms
                                      : static_cast<int>(chunk::sealed::FormOf(part));
       if (form < chunk::sealed::kNumForms) {
-        Count(static_cast<size_t>(SampleForm::kFirstSealed) + static_cast<size_t>(form), n);
+        Count({static_cast<size_t>(SampleForm::kFirstSealed) + static_cast<size_t>(form), n, part});
       } else {
         ++damaged_;
       }
@@ -150,10 +150,11 @@ void ContentReader::TakeSealed(uint32_t ref) {
   }
 }
 
-void ContentReader::Count(size_t form, uint64_t samples) {
+void ContentReader::Count(const PartContents& part) {
   ++contents_.chunks;
-  contents_.samples += samples;
-  contents_.by_form[form] += samples;
+  contents_.samples += part.samples;
+  contents_.by_form[part.form] += part.samples;
+  if (tell_) tell_(part);
 }
 
 }  // namespace block

@@ -20,6 +20,7 @@ class ContentReader final : public BlockContents {  // Needs `block` only to beg
 
   bool Next() override;
   const SeriesContents& series() const override { return contents_; }
+  void TellParts(std::function<void(const PartContents&)> tell) override { tell_ = std::move(tell); }
   uint32_t position() const override { return position_; }
   void SkipTo(uint32_t position) override;
   uint64_t bytes_read() const override { return files_.bytes_read(); }
@@ -29,7 +30,7 @@ class ContentReader final : public BlockContents {  // Needs `block` only to beg
   bool TakeEntry(uint32_t* ref);   // False when it is damaged.
   void TakeChunks(uint32_t ref);   // The rows of it; those of entries left out are passed over.
   void TakeSealed(uint32_t ref);
-  void Count(size_t form, uint64_t samples);
+  void Count(const PartContents& part);
 
   std::unique_ptr<TableScan> Scan(std::string_view kind) const;
   std::unique_ptr<TableScan> ScanFrom(std::string_view kind, const std::string& key) const;
@@ -41,6 +42,7 @@ class ContentReader final : public BlockContents {  // Needs `block` only to beg
   uint64_t damaged_ = 0;
   std::string labels_;
   SeriesContents contents_;
+  std::function<void(const PartContents&)> tell_;
   std::vector<model::TimeRange> row_ranges_;  // These are reused.
   std::vector<chunk::ChunkView> chunks_;
   SealedRow row_;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "storage/chunk/sealed/value_codec.h"
@@ -27,6 +28,13 @@ struct SeriesContents {
   SamplesByForm by_form{};
 };
 
+// A chunk, or a part of a sealed row.
+struct PartContents {
+  size_t form = 0;  // As in SamplesByForm.
+  uint64_t samples = 0;
+  std::string_view bytes;  // As long as it is told of.
+};
+
 // Goes through a block once, from the disk and past the caches, in label order. What cannot be read is
 // left out and counted. Holds the block's files open, but keeps nobody from dropping it. Not thread-safe.
 class BlockContents {
@@ -37,6 +45,8 @@ class BlockContents {
   virtual uint32_t position() const = 0;
   virtual void SkipTo(uint32_t position) = 0;
   virtual const SeriesContents& series() const = 0;
+  // `tell` gets each part of a series before Next returns with it.
+  virtual void TellParts(std::function<void(const PartContents&)> tell) = 0;
   virtual uint64_t bytes_read() const = 0;
   virtual uint64_t damaged() const = 0;              // Places so far.
 };

@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/commands/part_histograms.h"
 #include "server/commands/tsdb_analyze.h"
 #include "server/commands/tsdb_dump.h"
 #include "server/commands/tsdb_list.h"
+#include "storage/chunk/histogram_columns.h"
 #include "storage/database.h"
 #include "tests/testing/temp_dir.h"
 
@@ -34,6 +36,48 @@ TEST(TsdbList, IsThePageOfPromtool) {
       "DURATION     NUM SAMPLES    NUM CHUNKS   NUM SERIES   SIZE\n"
       "01HF8WKZ4V0000000000000001  2023-11-14 22:13:20 +0000 UTC  2023-11-15 00:13:20 +0000 UTC  "
       "2h0m0s       1234567890123  30           2            1KiB512B\n");
+}
+
+TEST(TsdbAnalyze, ExtendedShowsHowLargeChunksAre) {
+  const auto form = [](storage::SampleForm of) { return static_cast<size_t>(of); };
+  PartHistograms parts;
+  const std::string bytes(400, 'x');
+  for (const auto& [samples, size] : {std::pair(120, 400), std::pair(120, 395), std::pair(57, 90)}) {
+    parts.Add({form(storage::SampleForm::kXorChunk), static_cast<uint64_t>(samples),
+               std::string_view(bytes).substr(0, static_cast<size_t>(size))});
+  }
+  chunk::HistogramColumns columns;
+  for (int i = 0; i < 3; ++i) {
+    model::Histogram h;
+    h.count = 2;
+    h.positive_spans = {{0, 2}};
+    h.positive_buckets = {1, 0};
+    h.negative_spans = {{0, 1}};
+    h.negative_buckets = {1};
+    columns.Add(i * 1000, h);
+  }
+  const auto chunks = chunk::Encode(columns);
+  ASSERT_EQ(chunks.size(), 1u);
+  parts.Add({form(storage::SampleForm::kHistogramChunk), 3, chunks[0].bytes});
+  const std::string text = parts.Text();
+  EXPECT_THAT(text, HasSubstr("\nCompaction analysis:\n\n"
+                              "samples per float chunk (min/avg/max): 57/99/120\n"
+                              "[ 51,  60]: 1 #########################\n"
+                              "[ 61,  70]: 0 \n"
+                              "[ 71,  80]: 0 \n"
+                              "[ 81,  90]: 0 \n"
+                              "[ 91, 100]: 0 \n"
+                              "[101, 110]: 0 \n"
+                              "[111, 120]: 0 \n"
+                              "[121, 130]: 2 ##################################################\n"
+                              "[131, 140]: 0 \n"
+                              "\n"
+                              "bytes per float chunk (min/avg/max): 90/295/400\n"
+                              "[  1, 100]: 1 #########################\n"));
+  EXPECT_THAT(text, HasSubstr("\nbuckets per histogram chunk (min/avg/max): 9/9/9\n"
+                              "[ 1, 10]: 1 #########################\n"
+                              "[11, 20]: 0 \n\n"));
+  EXPECT_THAT(PartHistograms().Text(), HasSubstr("samples per float chunk: N/A\n\nbytes"));
 }
 
 TEST(TsdbList, DurationsAreThoseOfGo) {

@@ -158,7 +158,8 @@ void MergeAndReadBench(int num_series) {
   read("ten_blocks");
 
   const double begin = bench::CpuSeconds();
-  const storage::BlockMeta merged = Must(compaction::Merge(plan, store.get(), [] { return true; }));
+  const storage::BlockMeta merged =
+      Must(compaction::Merge(plan, store.get(), [] { return true; })).front();
   const double seconds = bench::CpuSeconds() - begin;
   const auto samples = static_cast<double>(merged.num_samples);
   const std::string note =

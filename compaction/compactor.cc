@@ -6,6 +6,7 @@
 
 #include "compaction/series_merge.h"
 #include "storage/base/status.h"
+#include "storage/model/time_windows.h"
 
 namespace compaction {
 namespace {
@@ -18,10 +19,10 @@ class Inputs {
     uint32_t order;
   };
 
-  absl::Status Open(const Plan& plan, storage::BlockStore* blocks) {
+  absl::Status Open(const Plan& plan, storage::BlockStore* blocks, model::TimeRange range) {
     for (const std::string& ulid : plan.blocks) {
       Input input;
-      ASSIGN_OR_RETURN(input.cursor, blocks->NewCursor(ulid));
+      ASSIGN_OR_RETURN(input.cursor, blocks->NewCursor(ulid, range));
       input.order = next_order_++;
       RETURN_IF_ERROR(Advance(std::move(input)));
     }
@@ -73,27 +74,14 @@ absl::Status Write(model::LabelsView labels, const chunk::MixedColumns& samples,
   return writer->AddMixed(labels, samples.floats, views);
 }
 
-}  // namespace
-
-absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* blocks,
-                                         const std::function<bool()>& keep_going,
-                                         const std::function<bool(model::LabelsView)>& keep) {
-  uint64_t damaged = 0;
-  storage::BlockMeta like;
-  like.range = model::TimeRange::None();
-  for (const storage::BlockMeta& meta : blocks->Metas()) {
-    const bool input = std::find(plan.blocks.begin(), plan.blocks.end(), meta.ulid) !=
-                       plan.blocks.end();
-    if (!input) continue;
-    damaged += meta.damaged_chunks;
-    like.range.Extend(meta.range);
-  }
-  like.level = plan.level;
-  like.parents = plan.blocks;
-  ASSIGN_OR_RETURN(std::unique_ptr<storage::BlockWriter> writer, blocks->NewBlock(like));
-
+// What the inputs have in `range`, to the block that `writer` is at. The chunks of it that are damaged.
+absl::StatusOr<uint64_t> WriteRange(const Plan& plan, model::TimeRange range,
+                                    storage::BlockStore* blocks,
+                                    const std::function<bool()>& keep_going,
+                                    const std::function<bool(model::LabelsView)>& keep,
+                                    storage::BlockWriter* writer) {
   Inputs inputs;
-  RETURN_IF_ERROR(inputs.Open(plan, blocks));
+  RETURN_IF_ERROR(inputs.Open(plan, blocks, range));
   SeriesMerger merger;
   std::vector<Inputs::Input> same;
   std::vector<storage::BlockCursor*> sources;
@@ -110,24 +98,53 @@ absl::StatusOr<storage::BlockMeta> Merge(const Plan& plan, storage::BlockStore* 
 
     const model::LabelsView labels = same.front().cursor->labels();
     if (keep == nullptr || keep(labels)) {
-      const absl::Status status = merger.Merge(sources, &merged);
+      const absl::Status status = merger.Merge(sources, &merged, range);
       if (!status.ok()) return base::Annotate(status, labels.ToString());
-      RETURN_IF_ERROR(Write(labels, merged, writer.get()));
+      RETURN_IF_ERROR(Write(labels, merged, writer));
       RETURN_IF_ERROR(writer->AddStarts(labels, merger.starts()));
       MergeExemplars(sources, &exemplars);
       RETURN_IF_ERROR(writer->AddExemplars(labels, exemplars));
     }
     for (Inputs::Input& input : same) RETURN_IF_ERROR(inputs.Advance(std::move(input)));
   }
-  writer->SetDamagedChunks(damaged + inputs.damaged_chunks());
-  ASSIGN_OR_RETURN(storage::BlockMeta meta, writer->Publish());
-  if (!meta.ulid.empty()) return meta;
-  if (inputs.damaged_chunks() > 0) {
+  return inputs.damaged_chunks();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<storage::BlockMeta>> Merge(
+    const Plan& plan, storage::BlockStore* blocks, const std::function<bool()>& keep_going,
+    const std::function<bool(model::LabelsView)>& keep) {
+  uint64_t damaged = 0;
+  model::TimeRange all = model::TimeRange::None();
+  for (const storage::BlockMeta& meta : blocks->Metas()) {
+    const bool input = std::find(plan.blocks.begin(), plan.blocks.end(), meta.ulid) !=
+                       plan.blocks.end();
+    if (!input) continue;
+    damaged += meta.damaged_chunks;
+    all.Extend(meta.range);
+  }
+  const std::vector<model::TimeRange> days = model::CutByDay(all);
+  storage::BlockMeta like;
+  like.level = days.size() > 1 ? std::min(plan.level, 1) : plan.level;
+  like.parents = plan.blocks;
+  ASSIGN_OR_RETURN(std::unique_ptr<storage::BlockWriter> writer, blocks->NewBlock(like));
+  uint64_t damaged_now = 0;
+  for (const model::TimeRange& day : days) {
+    RETURN_IF_ERROR(writer->Begin({std::max(day.min, all.min), std::min(day.max, all.max)}));
+    ASSIGN_OR_RETURN(const uint64_t in_day,
+                     WriteRange(plan, day, blocks, keep_going, keep, writer.get()));
+    writer->SetDamagedChunks(damaged + in_day);  // Nobody knows where those of before were.
+    damaged_now += in_day;
+  }
+  ASSIGN_OR_RETURN(std::vector<storage::BlockMeta> metas, writer->PublishAll());
+  if (!metas.empty()) return metas;
+  if (damaged_now > 0) {
     return base::DataLoss("no chunk of {} blocks is readable", plan.blocks.size());
   }
   // Nothing of it is wanted, so it makes no difference if a crash leaves some of them.
   for (const std::string& ulid : plan.blocks) RETURN_IF_ERROR(blocks->Drop(ulid));
-  return meta;
+  return metas;
 }
 
 }  // namespace compaction

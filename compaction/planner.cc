@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "storage/block/ulid.h"
+#include "storage/model/time_windows.h"
 
 namespace compaction {
 namespace {
@@ -31,7 +32,7 @@ std::map<model::TimeMs, Window> ByWindow(const PlanOptions& options, int64_t wid
                                          std::span<const BlockMeta> metas) {
   std::map<model::TimeMs, Window> windows;
   for (const BlockMeta& meta : metas) {
-    const model::TimeMs start = WindowStart(Add(meta.range.max, -options.slack_ms - 1), width_ms);
+    const model::TimeMs start = model::WindowStart(Add(meta.range.max, -options.slack_ms - 1), width_ms);
     windows[start].levels[std::clamp(meta.level, 0, 2)].push_back(&meta);
   }
   return windows;
@@ -69,11 +70,6 @@ Plan Merge(std::initializer_list<const std::vector<const BlockMeta*>*> groups, i
 
 }  // namespace
 
-model::TimeMs WindowStart(model::TimeMs t, int64_t width_ms) {
-  const int64_t into = t % width_ms < 0 ? t % width_ms + width_ms : t % width_ms;
-  return Add(t, -into);
-}
-
 Plan CleanPlan(const BlockMeta& block) {
   return {{block.ulid}, block.level, "samples were deleted"};
 }
@@ -104,8 +100,9 @@ std::optional<Plan> MakePlan(const PlanOptions& options, std::span<const BlockMe
     return Merge({&merged, &days}, 2, "a day is finished");
   }
   for (const BlockMeta& meta : metas) {
-    // Fresh ones are merged soon.
-    if (meta.level > 0 && meta.deleted_series > meta.num_series / 20) return CleanPlan(meta);
+    if (meta.level == 0) continue;  // Fresh ones are merged soon.
+    if (model::CutByDay(meta.range).size() > 1) return Plan{{meta.ulid}, 1, "it spans days"};
+    if (meta.deleted_series > meta.num_series / 20) return CleanPlan(meta);
   }
   return std::nullopt;
 }

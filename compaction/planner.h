@@ -35,14 +35,11 @@ struct Plan {
 };
 
 // The next merge, or nothing. The oldest work first, within a level; windows before days; last what
-// is rewritten alone, since something was deleted of more than 1 in 20 of its series.
+// is rewritten alone, since it spans days or something was deleted of more than 1 in 20 of its series.
 std::optional<Plan> MakePlan(const PlanOptions& options,
                              std::span<const storage::BlockMeta> metas, model::TimeMs now);
 
 // A block to be rewritten alone, without what is deleted of it, and to stay at its level.
 Plan CleanPlan(const storage::BlockMeta& block);
-
-// Start of the window of `width_ms` that `t` lies in; also before the epoch.
-model::TimeMs WindowStart(model::TimeMs t, int64_t width_ms);
 
 }  // namespace compaction

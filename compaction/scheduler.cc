@@ -394,7 +394,7 @@ absl::Status Scheduler::CarryOut(const Plan& plan,
   const model::TimeMs now = Now();
   next_check_in_merge_ = now + options_.check_interval_ms;
   const auto start = std::chrono::steady_clock::now();
-  const absl::StatusOr<storage::BlockMeta> merged =
+  const absl::StatusOr<std::vector<storage::BlockMeta>> merged =
       Merge(plan, database_->blocks(), [this] { return KeepGoing(); }, keep);
   if (absl::IsCancelled(merged.status())) return merged.status();
   if (!merged.ok()) {
@@ -403,26 +403,29 @@ absl::Status Scheduler::CarryOut(const Plan& plan,
     return merged.status();
   }
   const double seconds = SecondsSince(start);
-  base::Log(base::LogLevel::kInfo, kComponent, "Merged blocks",
-            {{"blocks", std::to_string(plan.blocks.size())},
-             {"into", merged->ulid},
-             {"level", std::to_string(merged->level)},
-             {"reason", plan.reason},
-             {"mint", std::to_string(merged->range.min)},
-             {"maxt", std::to_string(merged->range.max)},
-             {"series", std::to_string(merged->num_series)},
-             {"bytes", std::to_string(merged->bytes)},
-             {"duration", fmt::format("{:.3f}s", seconds)}});
-  if (merged->damaged_chunks > 0) {
+  for (const storage::BlockMeta& block : *merged) {
+    base::Log(base::LogLevel::kInfo, kComponent, "Merged blocks",
+              {{"blocks", std::to_string(plan.blocks.size())},
+               {"into", block.ulid},
+               {"level", std::to_string(block.level)},
+               {"reason", plan.reason},
+               {"mint", std::to_string(block.range.min)},
+               {"maxt", std::to_string(block.range.max)},
+               {"series", std::to_string(block.num_series)},
+               {"bytes", std::to_string(block.bytes)},
+               {"duration", fmt::format("{:.3f}s", seconds)}});
+    if (block.damaged_chunks == 0) continue;
     base::Log(base::LogLevel::kError, kComponent, "Damaged chunks were left out of a merge",
-              {{"block", merged->ulid}, {"chunks", std::to_string(merged->damaged_chunks)}});
+              {{"block", block.ulid}, {"chunks", std::to_string(block.damaged_chunks)}});
   }
   absl::MutexLock lock(&mu_);
   ++stats_.merges;
   stats_.merge_seconds += seconds;
-  stats_.merged_samples += merged->num_samples;
-  stats_.merged_chunks += merged->num_chunks;
-  stats_.merged_bytes += merged->bytes;
+  for (const storage::BlockMeta& block : *merged) {
+    stats_.merged_samples += block.num_samples;
+    stats_.merged_chunks += block.num_chunks;
+    stats_.merged_bytes += block.bytes;
+  }
   return absl::OkStatus();
 }
 

@@ -9,7 +9,7 @@
 namespace compaction {
 
 absl::Status SeriesMerger::Merge(std::span<storage::BlockCursor* const> sources,
-                                 chunk::MixedColumns* merged) {
+                                 chunk::MixedColumns* merged, model::TimeRange range) {
   merged->clear();
   starts_.clear();
   const bool with_starts = std::any_of(sources.begin(), sources.end(),
@@ -23,9 +23,9 @@ absl::Status SeriesMerger::Merge(std::span<storage::BlockCursor* const> sources,
     source_.clear();
     for (const chunk::ChunkView& chunk : source->chunks()) {
       const size_t before = source_.size();
-      RETURN_IF_ERROR(chunk::Decode(chunk, model::TimeRange(), &source_,
-                                    chunk::FirstHint::kAsWritten));
-      if (source_.size() - before != static_cast<size_t>(chunk.num_samples)) {
+      RETURN_IF_ERROR(chunk::Decode(chunk, range, &source_, chunk::FirstHint::kAsWritten));
+      const bool whole = range.Contains(chunk.range.min) && range.Contains(chunk.range.max);
+      if (whole && source_.size() - before != static_cast<size_t>(chunk.num_samples)) {
         return base::DataLoss("a chunk holds {} samples, not {}", source_.size() - before,
                               chunk.num_samples);
       }

@@ -14,10 +14,11 @@ namespace compaction {
 // Unpacks and merges in time. Not thread-safe; reuses its memory from series to series.
 class SeriesMerger {
  public:
-  // Replaces *merged with what `sources` hold of their current series. Of two samples at the same
-  // time, that of the later source stays; deleted ones are left out. kDataLoss when a chunk cannot
-  // be read in full.
-  absl::Status Merge(std::span<storage::BlockCursor* const> sources, chunk::MixedColumns* merged);
+  // Replaces *merged with what `sources` hold of their current series in `range`, which is theirs. Of
+  // two samples at the same time, that of the later source stays; deleted ones are left out.
+  // kDataLoss when a chunk cannot be read in full.
+  absl::Status Merge(std::span<storage::BlockCursor* const> sources, chunk::MixedColumns* merged,
+                     model::TimeRange range = {});
   // Of the samples merged last; empty when no source has any.
   const model::StartRuns& starts() const { return starts_; }
 

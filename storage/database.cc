@@ -134,10 +134,10 @@ class Database::Impl {
   // `deleted`: about to be deleted from the block.
   absl::Status CountedFlush(const DeletedFromHead* deleted = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
-  absl::StatusOr<BlockMeta> Flush(const DeletedFromHead* deleted)
+  absl::StatusOr<std::vector<BlockMeta>> Flush(const DeletedFromHead* deleted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
   absl::StatusOr<bool> HeadHas(const DeletedFromHead& deleted);
-  absl::Status FlushLate() ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
+  absl::Status WriteHead(BlockWriter* writer, model::TimeRange without_samples);
   absl::Status WriteCheckpoint(uint32_t segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(flush_mu_);
   void RemoveLogBefore(uint32_t segment);
   model::TimeMs IdleBefore() const;
@@ -331,29 +331,33 @@ model::TimeMs Database::Impl::IdleBefore() const {
 absl::Status Database::Impl::CountedFlush(const DeletedFromHead* deleted) {
   RETURN_IF_ERROR(Recover());  // Without a log there would be no watermark.
   const auto start = std::chrono::steady_clock::now();
-  const absl::StatusOr<BlockMeta> meta = Flush(deleted);
+  const absl::StatusOr<std::vector<BlockMeta>> metas = Flush(deleted);
   const auto took = std::chrono::steady_clock::now() - start;
   flush_ns_.Add(static_cast<uint64_t>(std::chrono::nanoseconds(took).count()));
-  (meta.ok() ? flushes_ : flush_failures_).Add();
-  RETURN_IF_ERROR(meta.status());
-  if (meta->ulid.empty()) return absl::OkStatus();  // There was nothing; only the log moved on.
-  base::Log(base::LogLevel::kInfo, kComponent, "Flushed the head",
-            {{"block", meta->ulid},
-             {"mint", std::to_string(meta->range.min)},
-             {"maxt", std::to_string(meta->range.max)},
-             {"series", std::to_string(meta->num_series)},
-             {"samples", std::to_string(meta->num_samples)},
-             {"bytes", std::to_string(meta->bytes)},
-             {"duration", fmt::format("{:.3f}s", std::chrono::duration<double>(took).count())}});
+  (metas.ok() ? flushes_ : flush_failures_).Add();
+  RETURN_IF_ERROR(metas.status());
+  // Without any there was nothing; only the log moved on.
+  for (const BlockMeta& meta : *metas) {
+    base::Log(base::LogLevel::kInfo, kComponent, "Flushed the head",
+              {{"block", meta.ulid},
+               {"mint", std::to_string(meta.range.min)},
+               {"maxt", std::to_string(meta.range.max)},
+               {"series", std::to_string(meta.num_series)},
+               {"samples", std::to_string(meta.num_samples)},
+               {"bytes", std::to_string(meta.bytes)},
+               {"duration", fmt::format("{:.3f}s", std::chrono::duration<double>(took).count())}});
+  }
   return absl::OkStatus();
 }
 
 // The order makes a crash at any point harmless: up to the publish the old watermark, checkpoint
 // and segments stand; from then on the new ones do. See storage/head/head.h.
-absl::StatusOr<BlockMeta> Database::Impl::Flush(const DeletedFromHead* deleted) {
+absl::StatusOr<std::vector<BlockMeta>> Database::Impl::Flush(const DeletedFromHead* deleted) {
   // Before the cut: what replay has applied until now goes to the block with all else.
   const uint32_t replayed_before = replay_segment_;
-  if (replayed_before <= blocks_->watermark() && replayed_before != kReplayed) return BlockMeta();
+  if (replayed_before <= blocks_->watermark() && replayed_before != kReplayed) {
+    return std::vector<BlockMeta>();
+  }
   BlockMeta like;
   const model::TimeMs now = options_.clock->NowMs();
   like.range = {now, now};  // Of exemplars alone: their own times may be any.
@@ -361,20 +365,34 @@ absl::StatusOr<BlockMeta> Database::Impl::Flush(const DeletedFromHead* deleted) 
   ASSIGN_OR_RETURN(const uint32_t cut, head_.CutForFlush());
   const uint32_t segment = std::min(cut, replayed_before);
   Step(FlushStep::kLogCut);
-  RETURN_IF_ERROR(WriteSeries(head_.FlushCursor().get(), writer.get()));
+  RETURN_IF_ERROR(WriteHead(writer.get(), like.range));
   Step(FlushStep::kSeriesWritten);
-  RETURN_IF_ERROR(FlushLate());
-  Step(FlushStep::kLatePublished);
   RETURN_IF_ERROR(WriteCheckpoint(segment));
   Step(FlushStep::kCheckpointed);
-  ASSIGN_OR_RETURN(const BlockMeta meta, writer->Publish(segment));
+  ASSIGN_OR_RETURN(std::vector<BlockMeta> metas, writer->PublishAll(segment));
   Step(FlushStep::kPublished);
   head_.DropFlushed(IdleBefore(), deleted);
   Step(FlushStep::kHeadDropped);
   RemoveLogBefore(segment);
   Step(FlushStep::kLogRemoved);
   log_overlaps_blocks_ = replayed_before != kReplayed;
-  return meta;
+  return metas;
+}
+
+// Days that a bulk import brought get a block each. Late samples go to blocks of their own, so that a
+// straggler of last week does not make the fresh block a week wide.
+absl::Status Database::Impl::WriteHead(BlockWriter* writer, model::TimeRange without_samples) {
+  const std::unique_ptr<FlushCursor> cursor = head_.FlushCursor();
+  for (const model::TimeRange& range : cursor->ranges()) {
+    RETURN_IF_ERROR(writer->Begin(without_samples));
+    cursor->Restart(range);
+    RETURN_IF_ERROR(WriteSeries(cursor.get(), writer));
+  }
+  for (const model::TimeRange& range : head_.LateRanges()) {
+    RETURN_IF_ERROR(writer->Begin(without_samples));
+    RETURN_IF_ERROR(WriteSeries(head_.LateCursor(range).get(), writer));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Database::Impl::HeadHas(const DeletedFromHead& deleted) {
@@ -411,9 +429,8 @@ absl::Status Database::Impl::Delete(std::span<const std::vector<model::Matcher>>
   return absl::OkStatus();
 }
 
-// The lock is held until it is settled what belongs to the snapshot. In the middle of a flush late
-// samples of a batch can lie in blocks and its others not yet. What a merge leaves half done is
-// nothing but what a crash would leave.
+// The lock is held until it is settled what belongs to the snapshot: a flush amid it would take the
+// checkpoint away. What a merge leaves half done is nothing but what a crash would leave.
 absl::Status Database::Impl::Snapshot(const std::string& to, bool skip_head) {
   wal::FileSystem* const files = options_.wal.files;
   std::unique_ptr<HeldFiles> held;
@@ -435,17 +452,6 @@ absl::Status Database::Impl::Snapshot(const std::string& to, bool skip_head) {
   RETURN_IF_ERROR(folder->Finish());
   base::Log(base::LogLevel::kInfo, kComponent, "Made a snapshot",
             {{"path", to}, {"files", std::to_string(held->files().size())}});
-  return absl::OkStatus();
-}
-
-// Late samples go to blocks of their own, so that a straggler of last week does not make the fresh
-// block a week wide. Should the flush fail after this, they come again, and merge away.
-absl::Status Database::Impl::FlushLate() {
-  for (const model::TimeRange& range : head_.LateRanges()) {
-    ASSIGN_OR_RETURN(std::unique_ptr<BlockWriter> writer, blocks_->NewBlock({}));
-    RETURN_IF_ERROR(WriteSeries(head_.LateCursor(range).get(), writer.get()));
-    RETURN_IF_ERROR(writer->Publish().status());
-  }
   return absl::OkStatus();
 }
 

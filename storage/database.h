@@ -34,7 +34,7 @@ class Head;
 
 // What FlushHead has done so far. A crash after any of them loses nothing and doubles nothing.
 enum class FlushStep {
-  kLogCut, kSeriesWritten, kLatePublished, kCheckpointed, kPublished, kHeadDropped, kLogRemoved
+  kLogCut, kSeriesWritten, kCheckpointed, kPublished, kHeadDropped, kLogRemoved
 };
 
 struct DatabaseOptions {
@@ -106,9 +106,10 @@ class Database final : public Appendable, public Queryable {
   // Forgets metadata last heard before `heard_before`, and that of metrics of which nothing is left.
   absl::Status ForgetMetadata(model::TimeMs heard_before);
 
-  // Writes everything the head holds as one level-0 block, in one atomic ingest together with the
-  // log's watermark, and removes the log before it. Ingest and queries go on meanwhile. What was
-  // flushed leaves the head; series without news since `idle_ms` leave too.
+  // Writes everything the head holds as level-0 blocks, most often one and none wider than about a day,
+  // in one atomic ingest together with the log's watermark, and removes the log before it. Ingest and
+  // queries go on meanwhile. What was flushed leaves the head; series without news since `idle_ms`
+  // leave too.
   absl::Status FlushHead();
   // Deletes samples and exemplars in `range` of the series that satisfy any of the sets: all that was
   // acknowledged before the call, at once and durably, or after an error nothing. What comes later

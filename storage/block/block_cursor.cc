@@ -1,5 +1,7 @@
 #include "storage/block/block_cursor.h"
 
+#include <algorithm>
+
 #include <rocksdb/iterator.h>
 
 #include "storage/base/status.h"
@@ -7,8 +9,9 @@
 
 namespace storage::block {
 
-Cursor::Cursor(std::shared_ptr<const Block> block)
+Cursor::Cursor(std::shared_ptr<const Block> block, model::TimeRange range)
     : block_(std::move(block)),
+      range_(range),
       tombstones_(block_->tombstones()),
       series_(*block_),
       exemplar_reader_(*block_, FoundBy::kMerge),
@@ -27,9 +30,9 @@ absl::StatusOr<bool> Cursor::Next() {
   deleted_ = tombstones_->Of(ref_);
   starts_ = start_reader_.Find(ref_);
   for (const model::TimeRange& row : series_.rows()) {
-    if (!Covers(deleted_, row)) ReadRow(row);
+    if (row.Overlaps(range_) && !Covers(deleted_, row)) ReadRow(row);
   }
-  if (exemplar_reader_.Find(ref_) == ref_) exemplar_reader_.Read(model::TimeRange(), &exemplars_);
+  if (exemplar_reader_.Find(ref_) == ref_) exemplar_reader_.Read(range_, &exemplars_);
   if (!deleted_.empty()) {
     std::erase_if(chunks_, [&](const auto& chunk) { return Covers(deleted_, chunk.range); });
     CutOut(deleted_, 0, &sealed_);
@@ -51,7 +54,7 @@ int Cursor::TakeChunks(model::TimeRange row) {
   if (num_rows_ == row_bytes_.size()) row_bytes_.emplace_back();
   std::string& bytes = row_bytes_[num_rows_++];
   bytes.assign(it_->value().data(), it_->value().size());
-  return ParseRow(row.max, bytes, model::TimeRange(), &chunks_);
+  return ParseRow(row.max, bytes, range_, &chunks_);
 }
 
 bool Cursor::TakeSealed(const std::string& key) {
@@ -61,8 +64,13 @@ bool Cursor::TakeSealed(const std::string& key) {
   if (times == nullptr || times->size() < first + row_.size()) return false;
   if (!row_.Read(0, row_.size(), &sealed_.values)) return false;
   const auto begin = times->begin() + static_cast<std::ptrdiff_t>(first);
-  sealed_.times.insert(sealed_.times.end(), begin,
-                       begin + static_cast<std::ptrdiff_t>(row_.size()));
+  const auto end = begin + static_cast<std::ptrdiff_t>(row_.size());
+  const auto from = std::lower_bound(begin, end, range_.min);
+  const auto to = std::upper_bound(from, end, range_.max);
+  sealed_.times.insert(sealed_.times.end(), from, to);
+  // The values of all of it stand at the end.
+  sealed_.values.erase(sealed_.values.end() - (end - to), sealed_.values.end());
+  sealed_.values.erase(sealed_.values.end() - (to - begin), sealed_.values.end() - (to - from));
   return true;
 }
 

@@ -16,7 +16,8 @@ namespace storage::block {
 
 class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
  public:
-  explicit Cursor(std::shared_ptr<const Block> block);
+  // A chunk that lies only partly in `range` is given whole.
+  Cursor(std::shared_ptr<const Block> block, model::TimeRange range);
   ~Cursor() override;
 
   absl::StatusOr<bool> Next() override;
@@ -38,6 +39,7 @@ class Cursor final : public BlockCursor {  // Not thread-safe. Keeps the block.
   bool TakeSealed(const std::string& key);
 
   const std::shared_ptr<const Block> block_;
+  const model::TimeRange range_;
   const std::shared_ptr<const Tombstones> tombstones_;  // As of the beginning.
   std::span<const model::TimeRange> deleted_;           // Of the series.
   SeriesReader series_;

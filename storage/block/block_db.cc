@@ -193,11 +193,10 @@ absl::Status Db::Written(const rocksdb::Status& status, std::string_view context
   return FromRocks(status, context);
 }
 
-absl::StatusOr<rocksdb::ColumnFamilyHandle*> Db::CreateFamily(const std::string& name) {
-  rocksdb::ColumnFamilyHandle* handle = nullptr;
-  RETURN_IF_ERROR(Written(rocks_->CreateColumnFamily(FamilyOptions(cache_), name, &handle),
-                          "creating a block"));
-  return handle;
+absl::Status Db::CreateFamilies(const std::vector<std::string>& names,
+                                std::vector<rocksdb::ColumnFamilyHandle*>* handles) {
+  return Written(rocks_->CreateColumnFamilies(FamilyOptions(cache_), names, handles),
+                 "creating blocks");
 }
 
 absl::Status Db::DropFamily(rocksdb::ColumnFamilyHandle* handle) {
@@ -219,7 +218,7 @@ absl::Status Db::IngestAll(const std::vector<Ingest>& parts) {
     args.push_back(std::move(arg));
   }
   const KeepTables keep;  // The files it came from have other names, and go.
-  return Written(rocks_->IngestExternalFiles(args), "publishing a block");
+  return Written(rocks_->IngestExternalFiles(args), "publishing blocks");
 }
 
 uint64_t Db::FamilyBytes(rocksdb::ColumnFamilyHandle* handle) const {

@@ -71,7 +71,9 @@ class Db {
     damage_->Add(std::move(damage));
   }
 
-  absl::StatusOr<rocksdb::ColumnFamilyHandle*> CreateFamily(const std::string& name);
+  // Appends their handles to *handles; after an error, of those that are there.
+  absl::Status CreateFamilies(const std::vector<std::string>& names,
+                              std::vector<rocksdb::ColumnFamilyHandle*>* handles);
   // Gone for the next Open; readers that hold it go on. The handle is not destroyed.
   absl::Status DropFamily(rocksdb::ColumnFamilyHandle* handle);
   void DestroyHandle(rocksdb::ColumnFamilyHandle* handle);

@@ -81,9 +81,8 @@ class BlockStore::Impl final : public block::Publisher {
 
   absl::Status Open();
   absl::Status OpenReadOnly();
-  absl::StatusOr<BlockMeta> Commit(BlockMeta meta, std::vector<std::string> files,
-                                   std::optional<uint32_t> watermark,
-                                   const block::DeleteLink& since) override;
+  absl::Status Commit(std::span<block::Unpublished> blocks, std::optional<uint32_t> watermark,
+                      const block::DeleteLink& since) override;
   absl::StatusOr<std::unique_ptr<BlockWriter>> NewBlock(BlockMeta meta);
   absl::Status Drop(const std::string& ulid);
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
@@ -164,6 +163,8 @@ class BlockStore::Impl final : public block::Publisher {
   void LoadTombstones(std::span<const std::shared_ptr<Block>> blocks,
                       const base::StringSet& families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
   void Tidy(std::vector<Db::Family> families) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_, mu_);
+  absl::StatusOr<std::vector<std::shared_ptr<Block>>> NewFamilies(
+      std::span<block::Unpublished> blocks) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
   void SortBlocks() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Drops families of blocks nobody is to see any more; what fails is tried again next time.
   void DropDoomed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mu_);
@@ -577,67 +578,91 @@ absl::StatusOr<std::unique_ptr<BlockWriter>> BlockStore::Impl::NewBlock(BlockMet
   return block::NewWriter(path, std::move(meta), this, last_delete_);
 }
 
-absl::StatusOr<BlockMeta> BlockStore::Impl::Commit(BlockMeta meta, std::vector<std::string> files,
-                                                   std::optional<uint32_t> watermark,
-                                                   const block::DeleteLink& since) {
+// Families of blocks to be published. What was made of them goes when it comes to an error.
+absl::StatusOr<std::vector<std::shared_ptr<Block>>> BlockStore::Impl::NewFamilies(
+    std::span<block::Unpublished> blocks) {
+  std::vector<std::string> names;
+  for (block::Unpublished& block : blocks) {
+    block.meta.ulid = block::NewUlid(base::SystemClock::Get()->NowMs());
+    names.push_back(block.meta.ulid);
+  }
+  std::vector<std::shared_ptr<Block>> made;
+  if (names.empty()) return made;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const absl::Status status = db_->CreateFamilies(names, &handles);
+  for (size_t i = 0; i < handles.size(); ++i) {
+    made.push_back(std::make_shared<Block>(db_, handles[i], blocks[i].meta));
+  }
+  if (status.ok()) return made;
+  doomed_.insert(doomed_.end(), made.begin(), made.end());
+  DropDoomed();
+  return status;
+}
+
+absl::Status BlockStore::Impl::Commit(std::span<block::Unpublished> blocks,
+                                      std::optional<uint32_t> watermark,
+                                      const block::DeleteLink& since) {
   absl::MutexLock commit(&commit_mu_);
   RETURN_IF_ERROR(EnsureWritable());
-  std::shared_ptr<const Block> block;
-  block::Tombstones tombstones;
-  if (!meta.parents.empty()) {
-    ASSIGN_OR_RETURN(tombstones, block::ResolveLateDeletes(since, files));
+  std::vector<std::string> parents;
+  std::vector<block::Tombstones> tombstones(blocks.size());
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    parents = blocks[i].meta.parents;
+    if (parents.empty()) continue;
+    ASSIGN_OR_RETURN(tombstones[i], block::ResolveLateDeletes(since, blocks[i].files));
   }
-  std::vector<Db::Ingest> parts;
-  if (!files.empty()) {
-    meta.ulid = block::NewUlid(base::SystemClock::Get()->NowMs());
-    ASSIGN_OR_RETURN(rocksdb::ColumnFamilyHandle * handle, db_->CreateFamily(meta.ulid));
-    block = std::make_shared<Block>(db_, handle, meta);
-    parts.push_back({handle, std::move(files)});
-  }
-  block::KeyChanges changes;
-  if (watermark) changes[std::string(block::kWatermarkKey)] = block::NumberValue(*watermark);
-  if (!tombstones.empty()) tombstones.AppendTo(&changes[TombstonesKey(meta.ulid)].emplace());
-  if (!changes.empty()) {
-    std::string file;
-    if (const absl::Status status = WriteDefaults(std::move(changes), &file); !status.ok()) {
-      if (block) doomed_.push_back(block);
-      DropDoomed();
-      return status;
+  ASSIGN_OR_RETURN(const std::vector<std::shared_ptr<Block>> made, NewFamilies(blocks));
+  std::string defaults;  // A table.
+  const auto ingest = [&]() -> absl::Status {
+    std::vector<Db::Ingest> parts;
+    block::KeyChanges changes;
+    if (watermark) changes[std::string(block::kWatermarkKey)] = block::NumberValue(*watermark);
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      parts.push_back({made[i]->handle(), blocks[i].files});
+      if (tombstones[i].empty()) continue;
+      tombstones[i].AppendTo(&changes[TombstonesKey(blocks[i].meta.ulid)].emplace());
     }
-    parts.push_back({nullptr, {file}});
-  }
-  if (parts.empty()) return meta;
-  if (const absl::Status status = db_->IngestAll(parts); !status.ok()) {
-    if (block) doomed_.push_back(block);
+    if (!changes.empty()) {
+      RETURN_IF_ERROR(WriteDefaults(std::move(changes), &defaults));
+      parts.push_back({nullptr, {defaults}});
+    }
+    if (parts.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(db_->IngestAll(parts));
+    if (parts.back().handle == nullptr) stray_keys_.clear();
+    return absl::OkStatus();
+  };
+  if (const absl::Status status = ingest(); !status.ok()) {
+    std::error_code ignored;
+    if (!defaults.empty()) std::filesystem::remove(defaults, ignored);
+    doomed_.insert(doomed_.end(), made.begin(), made.end());
     DropDoomed();
     return status;
   }
-  if (parts.back().handle == nullptr) stray_keys_.clear();
   std::optional<block::LiveList> live;
   {
     absl::MutexLock lock(&mu_);
     if (watermark) watermark_ = *watermark;
-    if (block) {
-      block->set_tombstones(std::move(tombstones));
-      ++generation_;
-      std::erase_if(blocks_, [&](const std::shared_ptr<const Block>& old) {
-        const bool replaced = std::find(meta.parents.begin(), meta.parents.end(),
-                                        old->meta().ulid) != meta.parents.end();
-        if (replaced) {
-          doomed_.push_back(old);
-          damage_->BlockGone(old->meta().ulid);
-        }
-        return replaced;
-      });
-      blocks_.push_back(block);
-      SortBlocks();
+    if (!made.empty()) ++generation_;
+    for (size_t i = 0; i < made.size(); ++i) {
+      made[i]->set_tombstones(std::move(tombstones[i]));
+      blocks_.push_back(made[i]);
       ++stats_.published;
     }
+    std::erase_if(blocks_, [&](const std::shared_ptr<const Block>& old) {
+      const bool replaced =
+          std::find(parents.begin(), parents.end(), old->meta().ulid) != parents.end();
+      if (replaced) {
+        doomed_.push_back(old);
+        damage_->BlockGone(old->meta().ulid);
+      }
+      return replaced;
+    });
+    SortBlocks();
     live = ListLive(nullptr);
   }
   RecordLive(std::move(live));
   DropDoomed();
-  return meta;
+  return absl::OkStatus();
 }
 
 absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
@@ -744,6 +769,11 @@ absl::Status BlockStore::Impl::Close() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<BlockMeta> BlockWriter::Publish(std::optional<uint32_t> watermark) {
+  ASSIGN_OR_RETURN(std::vector<BlockMeta> metas, PublishAll(watermark));
+  return metas.empty() ? BlockMeta() : std::move(metas.front());
+}
+
 BlockStore::BlockStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 BlockStore::~BlockStore() = default;
 
@@ -808,9 +838,10 @@ absl::StatusOr<std::vector<std::vector<ExemplarSeries>>> BlockStore::Exemplars(
   return parts;
 }
 
-absl::StatusOr<std::unique_ptr<BlockCursor>> BlockStore::NewCursor(const std::string& ulid) const {
+absl::StatusOr<std::unique_ptr<BlockCursor>> BlockStore::NewCursor(const std::string& ulid,
+                                                                   model::TimeRange range) const {
   ASSIGN_OR_RETURN(std::shared_ptr<const Block> block, impl_->Find(ulid));
-  return std::unique_ptr<BlockCursor>(std::make_unique<block::Cursor>(std::move(block)));
+  return std::unique_ptr<BlockCursor>(std::make_unique<block::Cursor>(std::move(block), range));
 }
 
 absl::StatusOr<std::unique_ptr<BlockVerifier>> BlockStore::NewVerifier(

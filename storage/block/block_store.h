@@ -32,8 +32,8 @@ struct BlockMeta {
   uint64_t deleted_spans = 0;        // Of time, of all those series.
 };
 
-// Builds one block, in label order. Chunk bytes are copied unread. Destroyed before Publish, it
-// removes its files. Not thread-safe.
+// Builds a block, in label order, or several, one after the other. Chunk bytes are copied unread.
+// Destroyed before it published, it removes its files. Not thread-safe.
 class BlockWriter {
  public:
   virtual ~BlockWriter() = default;
@@ -54,10 +54,16 @@ class BlockWriter {
                                  std::span<const model::StartRun> starts) = 0;
   // For a merge whose inputs were damaged: what BlockMeta::damaged_chunks will say.
   virtual void SetDamagedChunks(uint64_t n) = 0;
-  // Makes the block readable and its parents gone, as one step: after a crash one sees either all
+  // What comes from now on goes to another block of the same level and parents, in label order again;
+  // `range` is what it has when it gets exemplars only. Costs no memory for those before.
+  virtual absl::Status Begin(model::TimeRange range) = 0;
+  // Makes the blocks readable and their parents gone, as one step: after a crash one sees either all
   // of the old or the new. With `watermark`, the log's first segment still needed becomes that in
-  // the same step. A block without series only moves the watermark, and its ulid is empty.
-  virtual absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark = std::nullopt) = 0;
+  // the same step. Blocks without series are none.
+  virtual absl::StatusOr<std::vector<BlockMeta>> PublishAll(
+      std::optional<uint32_t> watermark = std::nullopt) = 0;
+  // The same for a single one; its ulid is empty when it is none.
+  absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark = std::nullopt);
 };
 
 // A SeriesCursor over one block. Damaged chunks are left out and counted, and so are chunks of
@@ -124,7 +130,9 @@ class BlockStore {
   // One of each block that overlaps `range`, by range.min, all seen at the same moment: of a merge
   // either the inputs or the result.
   absl::StatusOr<std::vector<std::unique_ptr<Querier>>> NewQueriers(model::TimeRange range) const;
-  absl::StatusOr<std::unique_ptr<BlockCursor>> NewCursor(const std::string& ulid) const;
+  // Over what lies in `range`, and the other samples of chunks that only begin or end in it.
+  absl::StatusOr<std::unique_ptr<BlockCursor>> NewCursor(const std::string& ulid,
+                                                         model::TimeRange range = {}) const;
   // How many series of a block satisfy any matcher set of each class, the first such class taking
   // them; the last number is of the others. Series of which all is deleted do not count.
   absl::StatusOr<std::vector<uint64_t>> CountByClass(

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
+#include <fmt/format.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
 
@@ -26,13 +28,10 @@ constexpr size_t kRowBytes = 16 << 10;
 
 rocksdb::Slice ToSlice(std::string_view s) { return {s.data(), s.size()}; }
 
-class Writer final : public BlockWriter {
+class OneBlock {
  public:
-  Writer(std::string path, BlockMeta meta, Publisher* publisher,
-         std::shared_ptr<const DeleteLink> since)
-      : publisher_(publisher),
-        since_(std::move(since)),
-        meta_(std::move(meta)),
+  OneBlock(const std::string& path, BlockMeta meta)
+      : meta_(std::move(meta)),
         range_without_samples_(meta_.range),
         starts_(path + "-b", meta_.level, true),
         rows_(path + "-c", meta_.level, false),
@@ -48,19 +47,14 @@ class Writer final : public BlockWriter {
     meta_.exemplar_range = model::TimeRange::None();
   }
 
-  absl::Status AddSeries(model::LabelsView labels,
-                         std::span<const chunk::ChunkView> chunks) override;
-  absl::Status AddSamples(model::LabelsView labels, const chunk::SampleColumns& samples) override {
-    return AddMixed(labels, samples, {});
-  }
+  absl::Status AddSeries(model::LabelsView labels, std::span<const chunk::ChunkView> chunks);
   absl::Status AddMixed(model::LabelsView labels, const chunk::SampleColumns& samples,
-                        std::span<const chunk::ChunkView> chunks) override;
-  absl::Status AddExemplars(model::LabelsView labels,
-                            std::span<const model::Exemplar> exemplars) override;
-  absl::Status AddStarts(model::LabelsView labels,
-                         std::span<const model::StartRun> starts) override;
-  void SetDamagedChunks(uint64_t n) override { meta_.damaged_chunks = n; }
-  absl::StatusOr<BlockMeta> Publish(std::optional<uint32_t> watermark) override;
+                        std::span<const chunk::ChunkView> chunks);
+  absl::Status AddExemplars(model::LabelsView labels, std::span<const model::Exemplar> exemplars);
+  absl::Status AddStarts(model::LabelsView labels, std::span<const model::StartRun> starts);
+  void SetDamagedChunks(uint64_t n) { meta_.damaged_chunks = n; }
+  // Call once, at the end. Without files when it got no series.
+  absl::StatusOr<Unpublished> Finish();
 
  private:
   absl::Status CheckLabels(model::LabelsView labels) const;
@@ -75,13 +69,10 @@ class Writer final : public BlockWriter {
   absl::Status PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks);
   absl::Status PutIndex();
 
-  Publisher* const publisher_;
-  const std::shared_ptr<const DeleteLink> since_;  // What was deleted when it began.
   BlockMeta meta_;
   const model::TimeRange range_without_samples_;
   TableFiles starts_, rows_, sealed_rows_, exemplars_, index_, series_, times_;
   absl::Status failed_;  // The first error sticks.
-  bool published_ = false;
   std::string last_labels_;
   PostingsBuilder postings_;
   std::vector<model::TimeRange> row_ranges_;  // Reused.
@@ -101,7 +92,7 @@ absl::Status CheckChunks(model::LabelsView labels, std::span<const chunk::ChunkV
   return absl::OkStatus();
 }
 
-absl::Status Writer::CheckLabels(model::LabelsView labels) const {
+absl::Status OneBlock::CheckLabels(model::LabelsView labels) const {
   if (labels.empty()) return base::InvalidArgument("a series without labels");
   if (meta_.num_series > 0 && !(model::LabelsView(last_labels_) < labels)) {
     return base::InvalidArgument("series {} comes after {}", labels.ToString(),
@@ -111,8 +102,7 @@ absl::Status Writer::CheckLabels(model::LabelsView labels) const {
   return absl::OkStatus();
 }
 
-absl::Status Writer::BeginSeries(model::LabelsView labels, model::TimeRange range) {
-  if (published_) return base::FailedPrecondition("the block was published already");
+absl::Status OneBlock::BeginSeries(model::LabelsView labels, model::TimeRange range) {
   RETURN_IF_ERROR(failed_);
   if (failed_ = CheckLabels(labels); !failed_.ok()) return failed_;
   ++meta_.num_series;
@@ -122,7 +112,7 @@ absl::Status Writer::BeginSeries(model::LabelsView labels, model::TimeRange rang
   return absl::OkStatus();
 }
 
-absl::Status Writer::EndSeries(model::LabelsView labels) {
+absl::Status OneBlock::EndSeries(model::LabelsView labels) {
   const auto ref = static_cast<uint32_t>(meta_.num_series);
   buffer_.clear();
   AppendSeries(labels, row_ranges_, &buffer_);
@@ -131,7 +121,7 @@ absl::Status Writer::EndSeries(model::LabelsView labels) {
   return absl::OkStatus();
 }
 
-absl::Status Writer::AddSeries(model::LabelsView labels,
+absl::Status OneBlock::AddSeries(model::LabelsView labels,
                                std::span<const chunk::ChunkView> chunks) {
   if (chunks.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(failed_);
@@ -142,7 +132,7 @@ absl::Status Writer::AddSeries(model::LabelsView labels,
   return EndSeries(labels);
 }
 
-absl::Status Writer::AddMixed(model::LabelsView labels, const chunk::SampleColumns& samples,
+absl::Status OneBlock::AddMixed(model::LabelsView labels, const chunk::SampleColumns& samples,
                               std::span<const chunk::ChunkView> chunks) {
   if (samples.times.empty()) return AddSeries(labels, chunks);
   RETURN_IF_ERROR(failed_);
@@ -169,13 +159,13 @@ absl::Status Writer::AddMixed(model::LabelsView labels, const chunk::SampleColum
   return EndSeries(labels);
 }
 
-absl::Status Writer::PutChunks(std::span<const chunk::ChunkView> chunks) {
+absl::Status OneBlock::PutChunks(std::span<const chunk::ChunkView> chunks) {
   meta_.num_chunks += chunks.size();
   for (const chunk::ChunkView& chunk : chunks) meta_.num_samples += chunk.num_samples;
   return PutRows(static_cast<uint32_t>(meta_.num_series), chunks);
 }
 
-absl::Status Writer::PutSealedRows(model::LabelsView labels, const chunk::SampleColumns& samples) {
+absl::Status OneBlock::PutSealedRows(model::LabelsView labels, const chunk::SampleColumns& samples) {
   const uint64_t target = TimeColumnsWriter::TargetOf(labels);
   for (size_t begin = 0; begin < samples.size(); begin += kMaxRowSamples) {
     const size_t n = std::min(kMaxRowSamples, samples.size() - begin);
@@ -191,7 +181,7 @@ absl::Status Writer::PutSealedRows(model::LabelsView labels, const chunk::Sample
   return absl::OkStatus();
 }
 
-absl::Status Writer::AddExemplars(model::LabelsView labels,
+absl::Status OneBlock::AddExemplars(model::LabelsView labels,
                                   std::span<const model::Exemplar> exemplars) {
   if (exemplars.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(failed_);
@@ -211,7 +201,7 @@ absl::Status Writer::AddExemplars(model::LabelsView labels,
   return failed_;
 }
 
-absl::Status Writer::PutExemplars(std::span<const model::Exemplar> exemplars) {
+absl::Status OneBlock::PutExemplars(std::span<const model::Exemplar> exemplars) {
   meta_.num_exemplars += exemplars.size();
   meta_.exemplar_range.Extend({exemplars.front().t, exemplars.back().t});
   while (!exemplars.empty()) {
@@ -225,7 +215,7 @@ absl::Status Writer::PutExemplars(std::span<const model::Exemplar> exemplars) {
   return absl::OkStatus();
 }
 
-absl::Status Writer::AddStarts(model::LabelsView labels, std::span<const model::StartRun> starts) {
+absl::Status OneBlock::AddStarts(model::LabelsView labels, std::span<const model::StartRun> starts) {
   if (starts.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(failed_);
   if (meta_.num_series == 0 || labels.bytes() != last_labels_ || !model::Valid(starts)) {
@@ -239,13 +229,13 @@ absl::Status Writer::AddStarts(model::LabelsView labels, std::span<const model::
   return failed_;
 }
 
-absl::Status Writer::PutStarts() {
+absl::Status OneBlock::PutStarts() {
   if (start_row_.empty()) return absl::OkStatus();
   const std::string key = start_row_.key();
   return starts_.Put(key, start_row_.Finish());
 }
 
-absl::Status Writer::PutTimes() {
+absl::Status OneBlock::PutTimes() {
   for (uint32_t id = 0; id < columns_.columns().size(); ++id) {
     const std::string key = TimeColumnKey(id);
     buffer_.clear();
@@ -255,7 +245,7 @@ absl::Status Writer::PutTimes() {
   return absl::OkStatus();
 }
 
-absl::Status Writer::PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks) {
+absl::Status OneBlock::PutRows(uint32_t ref, std::span<const chunk::ChunkView> chunks) {
   while (!chunks.empty()) {
     size_t count = 1, bytes = chunks[0].bytes.size();
     while (count < chunks.size() && bytes + chunks[count].bytes.size() <= kRowBytes) {
@@ -271,7 +261,7 @@ absl::Status Writer::PutRows(uint32_t ref, std::span<const chunk::ChunkView> chu
   return absl::OkStatus();
 }
 
-absl::Status Writer::PutIndex() {
+absl::Status OneBlock::PutIndex() {
   buffer_.clear();
   AppendMeta(meta_, &buffer_);
   RETURN_IF_ERROR(index_.Put(kMetaKey, buffer_));
@@ -281,31 +271,112 @@ absl::Status Writer::PutIndex() {
   });
 }
 
-absl::StatusOr<BlockMeta> Writer::Publish(std::optional<uint32_t> watermark) {
-  if (published_) return base::FailedPrecondition("the block was published already");
+absl::StatusOr<Unpublished> OneBlock::Finish() {
   RETURN_IF_ERROR(failed_);
-  published_ = true;
-  if (meta_.num_series == 0) return publisher_->Commit(meta_, {}, watermark, *since_);
-
-  if (meta_.range.empty()) {
-    const bool given = range_without_samples_ != model::TimeRange();
-    meta_.range = given ? range_without_samples_ : meta_.exemplar_range;
+  Unpublished block;
+  if (meta_.num_series > 0) {
+    if (meta_.range.empty()) {
+      const bool given = range_without_samples_ != model::TimeRange();
+      meta_.range = given ? range_without_samples_ : meta_.exemplar_range;
+    }
+    RETURN_IF_ERROR(PutIndex());
+    RETURN_IF_ERROR(PutTimes());
+    RETURN_IF_ERROR(PutStarts());
+    // In the order of their keys.
+    for (TableFiles* tables :
+         {&starts_, &rows_, &sealed_rows_, &exemplars_, &index_, &series_, &times_}) {
+      RETURN_IF_ERROR(tables->Finish());
+      meta_.bytes += tables->bytes();
+      for (std::string& file : tables->Release()) block.files.push_back(std::move(file));
+    }
   }
-  RETURN_IF_ERROR(PutIndex());
-  RETURN_IF_ERROR(PutTimes());
-  RETURN_IF_ERROR(PutStarts());
-  std::vector<std::string> files;
-  // In the order of their keys.
-  for (TableFiles* tables :
-       {&starts_, &rows_, &sealed_rows_, &exemplars_, &index_, &series_, &times_}) {
-    RETURN_IF_ERROR(tables->Finish());
-    files.insert(files.end(), tables->files().begin(), tables->files().end());
-    meta_.bytes += tables->bytes();
-  }
-  return publisher_->Commit(meta_, std::move(files), watermark, *since_);
+  block.meta = std::move(meta_);
+  return block;
 }
 
+class Writer final : public BlockWriter {
+ public:
+  Writer(std::string path, BlockMeta meta, Publisher* publisher,
+         std::shared_ptr<const DeleteLink> since)
+      : path_(std::move(path)),
+        like_(std::move(meta)),
+        publisher_(publisher),
+        since_(std::move(since)),
+        block_(std::make_unique<OneBlock>(path_, like_)) {}
+
+  absl::Status AddSeries(model::LabelsView labels,
+                         std::span<const chunk::ChunkView> chunks) override {
+    RETURN_IF_ERROR(Writable());
+    return block_->AddSeries(labels, chunks);
+  }
+  absl::Status AddSamples(model::LabelsView labels, const chunk::SampleColumns& samples) override {
+    return AddMixed(labels, samples, {});
+  }
+  absl::Status AddMixed(model::LabelsView labels, const chunk::SampleColumns& samples,
+                        std::span<const chunk::ChunkView> chunks) override {
+    RETURN_IF_ERROR(Writable());
+    return block_->AddMixed(labels, samples, chunks);
+  }
+  absl::Status AddExemplars(model::LabelsView labels,
+                            std::span<const model::Exemplar> exemplars) override {
+    RETURN_IF_ERROR(Writable());
+    return block_->AddExemplars(labels, exemplars);
+  }
+  absl::Status AddStarts(model::LabelsView labels,
+                         std::span<const model::StartRun> starts) override {
+    RETURN_IF_ERROR(Writable());
+    return block_->AddStarts(labels, starts);
+  }
+  void SetDamagedChunks(uint64_t n) override {
+    if (block_) block_->SetDamagedChunks(n);
+  }
+
+  absl::Status Begin(model::TimeRange range) override {
+    RETURN_IF_ERROR(Finish());
+    like_.range = range;
+    block_ = std::make_unique<OneBlock>(fmt::format("{}-{}", path_, ++begun_), like_);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<BlockMeta>> PublishAll(std::optional<uint32_t> watermark) override {
+    RETURN_IF_ERROR(Finish());
+    RETURN_IF_ERROR(publisher_->Commit(finished_, watermark, *since_));
+    std::vector<BlockMeta> metas;
+    for (const Unpublished& block : finished_) metas.push_back(block.meta);
+    return metas;
+  }
+
+ private:
+  absl::Status Writable() const {
+    if (block_) return absl::OkStatus();
+    return failed_.ok() ? base::FailedPrecondition("the block was published already") : failed_;
+  }
+  // Leaves no block that can be written to.
+  absl::Status Finish() {
+    RETURN_IF_ERROR(Writable());
+    absl::StatusOr<Unpublished> finished = std::exchange(block_, nullptr)->Finish();
+    failed_ = finished.status();
+    RETURN_IF_ERROR(failed_);
+    if (!finished->files.empty()) finished_.push_back(*std::move(finished));
+    return absl::OkStatus();
+  }
+
+  const std::string path_;
+  BlockMeta like_;
+  Publisher* const publisher_;
+  const std::shared_ptr<const DeleteLink> since_;  // What was deleted when it began.
+  std::unique_ptr<OneBlock> block_;                // Null after the last one, and after an error.
+  std::vector<Unpublished> finished_;
+  int begun_ = 0;
+  absl::Status failed_;
+};
+
 }  // namespace
+
+Unpublished::~Unpublished() {
+  std::error_code ignored;
+  for (const std::string& file : files) std::filesystem::remove(file, ignored);
+}
 
 struct TableFiles::Writer {
   explicit Writer(const rocksdb::Options& options)

@@ -5,8 +5,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
@@ -27,7 +29,7 @@ class TableFiles {
   ~TableFiles();
   absl::Status Put(std::string_view key, std::string_view value);
   absl::Status Finish();  // Call once, at the end. A sequence without keys has no file.
-  const std::vector<std::string>& files() const { return files_; }
+  std::vector<std::string> Release() { return std::exchange(files_, {}); }  // To the caller's care.
   uint64_t bytes() const { return bytes_; }
 
  private:
@@ -42,15 +44,24 @@ class TableFiles {
   uint64_t bytes_ = 0;
 };
 
-// Commits finished files; the store implements it.
+// A finished block that is not published yet. Destroyed, it removes its files, unless they were moved
+// away.
+struct Unpublished {
+  Unpublished() = default;
+  Unpublished(Unpublished&&) = default;
+  ~Unpublished();
+  BlockMeta meta;
+  std::vector<std::string> files;
+};
+
+// Commits finished blocks; the store implements it.
 class Publisher {
  public:
   virtual ~Publisher() = default;
-  // `files` may be empty: then only the watermark moves. Gives the ulid. What was deleted after
-  // `since` is deleted of a block with parents.
-  virtual absl::StatusOr<BlockMeta> Commit(BlockMeta meta, std::vector<std::string> files,
-                                           std::optional<uint32_t> watermark,
-                                           const DeleteLink& since) = 0;
+  // Of the same parents; perhaps none: then only the watermark moves. Gives them their ulids. What was
+  // deleted after `since` is deleted of blocks with parents.
+  virtual absl::Status Commit(std::span<Unpublished> blocks, std::optional<uint32_t> watermark,
+                              const DeleteLink& since) = 0;
 };
 
 // `path` is free, in the store's directory; the files' names begin with it. `publisher` must

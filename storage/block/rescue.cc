@@ -105,10 +105,11 @@ class Rescuer {
       tables.push_back(unfinished_ + "/" + table);
       RETURN_IF_ERROR(Link(aside_ + "/" + table, tables.back()));
     }
-    ASSIGN_OR_RETURN(rocksdb::ColumnFamilyHandle* handle, db.CreateFamily(block.ulid));
-    absl::Status status = db.IngestAll({{handle, tables}});
-    if (!status.ok() && !absl::IsUnavailable(status)) status.Update(db.DropFamily(handle));
-    db.DestroyHandle(handle);
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    RETURN_IF_ERROR(db.CreateFamilies({block.ulid}, &handles));
+    absl::Status status = db.IngestAll({{handles[0], tables}});
+    if (!status.ok() && !absl::IsUnavailable(status)) status.Update(db.DropFamily(handles[0]));
+    db.DestroyHandle(handles[0]);
     return status;
   }
 

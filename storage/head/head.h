@@ -5,7 +5,7 @@
 //
 //   ASSIGN_OR_RETURN(uint32_t n, head->CutForFlush());        // Commits from here on: segment >= n.
 //   auto cursor = head->FlushCursor();                        // -> BlockWriter::AddSeries
-//   while (cursor->Next()) ...
+//   for (range : cursor->ranges()) { cursor->Restart(range); while (cursor->Next()) ... }
 //   CheckpointWriter out(n); head->WriteCheckpoint(&out); out.Finish();              // F1
 //   block_writer->Publish(/*watermark=*/n);                                          // F2
 //   head->DropFlushed(idle_before);
@@ -69,6 +69,15 @@ struct DeletedFromHead {
   model::TimeRange range;
 };
 
+// Every series with samples or exemplars of commits before the cut, in label order, with these alone.
+class FlushCursor : public SeriesCursor {
+ public:
+  // Spans of time that each want a block of their own, and cover all of it; most often one.
+  virtual const std::vector<model::TimeRange>& ranges() const = 0;
+  // Begins again with the first series, and gives of each what lies in `range`.
+  virtual void Restart(model::TimeRange range) = 0;
+};
+
 class Head final : public Appendable {  // Thread-safe.
  public:
   explicit Head(HeadOptions options);
@@ -114,12 +123,11 @@ class Head final : public Appendable {  // Thread-safe.
   // is in the head, and is what the flush is about. Waits for commits under way. Without a log it
   // returns 0.
   absl::StatusOr<uint32_t> CutForFlush();
-  // Every series with samples or exemplars of commits before the cut, in label order, with these
-  // alone.
-  std::unique_ptr<SeriesCursor> FlushCursor();
+  // To be brought to its end.
+  std::unique_ptr<storage::FlushCursor> FlushCursor();
   // After the cursor reached its end. The late samples that go with it, as spans of time that each
   // want a block of their own: days, and windows of 2 h in the last day. LateCursor gives those of
-  // one. Publish them before the block with the watermark; should only some be, they merge away.
+  // one.
   std::vector<model::TimeRange> LateRanges() const;
   std::unique_ptr<SeriesCursor> LateCursor(model::TimeRange range);
   // After the cursor reached its end. Every live series with its last flushed sample and exemplar;

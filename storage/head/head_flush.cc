@@ -4,10 +4,11 @@
 #include <utility>
 
 #include "storage/base/status.h"
-#include "storage/chunk/histogram_columns.h"
+#include "storage/head/flush_cursors.h"
 #include "storage/head/head.h"
 #include "storage/head/head_parts.h"
 #include "storage/head/record.h"
+#include "storage/model/time_windows.h"
 
 namespace storage {
 namespace {
@@ -15,166 +16,6 @@ namespace {
 constexpr size_t kSeriesPerRecord = 2048;
 constexpr size_t kExemplarsPerRecord = 1024;
 constexpr size_t kMetadataPerRecord = 512;
-
-class FlushCursorImpl final : public SeriesCursor {
- public:
-  explicit FlushCursorImpl(Head::Parts* parts)
-      : parts_(parts), all_exemplars_(parts->exemplars.GiveOut()) {}
-  ~FlushCursorImpl() override { parts_->cut.reset(); }
-
-  absl::StatusOr<bool> Next() override {
-    while (next_ < parts_->flush_order.size()) {
-      const size_t place = next_++;
-      const bool has_samples = Take(place);
-      const MemSeries* series = parts_->flush_order[place];
-      if (!TakeExemplars(series->ref) && !has_samples) continue;
-      labels_.clear();
-      parts_->index.AppendLabels(series->pairs(), &labels_);
-      return true;
-    }
-    exemplars_.clear();
-    return false;
-  }
-  model::LabelsView labels() const override { return model::LabelsView(labels_); }
-  std::span<const chunk::ChunkView> chunks() const override { return older_.chunks; }
-  std::span<const model::Exemplar> exemplars() const override { return exemplars_; }
-  std::span<const model::StartRun> starts() const override { return starts_; }
-
- private:
-  bool TakeExemplars(SeriesRef ref) {
-    exemplars_.clear();
-    const auto it = all_exemplars_.find(ref);
-    if (it != all_exemplars_.end()) exemplars_ = std::move(it->second);
-    return !exemplars_.empty();
-  }
-
-  // The series stays as it is until the block is there: a flush that sealed all would take half as
-  // much memory again as the head has.
-  bool Take(size_t place) {
-    MemSeries* const series = parts_->flush_order[place];
-    starts_.clear();
-    {
-      absl::MutexLock lock(parts_->StripeOf(series->ref));
-      if (LateSamples* late = series->late()) {
-        late->flushing = NumBeforeCut(*late);
-        if (late->flushing > 0) parts_->flush_late.push_back(place);
-      }
-      series->CopyBefore(NumAfterCut(*series), &older_);
-      if (older_.num > 0 && series->has_starts) {
-        model::AppendStarts(series->starts(), {older_.chunks.front().range.min, older_.last.t},
-                            &starts_);
-      }
-    }
-    if (older_.num == 0) return false;
-    parts_->flush_given[place] = {static_cast<uint32_t>(older_.num), older_.last};
-    return true;
-  }
-
-  // What comes after the cut is in the log that stays. Were it in the block as well, replay could
-  // not tell it from what is new, and would bring it back although it was deleted meanwhile.
-  uint32_t NumBeforeCut(const LateSamples& late) const {
-    const auto after = std::find_if(late.all.begin(), late.all.end(), [&](const LateSample& l) {
-      return !(**parts_->cut).Sees(l.seq);
-    });
-    return static_cast<uint32_t>(after - late.all.begin());
-  }
-  size_t NumAfterCut(const MemSeries& series) const {
-    const Hidden hidden = FindHidden(series, **parts_->cut);
-    const std::vector<bool>& seen = hidden.scattered;  // What replay brings behind a commit.
-    return hidden.tail + static_cast<size_t>(seen.end() - std::find(seen.begin(), seen.end(), false));
-  }
-
-  Head::Parts* const parts_;
-  ExemplarRing::BySeries all_exemplars_;
-  size_t next_ = 0;
-  std::string labels_;
-  std::vector<model::Exemplar> exemplars_;
-  model::StartRuns starts_;
-  OlderSamples older_;
-};
-
-// Late samples in `range` that were given to the flush, as chunks.
-class LateCursorImpl final : public SeriesCursor {
- public:
-  LateCursorImpl(Head::Parts* parts, model::TimeRange range) : parts_(parts), range_(range) {}
-
-  absl::StatusOr<bool> Next() override {
-    while (next_ < parts_->flush_late.size()) {
-      const size_t place = parts_->flush_late[next_++];
-      const MemSeries* series = parts_->flush_order[place];
-      samples_.clear();
-      {
-        absl::MutexLock lock(parts_->StripeOf(series->ref));
-        for (uint32_t i = 0; i < series->late()->flushing; ++i) {
-          const LateSample& late = series->late()->all[i];
-          if (range_.Contains(late.sample.t)) samples_.push_back(late);
-        }
-        SortLate(samples_.begin(), &samples_);
-        if (parts_->flush_given[place].samples > 0) {
-          LeaveOutInOrder(*series, parts_->flush_given[place].last.t);
-        }
-      }
-      if (samples_.empty()) continue;
-      Encode();
-      labels_.clear();
-      parts_->index.AppendLabels(series->pairs(), &labels_);
-      return true;
-    }
-    return false;
-  }
-  model::LabelsView labels() const override { return model::LabelsView(labels_); }
-  std::span<const chunk::ChunkView> chunks() const override { return views_; }
-  std::span<const model::StartRun> starts() const override { return starts_; }
-
- private:
-  // As a reader of the head does: at equal times what came in order stays. In another block the
-  // late one might win. `last`: of the flush.
-  void LeaveOutInOrder(const MemSeries& series, model::TimeMs last) {
-    if (samples_.empty()) return;
-    const model::TimeRange wanted{samples_.front().sample.t,
-                                  std::min(samples_.back().sample.t, last)};
-    columns_.clear();
-    const auto decode = [&](const chunk::ChunkView& view) {
-      if (!view.range.Overlaps(wanted)) return;
-      chunk::Decode(view, wanted, &columns_).IgnoreError();  // The head's own bytes.
-    };
-    for (size_t i = 0; i < series.num_sealed(); ++i) decode((*series.sealed)[i]->view());
-    if (series.HasOpen()) decode(series.OpenView());
-    const auto has = [](const std::vector<model::TimeMs>& times, model::TimeMs t) {
-      return std::binary_search(times.begin(), times.end(), t);
-    };
-    std::erase_if(samples_, [&](const LateSample& s) {
-      return has(columns_.floats.times, s.sample.t) || has(columns_.histograms.times, s.sample.t);
-    });
-  }
-  void Encode() {
-    MemSeries packed;
-    HeadDelta delta;
-    starts_.clear();
-    for (const LateSample& late : samples_) {
-      model::NoteStart(late.sample.t, late.start, &starts_);
-      if (late.histogram == nullptr) {
-        packed.Append(late.sample, 0, 0, &delta);
-      } else {
-        packed.AppendHistogram(late.sample, *late.histogram, 0, 0, &delta);
-      }
-    }
-    packed.Seal(&delta);
-    chunks_ = std::move(*packed.sealed);
-    views_.clear();
-    for (const ChunkPtr& chunk : chunks_) views_.push_back(chunk->view());
-  }
-
-  Head::Parts* const parts_;
-  const model::TimeRange range_;
-  size_t next_ = 0;
-  std::string labels_;
-  std::vector<LateSample> samples_;
-  model::StartRuns starts_;
-  chunk::MixedColumns columns_;  // In order.
-  std::vector<ChunkPtr> chunks_;
-  std::vector<chunk::ChunkView> views_;
-};
 
 // The newest sample of `series` that every restart from the checkpoint can know: the last flushed
 // one. Samples after it are in the segments that follow. False when none is known.
@@ -480,22 +321,19 @@ absl::StatusOr<uint32_t> Head::CutForFlush() {
   return segment;
 }
 
-std::unique_ptr<SeriesCursor> Head::FlushCursor() {
+std::unique_ptr<FlushCursor> Head::FlushCursor() {
   parts_->flush_order = parts_->order.RankAll();
   parts_->flush_given.assign(parts_->flush_order.size(), {});
   parts_->flush_late.clear();
-  return std::make_unique<FlushCursorImpl>(parts_.get());
+  return NewFlushCursor(parts_.get());
 }
 
 std::vector<model::TimeRange> Head::LateRanges() const {
-  constexpr int64_t kWindowMs = 2 * 3600 * 1000, kDayMs = 24 * 3600 * 1000;
-  const auto start_of = [](model::TimeMs t, int64_t width_ms) {
-    const int64_t into = t % width_ms;
-    return t - (into < 0 ? into + width_ms : into);
-  };
+  using model::kDayMs, model::WindowStart;
+  constexpr int64_t kWindowMs = 2 * model::kHourMs;
   const model::TimeMs newest =
       std::max(std::min(max_time(), parts_->Horizon()), kNoTime + 2 * kDayMs);
-  const model::TimeMs days_before = start_of(newest - kDayMs, kDayMs);
+  const model::TimeMs days_before = WindowStart(newest - kDayMs, kDayMs);
   std::map<model::TimeMs, model::TimeMs> ends;  // By start.
   for (const size_t place : parts_->flush_late) {
     const MemSeries* series = parts_->flush_order[place];
@@ -504,7 +342,7 @@ std::vector<model::TimeRange> Head::LateRanges() const {
     for (uint32_t i = 0; i < late.flushing; ++i) {
       const model::TimeMs t = std::max(late.all[i].sample.t, kNoTime + kDayMs);
       const int64_t width_ms = t < days_before ? kDayMs : kWindowMs;
-      const model::TimeMs start = start_of(t, width_ms);
+      const model::TimeMs start = WindowStart(t, width_ms);
       ends[start] = start + width_ms - 1;
     }
   }
@@ -515,7 +353,7 @@ std::vector<model::TimeRange> Head::LateRanges() const {
 }
 
 std::unique_ptr<SeriesCursor> Head::LateCursor(model::TimeRange range) {
-  return std::make_unique<LateCursorImpl>(parts_.get(), range);
+  return NewLateCursor(parts_.get(), range);
 }
 
 absl::Status Head::WriteCheckpoint(wal::CheckpointWriter* out) {

@@ -344,10 +344,15 @@ void MemSeries::TakeSealed(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delt
   }
 }
 
-model::TimeRange MemSeries::times() const {
+model::TimeRange MemSeries::times_in_order() const {
   model::TimeRange range = model::TimeRange::None();
   if (num_sealed() > 0) range.Extend(sealed->front()->range), range.Extend(sealed->back()->range);
   if (HasOpen()) range.Extend(OpenView().range);
+  return range;
+}
+
+model::TimeRange MemSeries::times() const {
+  model::TimeRange range = times_in_order();
   if (late() != nullptr) {
     for (const LateSample& l : late()->all) range.Extend(l.sample.t);
   }

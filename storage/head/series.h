@@ -152,6 +152,7 @@ struct MemSeries {
   void ComeBack(model::TimeMs horizon);
   bool HasSamples() const { return num_sealed() > 0 || HasOpen() || late() != nullptr; }
   model::TimeRange times() const;  // Of what is in memory; empty when nothing is.
+  model::TimeRange times_in_order() const;  // Likewise, without late samples.
 
  private:
   int64_t OpenBytes() const {

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "storage/merge.h"
+#include "storage/model/time_windows.h"
 #include "tests/testing/sample_model.h"
 #include "tests/testing/temp_dir.h"
 
@@ -59,13 +60,14 @@ TEST_F(CompactorTest, MergesBlocksOfAnyOverlapWithoutLosingASample) {
     }
     const auto merged = Merge(plan_, store_.get(), kGoOn);
     ASSERT_TRUE(merged.ok()) << merged.status();
-    EXPECT_EQ(merged->level, 1);
-    EXPECT_EQ(merged->parents, plan_.blocks);
+    ASSERT_THAT(*merged, SizeIs(1));
+    EXPECT_EQ(merged->front().level, 1);
+    EXPECT_EQ(merged->front().parents, plan_.blocks);
     ASSERT_THAT(store_->Metas(), SizeIs(1));
     EXPECT_EQ(Difference(Stored(), want_), "") << "seed " << seed;
     uint64_t samples = 0;
     for (const auto& [labels, series] : want_) samples += series.size();
-    EXPECT_EQ(merged->num_samples, samples);
+    EXPECT_EQ(merged->front().num_samples, samples);
   }
 }
 
@@ -84,6 +86,44 @@ TEST_F(CompactorTest, StoppedHalfWayLeavesEverythingAsItWas) {
 TEST_F(CompactorTest, AnUnknownBlockIsNotFound) {
   plan_.blocks = {"01ARZ3NDEKTSV4RRFFQ69G5FAV"};
   EXPECT_EQ(Merge(plan_, store_.get(), kGoOn).status().code(), absl::StatusCode::kNotFound);
+}
+
+// Series that begin, pause and end anywhere in ten days, in blocks of any width.
+TEST_F(CompactorTest, WhatSpansDaysBecomesABlockForEach) {
+  using model::kDayMs, model::kHourMs;
+  for (uint32_t seed = 0; seed < 4; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    plan_ = {{}, 2, ""};
+    want_.clear();
+    for (const auto& meta : store_->Metas()) ASSERT_TRUE(store_->Drop(meta.ulid).ok());
+    for (int block = 0; block < 4; ++block) {
+      const model::TimeMs start = 1'700'000'000'000 + static_cast<int64_t>(random() % 4) * kDayMs;
+      SampleModel data = testing_support::RandomModel(random, 20, start, kHourMs / 3, 300);
+      std::erase_if(data, [&](const auto&) { return random() % 4 == 0; });
+      if (!data.empty()) Write(data);
+    }
+    const auto merged = Merge(plan_, store_.get(), kGoOn);
+    ASSERT_TRUE(merged.ok()) << merged.status();
+    EXPECT_GT(merged->size(), 3u);
+    EXPECT_THAT(store_->Metas(), SizeIs(merged->size()));
+    uint64_t samples = 0;
+    for (const storage::BlockMeta& meta : *merged) {
+      samples += meta.num_samples;
+      EXPECT_EQ(meta.level, 1);
+      EXPECT_EQ(meta.parents, plan_.blocks);
+      EXPECT_THAT(model::CutByDay(meta.range), SizeIs(1));
+    }
+    uint64_t all = 0;
+    for (const auto& [labels, series] : want_) all += series.size();
+    EXPECT_EQ(samples, all);
+    EXPECT_EQ(Difference(Stored(), want_), "");
+    store_.reset();
+    store_ = *storage::BlockStore::Open(dir(), 1 << 20);
+    EXPECT_EQ(Difference(Stored(), want_), "");
+    EXPECT_THAT(store_->Metas(), SizeIs(merged->size()));
+    EXPECT_TRUE(std::filesystem::is_empty(dir() + "/unfinished"));
+  }
 }
 
 TEST_F(CompactorTest, ReadersOfTheInputsGoOn) {

@@ -157,7 +157,7 @@ TEST_F(DeletesTest, AMergeOfWhatIsAllDeletedLeavesNoBlock) {
   ASSERT_THAT(metas, SizeIs(1));
   const auto merged = Merge(CleanPlan(metas[0]), db_->blocks(), [] { return true; });
   ASSERT_TRUE(merged.ok()) << merged.status();
-  EXPECT_EQ(merged->ulid, "");
+  EXPECT_THAT(*merged, IsEmpty());
   EXPECT_THAT(db_->blocks()->Metas(), IsEmpty());
 }
 

@@ -88,7 +88,8 @@ TEST_F(ExemplarsTest, MergesCarryThemOverAndLeaveOutWhatIsDeleted) {
   EXPECT_EQ(Difference(ReadExemplars(*db_), want), "");
   uint64_t all = 0;
   for (const auto& [labels, exemplars] : want) all += exemplars.size();
-  EXPECT_EQ(merged->num_exemplars, all);
+  ASSERT_THAT(*merged, SizeIs(1));
+  EXPECT_EQ(merged->front().num_exemplars, all);
 
   Delete({model::Matcher::Equal("job", "odd")}, {kStart, kStart + 300'000}, &want);
   EXPECT_EQ(Difference(ReadExemplars(*db_), want), "");

@@ -161,7 +161,7 @@ TEST_F(HistogramsTest, ACrashAtAnyStepOfAFlushLosesNothing) {
   };
   for (int flush = 0; flush < 3; ++flush) ASSERT_TRUE(db_->FlushHead().ok());
   after_step_ = nullptr;
-  EXPECT_EQ(crashes, 21);
+  EXPECT_EQ(crashes, 18);
   EXPECT_EQ(Difference(Stored(), want), "");
 }
 

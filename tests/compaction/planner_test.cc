@@ -101,11 +101,10 @@ TEST(Planner, LateWindowsJoinTheirDay) {
             "d w -> level 2: a day is finished");
 }
 
-TEST(Planner, DaysBeforeTheEpochAreDaysToo) {
-  EXPECT_EQ(WindowStart(-1, 100), -100);
-  EXPECT_EQ(WindowStart(-100, 100), -100);
-  EXPECT_EQ(WindowStart(0, 100), 0);
-  EXPECT_EQ(WindowStart(99, 100), 0);
+TEST(Planner, WhatSpansDaysIsCutAlone) {
+  EXPECT_EQ(PlanAt(9000, {Block("wide", 1, 100, 3000)}), "wide -> level 1: it spans days");
+  EXPECT_EQ(PlanAt(9000, {Block("wide", 2, 100, 1600)}), "wide -> level 1: it spans days");
+  EXPECT_EQ(PlanAt(9000, {Block("d", 2, 1440 - 50, 2880 + 50)}), "nothing");
 }
 
 TEST(Planner, WhatLostATwentiethOfItsSeriesIsRewrittenAlone) {

@@ -37,7 +37,8 @@ class ScrubTest : public ::testing::Test {
   std::string Write() {
     storage::BlockMeta like;
     like.level = 2;  // Merges leave it alone.
-    const auto model = testing_support::RandomModel(random_, 30, 1'700'000'000'000, 15'000, 2000);
+    constexpr model::TimeMs kMidnight = 1'700'006'400'000;  // In one day.
+    const auto model = testing_support::RandomModel(random_, 30, kMidnight, 15'000, 2000);
     return testing_support::WriteBlock(*db_->blocks(), model, like).ulid;
   }
   // The block read whole, in steps.

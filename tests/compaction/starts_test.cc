@@ -213,7 +213,7 @@ TEST_F(StartsTest, ACrashAtAnyStepOfAFlushLosesAndDoublesNothing) {
     };
     ASSERT_TRUE(db_->FlushHead().ok());
     after_step_ = nullptr;
-    EXPECT_EQ(steps, 7);
+    EXPECT_EQ(steps, 6);
     Expect("after the flush");
   }
 }

@@ -120,7 +120,7 @@ TEST_F(DatabaseDeleteTest, ACrashWhileDeletingLeavesAllOrNothing) {
   };
   Delete({model::Matcher::Equal("job", "odd")}, {kStart + 300'000, kStart + 1'200'000}, &want);
   after_step_ = nullptr;
-  EXPECT_EQ(steps, 7);
+  EXPECT_EQ(steps, 6);
   EXPECT_EQ(Difference(AfterCrash(), want), "");
 }
 

@@ -114,7 +114,7 @@ TEST_F(DatabaseMetadataTest, ACrashAtAnyStepOfAFlushLosesNothing) {
       ExpectAfterCrash(want, static_cast<int>(step));
     };
     ASSERT_TRUE(db_->FlushHead().ok());
-    EXPECT_EQ(steps, 7);
+    EXPECT_EQ(steps, 6);
     after_step_ = nullptr;
     ExpectAfterCrash(want);
   }

@@ -177,13 +177,13 @@ TEST_F(SnapshotTest, WithoutTheHeadHoldsWhatBlocksHold) {
   EXPECT_EQ(Difference(ReadAll(*copy), flushed_), "");
 }
 
-// In the middle of one, blocks have the late samples of a batch and not yet its others.
+// In the middle of one, the checkpoint that goes with the blocks is about to be replaced.
 TEST_F(SnapshotTest, WaitsForAFlushUnderWay) {
   Fill();
   std::thread snapshots;
   std::atomic<bool> made{false};
   after_step_ = [&](FlushStep step) {
-    if (step == FlushStep::kLatePublished) {
+    if (step == FlushStep::kCheckpointed) {
       snapshots = std::thread([&] {
         EXPECT_TRUE(db_->Snapshot(snapshot(), true).ok());
         made = true;

@@ -234,6 +234,7 @@ absl::Status RunWorkload(const WorkloadOptions& options, std::mt19937_64& random
   for (int i = 0; i < options.batches; ++i) {
     clock->now_ms += 10'000 + static_cast<int64_t>(random() % 90'000);
     if (random() % 40 == 0) clock->now_ms += 3'600'000;  // Nothing for an hour.
+    if (random() % 80 == 0) clock->now_ms += 2 * 86'400'000;  // Or two days: a flush may span them.
     if (random() % 10 == 0) ++first_series;              // Churn.
     if (options.faults && random() % 10 == 0) {
       const int error = random() % 2 == 0 ? ENOSPC : EIO;

@@ -24,6 +24,7 @@ constexpr int64_t kUnlimited = int64_t{1} << 60;
 
 constexpr std::array<int, 5> kPercent = {0, 75, 80, 88, 93};  // Where stages begin.
 constexpr int kHysteresis = 4;
+constexpr int kQueryPercent = 84;  // Where a closed gate for queries opens again.
 
 bool Reaches(int64_t bytes, int64_t of, int percent) {
   return of > 0 && static_cast<double>(bytes) >= static_cast<double>(of) / 100 * percent;
@@ -85,6 +86,10 @@ Shed NextStage(Shed now, const MemoryUse& use, const MemorySplit& split) {
     }
   }
   return Shed::kNothing;
+}
+
+int64_t QueryRoom(int64_t resident_bytes, const MemorySplit& split) {
+  return split.limit_bytes / 100 * kQueryPercent - resident_bytes;
 }
 
 bool HeadIsLarge(const MemoryUse& use, const MemorySplit& split) {

@@ -35,6 +35,9 @@ struct MemoryUse {
 // The stage that `use` asks for: at 75, 80, 88 and 93 % of the limit. A stage is left 4 points below
 // where it began.
 Shed NextStage(Shed now, const MemoryUse& use, const MemorySplit& split);
+// What requests that read may still take: up to 84 % of the limit, so that theirs alone closes no
+// gate. Negative when they have to give something back.
+int64_t QueryRoom(int64_t resident_bytes, const MemorySplit& split);
 // The head alone: at 80 % of its share it is flushed early, at 100 % it takes no new series; queries
 // need not suffer for it. `full` is whether it was full before; it is so until 4 points below.
 bool HeadIsLarge(const MemoryUse& use, const MemorySplit& split);

@@ -11,6 +11,10 @@ namespace {
 
 // What one thread may hold back before it tells the meter.
 constexpr int64_t kGrain = 64 << 10;
+// What all may take between two looks for room.
+constexpr int64_t kBetweenLooks = 1 << 20;
+// A request that holds no more than this is never refused for what others hold.
+constexpr int64_t kAlwaysAllowed = 1 << 20;
 
 struct ThreadState {
   MemoryMeter* meter = nullptr;
@@ -33,7 +37,23 @@ double MiB(int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 }  // namespace
 
-MemoryMeter::MemoryMeter(MemoryPool* pool) : pool_(pool) { ++pool_->active_; }
+void MemoryPool::LookForRoom() {
+  since_look_.store(0, std::memory_order_relaxed);
+  if (!limits_.room || limits_.total_bytes <= 0) return;
+  // Never 0, which would be no limit.
+  allowed_.store(std::clamp<int64_t>(used_bytes() + limits_.room(), 1, limits_.total_bytes),
+                 std::memory_order_relaxed);
+}
+
+void MemoryPool::Add(int64_t bytes) {
+  used_.fetch_add(bytes, std::memory_order_relaxed);
+  if (bytes <= 0 || !limits_.room) return;
+  if (since_look_.fetch_add(bytes, std::memory_order_relaxed) + bytes >= kBetweenLooks) LookForRoom();
+}
+
+MemoryMeter::MemoryMeter(MemoryPool* pool, Turn* turn) : pool_(pool), turn_(turn) {
+  ++pool_->active_;
+}
 
 MemoryMeter::~MemoryMeter() {
   pool_->used_ -= used_bytes();
@@ -61,27 +81,35 @@ MemoryMeter::Scope::~Scope() {
 
 MemoryMeter* MemoryMeter::OfThread() { return State().meter; }
 
+bool MemoryMeter::PutOff() {
+  const MemoryMeter* const meter = OfThread();
+  return meter != nullptr && meter->turn_ != nullptr && meter->turn_->put_off();
+}
+
 bool MemoryMeter::Counts() { return CountsThreadBytes(); }
 
-absl::Status MemoryMeter::Check() {
+absl::Status MemoryMeter::Check(int64_t more) {
   ThreadState& state = State();
   if (state.meter == nullptr) return absl::OkStatus();
   state.Look();
   if (std::abs(state.pending) >= kGrain) state.meter->Add(std::exchange(state.pending, 0));
-  return state.meter->Judge();
+  RETURN_IF_ERROR(state.meter->Judge(more));
+  Turn* const turn = state.meter->turn_;
+  return turn == nullptr ? absl::OkStatus() : turn->Check(state.meter->used_bytes() + more);
 }
 
 void MemoryMeter::Add(int64_t bytes) {
   const int64_t used = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  pool_->used_.fetch_add(bytes, std::memory_order_relaxed);
+  pool_->Add(bytes);
   int64_t peak = peak_bytes();
   while (peak < used && !peak_.compare_exchange_weak(peak, used, std::memory_order_relaxed)) {
   }
 }
 
-absl::Status MemoryMeter::Judge() {
+absl::Status MemoryMeter::Judge(int64_t more) {
   const MemoryLimits& limits = pool_->limits();
-  const int64_t used = used_bytes();
+  const int64_t used = used_bytes() + more;
+  if (more > kBetweenLooks) pool_->LookForRoom();
   const auto refused = [&](absl::Status status) {
     if (!refused_.exchange(true)) pool_->refused_.fetch_add(1, std::memory_order_relaxed);
     return status;
@@ -92,13 +120,16 @@ absl::Status MemoryMeter::Judge() {
         "or a shorter time",
         MiB(limits.request_bytes)));
   }
-  const int64_t total = pool_->used_bytes();
-  if (limits.total_bytes > 0 && total > limits.total_bytes &&
-      used > limits.total_bytes / std::max<int64_t>(1, pool_->active())) {
+  const int64_t total = pool_->used_bytes() + more, allowed = pool_->allowed_bytes();
+  if (allowed > 0 && total > allowed &&
+      used > std::max(kAlwaysAllowed, allowed / std::max<int64_t>(1, pool_->active()))) {
+    if (turn_ != nullptr) {
+      if (absl::Status status = turn_->OutOfRoom(); !status.ok()) return status;
+    }
     return refused(ResourceExhausted(
-        "all queries together take {:.1f} MiB of memory and may take {:.1f}, and this one more "
+        "all queries together take {:.1f} MiB of memory and may take {:.1f} now, and this one more "
         "than its share: try again later, or raise --storage.memory-limit",
-        MiB(total), MiB(limits.total_bytes)));
+        MiB(total), MiB(allowed)));
   }
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@
 #include <rocksdb/iterator.h>
 
 #include "storage/base/hash.h"
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
 #include "storage/block/block_selection.h"
 #include "storage/block/series_reader.h"
@@ -14,6 +15,13 @@ namespace {
 
 // Looking into the labels of one series costs about as much as this many refs of a posting.
 constexpr size_t kRefsPerSeriesRead = 16;
+
+constexpr size_t kPerCheck = 256;  // Of what a request may take.
+
+// For loops over series and values.
+absl::Status Check(size_t i) {
+  return i % kPerCheck == 0 ? base::MemoryMeter::Check() : absl::OkStatus();
+}
 
 bool AnyCommon(const Postings& a, const Postings& b) {
   const Postings& few = a.size() < b.size() ? a : b;
@@ -108,7 +116,9 @@ absl::StatusOr<std::vector<std::string>> BlockQuerier::FindNames(Matchers matche
   ASSIGN_OR_RETURN(const Postings refs, Find(index_, matchers));
   base::StringSet names;
   SeriesReader reader(*block_);
+  size_t done = 0;
   for (const SeriesRef ref : refs) {
+    RETURN_IF_ERROR(Check(done++));
     RETURN_IF_ERROR(reader.Read(static_cast<uint32_t>(ref)));
     for (const model::Label& label : model::LabelsView(reader.labels())) {
       if (!names.contains(label.name)) names.emplace(label.name);
@@ -138,7 +148,9 @@ absl::StatusOr<std::vector<std::string>> BlockQuerier::ValuesOf(std::string_view
     ASSIGN_OR_RETURN(const std::vector<std::string> all, index_.Values(name));
     if (all.size() <= refs.size()) {
       std::vector<std::string> values;
-      for (const std::string& value : all) {
+      for (size_t i = 0; i < all.size(); ++i) {
+        RETURN_IF_ERROR(Check(i));
+        const std::string& value = all[i];
         ASSIGN_OR_RETURN(const PostingsPtr carriers, index_.For(name, value));
         if (AnyCommon(refs, *carriers)) values.push_back(value);
       }
@@ -147,7 +159,9 @@ absl::StatusOr<std::vector<std::string>> BlockQuerier::ValuesOf(std::string_view
   }
   base::StringSet values;
   SeriesReader reader(*block_);
+  size_t done = 0;
   for (const SeriesRef ref : refs) {
+    RETURN_IF_ERROR(Check(done++));
     RETURN_IF_ERROR(reader.Read(static_cast<uint32_t>(ref)));
     const std::string_view value = model::LabelsView(reader.labels()).Get(name);
     if (!value.empty() && !values.contains(value)) values.emplace(value);

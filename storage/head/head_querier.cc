@@ -10,10 +10,10 @@
 namespace storage {
 namespace {
 
-constexpr size_t kSeriesPerCheck = 256;  // Of the memory a request may take.
+constexpr size_t kSeriesPerCheck = 256;  // Of what a request may take.
 
 // For loops over series.
-absl::Status CheckMemory(size_t i) {
+absl::Status Check(size_t i) {
   return i % kSeriesPerCheck == 0 ? base::MemoryMeter::Check() : absl::OkStatus();
 }
 
@@ -54,7 +54,7 @@ absl::StatusOr<std::unique_ptr<Selection>> HeadQuerier::Select(const SelectReque
   auto selection = std::make_unique<HeadSelection>(found.size());
   absl::Mutex* held = nullptr;  // Neighbours share a lock.
   absl::Status status;
-  for (size_t i = 0; i < found.size() && (status = CheckMemory(i)).ok(); ++i) {
+  for (size_t i = 0; i < found.size() && (status = Check(i)).ok(); ++i) {
     if (i + kAhead < found.size()) {
       const char* p = reinterpret_cast<const char*>(found[i + kAhead]);
       __builtin_prefetch(p + 64);
@@ -87,7 +87,9 @@ absl::StatusOr<std::vector<std::string>> HeadQuerier::LabelNames(Matchers matche
     ASSIGN_OR_RETURN(const Postings refs, Find(parts_->index, matchers));
     absl::flat_hash_set<std::string_view> seen;  // Into pairs of series the gate keeps.
     std::vector<bool> pair_seen;
+    size_t done = 0;
     for (const SeriesRef ref : refs) {
+      RETURN_IF_ERROR(Check(done++));
       const MemSeries* series = parts_->map.Find(ref);
       if (series == nullptr) continue;
       for (const PairId id : series->pairs()) {
@@ -115,7 +117,9 @@ absl::StatusOr<std::vector<std::string>> HeadQuerier::LabelValues(std::string_vi
   } else {
     ASSIGN_OR_RETURN(const Postings refs, Find(parts_->index, matchers));
     std::vector<bool> seen;
+    size_t done = 0;
     for (const SeriesRef ref : refs) {
+      RETURN_IF_ERROR(Check(done++));
       const MemSeries* series = parts_->map.Find(ref);
       if (series == nullptr) continue;
       for (const PairId id : series->pairs()) {
@@ -127,7 +131,6 @@ absl::StatusOr<std::vector<std::string>> HeadQuerier::LabelValues(std::string_vi
         if (seen[i]) break;
         seen[i] = true;
         values.emplace_back(label.value);
-        RETURN_IF_ERROR(CheckMemory(values.size()));
         break;
       }
     }

@@ -2,6 +2,7 @@
 // names the series to take away, since those without the label have no postings of their own.
 #include <algorithm>
 
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
 #include "storage/index/postings.h"
 
@@ -10,6 +11,8 @@ namespace {
 
 using model::Matcher;
 using model::MatchType;
+
+constexpr size_t kValuesPerCheck = 1024;  // Of what a request may take.
 
 // What one matcher asks of the index.
 struct Clause {
@@ -25,6 +28,19 @@ bool IsRegex(const Matcher& m) { return m.regex() != nullptr; }
 // Whether `value` belongs to the series the clause names.
 bool Names(const Clause& clause, std::string_view value) {
   return clause.matcher->Matches(value) != clause.take_away;
+}
+
+absl::Status KeepNamed(const Clause& clause, std::vector<std::string>* values) {
+  size_t kept = 0;
+  for (size_t i = 0; i < values->size(); ++i) {
+    if (i % kValuesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
+    std::string& value = (*values)[i];
+    if (!Names(clause, value)) continue;
+    if (kept != i) (*values)[kept] = std::move(value);
+    ++kept;
+  }
+  values->resize(kept);
+  return absl::OkStatus();
 }
 
 Clause MakeClause(const Matcher& m) {
@@ -66,11 +82,12 @@ absl::StatusOr<PostingsPtr> Resolve(const Index& index, const Clause& clause) {
     const std::string prefix = IsRegex(m) && own ? m.regex()->prefix() : std::string();
     ASSIGN_OR_RETURN(values, prefix.empty() ? index.Values(m.name())
                                             : index.ValuesWithPrefix(m.name(), prefix));
-    std::erase_if(values, [&](const std::string& v) { return !Names(clause, v); });
+    RETURN_IF_ERROR(KeepNamed(clause, &values));
   }
   std::vector<PostingsPtr> lists;
   lists.reserve(values.size());
   for (const std::string& value : values) {
+    if (lists.size() % kValuesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
     ASSIGN_OR_RETURN(PostingsPtr list, index.For(m.name(), value));
     lists.push_back(std::move(list));
   }

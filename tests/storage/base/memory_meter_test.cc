@@ -1,5 +1,6 @@
 #include "storage/base/memory_meter.h"
 
+#include <atomic>
 #include <memory>
 #include <thread>
 
@@ -131,6 +132,61 @@ TEST_F(MemoryMeterTest, WhenAllTakeTooMuchTheLargeOnesEnd) {
     EXPECT_TRUE(MemoryMeter::Check().ok());
   }
   EXPECT_EQ(pool.refused(), 1u);
+}
+
+TEST_F(MemoryMeterTest, WhatIsAboutToBeTakenCounts) {
+  MemoryPool pool({.request_bytes = 4 * kMiB});
+  MemoryMeter meter(&pool);
+  const Scope scope(&meter);
+  EXPECT_TRUE(MemoryMeter::Check(3 * kMiB).ok());
+  EXPECT_FALSE(MemoryMeter::Check(5 * kMiB).ok());
+  EXPECT_TRUE(MemoryMeter::Check().ok()) << "nothing was taken";
+}
+
+TEST_F(MemoryMeterTest, WithoutRoomInTheProcessLargeOnesEnd) {
+  std::atomic<int64_t> room = 100 * kMiB;
+  MemoryPool pool({.total_bytes = 20 * kMiB, .room = [&room] { return room.load(); }});
+  MemoryMeter meter(&pool);
+  const Scope scope(&meter);
+  const auto some = Take(5 * kMiB);
+  EXPECT_TRUE(MemoryMeter::Check().ok());
+  EXPECT_EQ(pool.allowed_bytes(), 20 * kMiB);
+  room = -2 * kMiB;
+  pool.LookForRoom();
+  EXPECT_NEAR(pool.allowed_bytes(), 3 * kMiB, kMiB / 2);
+  const absl::Status status = MemoryMeter::Check();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(message(status)), ::testing::HasSubstr("--storage.memory-limit"));
+  MemoryMeter small(&pool);
+  const Scope scope2(&small);
+  const auto little = Take(kMiB / 2);
+  EXPECT_TRUE(MemoryMeter::Check().ok()) << "small ones go on";
+}
+
+// Answers as it is told.
+class FakeTurn : public Turn {
+ public:
+  absl::Status Check(int64_t) override { return status; }
+  absl::Status OutOfRoom() override { return out_of_room; }
+  bool put_off() const override { return !out_of_room.ok(); }
+  absl::Status status, out_of_room;
+};
+
+TEST_F(MemoryMeterTest, AsksItsTurn) {
+  MemoryPool pool({.total_bytes = 2 * kMiB});
+  FakeTurn turn;
+  MemoryMeter meter(&pool, &turn);
+  const Scope scope(&meter);
+  EXPECT_TRUE(MemoryMeter::Check().ok());
+  EXPECT_FALSE(MemoryMeter::PutOff());
+  turn.status = Cancelled("gone");
+  EXPECT_TRUE(absl::IsCancelled(MemoryMeter::Check()));
+  turn.status = absl::OkStatus();
+  const auto some = Take(3 * kMiB);
+  EXPECT_TRUE(absl::IsResourceExhausted(MemoryMeter::Check()));
+  turn.out_of_room = Cancelled("later");
+  EXPECT_TRUE(absl::IsCancelled(MemoryMeter::Check()));
+  EXPECT_TRUE(MemoryMeter::PutOff());
 }
 
 }  // namespace

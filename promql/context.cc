@@ -62,6 +62,12 @@ std::vector<std::string> AnnotationSink::List::Take(std::string_view query) {
   return texts;
 }
 
+absl::Status TooManySamples() {
+  return base::ResourceExhausted(
+      "query processing would load too many samples into memory in query execution "
+      "(--query.max-samples)");
+}
+
 absl::Status Context::Check() const {
   if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
     return base::Cancelled("query was canceled in expression evaluation");
@@ -75,12 +81,19 @@ absl::Status Context::Check() const {
 
 absl::Status Context::Charge(int64_t samples) {
   if (*samples_left < samples) {
-    return base::ResourceExhausted(
-        "query processing would load too many samples into memory in query execution");
+    return TooManySamples();
   }
   *samples_left -= samples;
   if (least_left != nullptr) *least_left = std::min(*least_left, *samples_left);
-  return Check();
+  constexpr int64_t kMany = 4096;
+  if (samples < kMany) return Check();
+  return CheckRoom(static_cast<size_t>(samples) * sizeof(double));
+}
+
+absl::Status Context::CheckRoom(size_t bytes) const {
+  checks = 0;  // The next look is now.
+  RETURN_IF_ERROR(Check());
+  return base::MemoryMeter::Check(static_cast<int64_t>(bytes));
 }
 
 }  // namespace promql

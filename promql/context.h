@@ -53,6 +53,9 @@ class AnnotationSink {
   List warnings_, infos_;
 };
 
+// kResourceExhausted, in Prometheus' words and with the flag.
+absl::Status TooManySamples();
+
 // Handed down every call of one query (a subquery makes a child with a grid of its own).
 struct Context {
   Grid grid;        // Of this node.
@@ -73,8 +76,11 @@ struct Context {
   // kDeadlineExceeded ("query timed out in expression evaluation"), kCancelled, or
   // kResourceExhausted (base::MemoryMeter). Call once per tile or per series, not per sample.
   absl::Status Check() const;
-  // Takes `samples` from the budget: kResourceExhausted in Prometheus' words. Check()s too.
+  // Takes `samples` from the budget: kResourceExhausted in Prometheus' words. Check()s too, with the
+  // memory that they will take.
   absl::Status Charge(int64_t samples);
+  // Before that many bytes are taken at once.
+  absl::Status CheckRoom(size_t bytes) const;
   void Release(int64_t samples) { *samples_left += samples; }
 
   mutable uint32_t checks = 0;  // Of Check(): most calls do without a look at the clock.

@@ -15,6 +15,7 @@
 #include "promql/context.h"
 #include "promql/helpers.h"
 #include "promql/plan.h"
+#include "storage/base/memory_meter.h"
 #include "storage/base/stats.h"
 #include "storage/base/status.h"
 
@@ -132,7 +133,7 @@ class Engine::Impl {
                                   storage::Queryable* data, const QueryOptions& query) {
     Result result;
     const absl::Status status = Evaluate(text, expr, grid, data, query, &result);
-    if (options_.observer != nullptr) {
+    if (options_.observer != nullptr && !base::MemoryMeter::PutOff()) {
       options_.observer->Finished({text, grid, query.origin, result.stats, status});
     }
     if (!status.ok()) return status;
@@ -164,7 +165,7 @@ class Engine::Impl {
  private:
   absl::Status Evaluate(std::string_view text, const Expr& expr, const Grid& grid,
                         storage::Queryable* data, const QueryOptions& query, Result* out) {
-    const absl::Time begin = absl::Now();
+    const absl::Time begin = std::min(absl::Now(), query.arrived);
     const absl::Time deadline =
         begin + std::min(options_.timeout, query.timeout.value_or(options_.timeout));
     Result& result = *out;

@@ -52,6 +52,7 @@ struct QueryOrigin {
 struct QueryOptions {
   std::optional<absl::Duration> timeout;         // Capped by the engine's.
   std::optional<absl::Duration> lookback;
+  absl::Time arrived = absl::InfiniteFuture();   // Since when it has waited, if not since the call.
   const std::atomic<bool>* cancelled = nullptr;  // Polled; true ends the query with kCancelled.
   QueryOrigin origin;
   bool stats_by_step = false;
@@ -72,7 +73,7 @@ class QueryObserver {
   // Its turn has come; what Begin returns is handed back to End.
   virtual int Begin(std::string_view query) = 0;
   virtual void End(int ticket) = 0;
-  // It is over, its turn may never have come.
+  // It is over, its turn may never have come. Not told of what was put off (base::MemoryMeter).
   virtual void Finished(const Record& record) = 0;
 };
 

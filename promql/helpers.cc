@@ -1,8 +1,17 @@
 #include "promql/helpers.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <utility>
 
 namespace promql {
+namespace {
+
+constexpr int kPriority = 5;  // As nice(1) counts.
+
+}  // namespace
 
 Helpers::Helpers(int threads) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Work(); });
@@ -22,6 +31,8 @@ void Helpers::Run(std::function<void()> task) {
 }
 
 void Helpers::Work() {
+  // Those who do without help, and all that comes in, go first.
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kPriority);
   for (;;) {
     std::function<void()> task;
     {

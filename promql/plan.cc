@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "promql/context.h"
 #include "promql/duration_expr.h"
 #include "promql/plan_rules.h"
 #include "promql/printer.h"
@@ -115,8 +116,7 @@ class Planner {
     if (steps <= kTileCells) return absl::OkStatus();
     steps_left_ -= steps;
     if (steps_left_ >= 0) return absl::OkStatus();
-    return base::ResourceExhausted(
-        "query processing would load too many samples into memory in query execution");
+    return TooManySamples();
   }
 
   absl::StatusOr<Node> MakeUnary(const Expr& expr, const Grid& grid) {
@@ -406,8 +406,7 @@ absl::StatusOr<Plan> MakePlan(const Expr& expr, const Grid& grid, const PlanOpti
     return base::InvalidArgument("evaluation time is out of range");
   }
   if (NumSteps(grid) > options.max_samples) {
-    return base::ResourceExhausted(
-        "query processing would load too many samples into memory in query execution");
+    return TooManySamples();
   }
   Plan plan;
   RETURN_IF_ERROR(Planner(grid, options, &plan).Run(expr));

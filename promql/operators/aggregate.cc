@@ -70,22 +70,25 @@ class Aggregate final : public Operator {
     const size_t cells = size_t(num_groups_) * steps_;
     RETURN_IF_ERROR(context.Charge(static_cast<int64_t>(cells)));
     charged_ = static_cast<int64_t>(cells);
-    values_.resize(cells);
-    present_.resize(size_t(num_groups_) * words_);
+    bool count = false, extra = false;
     switch (aggregate_.aggregate) {
       case AggregateOp::kAvg:
-        incremental_.resize(present_.size());
-        [[fallthrough]];
       case AggregateOp::kStddev:
       case AggregateOp::kStdvar:
-        count_.resize(cells);
+        count = true;
         [[fallthrough]];
       case AggregateOp::kSum:
-        extra_.resize(cells);
+        extra = true;
         break;
       default:
         break;
     }
+    RETURN_IF_ERROR(context.CheckRoom(cells * sizeof(double) * (1 + count + extra)));
+    values_.resize(cells);
+    present_.resize(size_t(num_groups_) * words_);
+    if (aggregate_.aggregate == AggregateOp::kAvg) incremental_.resize(present_.size());
+    if (count) count_.resize(cells);
+    if (extra) extra_.resize(cells);
     Tile tile;
     for (;;) {
       ASSIGN_OR_RETURN(const bool more, input_->Next(context, &tile));
@@ -101,6 +104,7 @@ class Aggregate final : public Operator {
     }
     for (int group = 0; group < num_groups_; ++group) Finish(group);
     if (!histograms_.has_value() || histograms_->empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(context.CheckRoom(cells * sizeof(HistogramPtr)));
     results_.resize(cells);
     for (int group = 0; group < num_groups_; ++group) {
       histograms_->Finish(group, context.annotations, At(group));

@@ -10,7 +10,10 @@ namespace promql {
 
 absl::Status HistogramGroups::Fold(Context& context, const Row& row, const Row& floats, int group,
                                    std::string_view metric, int64_t* charged) {
-  if (cells_.empty()) cells_.resize(num_cells_);
+  if (cells_.empty()) {
+    RETURN_IF_ERROR(context.CheckRoom(num_cells_ * sizeof(cells_[0])));
+    cells_.resize(num_cells_);
+  }
   for (int i = 0; i < row.steps; ++i) {
     if (!row.has(i)) continue;
     std::unique_ptr<Cell>& cell = cells_[size_t(group) * steps_ + i];

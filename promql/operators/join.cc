@@ -72,6 +72,8 @@ class Join final : public Operator {
     one_row_.Reset(steps_);
     one_row_.AddRow(0);
     if (table_.has_histograms()) one_row_.histogram_row(0);
+    RETURN_IF_ERROR(context.CheckRoom((size_t(labels_.num_matches) + size_t(labels_.num_groups)) *
+                                      size_t(words_) * sizeof(uint64_t)));
     matched_.resize(size_t(labels_.num_matches) * words_);
     FindConflicts();
     if (matching_.fill_lhs.has_value() || matching_.fill_rhs.has_value()) {

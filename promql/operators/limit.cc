@@ -69,6 +69,7 @@ class Limit final : public Operator {
     } else {
       Groups groups = MakeGroups(aggregate_, series, {});
       group_ = std::move(groups.of);
+      RETURN_IF_ERROR(context.CheckRoom(groups.labels.size() * params_.size() * sizeof(passed_[0])));
       passed_.resize(groups.labels.size() * params_.size());
     }
     return series;

@@ -51,6 +51,7 @@ class QuantileAggregate final : public Operator {
       RETURN_IF_ERROR(context.Check());
       Row row = out->AddRow(static_cast<int>(next_));
       for (int step = 0; step < steps; ++step) {
+        RETURN_IF_ERROR(context.Check());
         values.clear();
         for (int i = first_[next_]; i < first_[next_ + 1]; ++i) {
           const HeldRow held = table_.row(members_[i]);

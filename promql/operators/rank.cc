@@ -130,6 +130,8 @@ class Rank final : public Operator {
     }
     RETURN_IF_ERROR(context.Charge(static_cast<int64_t>(total)));
     charged_ = static_cast<int64_t>(total);
+    // And what is chosen of them.
+    RETURN_IF_ERROR(context.CheckRoom(total * (sizeof(Candidate) + 2 * sizeof(Chosen))));
     candidates_.resize(total);
     sizes_.resize(size_t(num_groups) * steps_);
 
@@ -184,11 +186,7 @@ class Rank final : public Operator {
       }
     }
     candidates_ = {};
-    if (steps_ > 1) {
-      std::sort(chosen_.begin(), chosen_.end(), [](const Chosen& a, const Chosen& b) {
-        return a.out != b.out ? a.out < b.out : a.step < b.step;
-      });
-    }
+    if (steps_ > 1) SortBySeries(series.labels.size());
     std::vector<model::Labels> labels;
     int last = -1;
     for (Chosen& cell : chosen_) {
@@ -200,6 +198,16 @@ class Rank final : public Operator {
       cell.out = static_cast<int>(labels.size()) - 1;
     }
     return labels;
+  }
+
+  // A series is of one group, and of that group steps came in order.
+  void SortBySeries(size_t num_series) {
+    std::vector<size_t> next(num_series + 1);
+    for (const Chosen& cell : chosen_) ++next[static_cast<size_t>(cell.out) + 1];
+    for (size_t i = 1; i <= num_series; ++i) next[i] += next[i - 1];
+    std::vector<Chosen> sorted(chosen_.size());
+    for (const Chosen& cell : chosen_) sorted[next[static_cast<size_t>(cell.out)]++] = cell;
+    chosen_ = std::move(sorted);
   }
 
   const Expr& aggregate_;

@@ -35,6 +35,8 @@ class SetOp final : public Operator {
     if (seen_.empty()) {
       if (context.leave_out_unmatched) LeaveOutUnmatched();
       words_ = Words(context.grid.size());
+      RETURN_IF_ERROR(
+          context.CheckRoom(size_t(groups_.count) * size_t(words_) * sizeof(uint64_t)));
       seen_.resize(size_t(groups_.count) * words_ + 1);
       if (binary_.op != BinaryOp::kOr) RETURN_IF_ERROR(SeeRight(context));
     }

@@ -81,7 +81,7 @@ class Window final : public Operator {
         ASSIGN_OR_RETURN(more, source_->Next(context, &part_.samples, &series));
         if (!more) break;
         ForgetHints(&part_.samples.histograms);
-        AddRow(context, series, &part_, out);
+        RETURN_IF_ERROR(AddRow(context, series, &part_, out));
       }
       context.samples->AddAll(part_.samples_read);
       more = out->size() > 0;
@@ -115,7 +115,7 @@ class Window final : public Operator {
       ASSIGN_OR_RETURN(const bool left_out, IsLeftOut(context, i));
       if (left_out) continue;
       RETURN_IF_ERROR(source_->Read(i, &part->samples));
-      if (part->samples.size() > 0) AddRow(context, i, part, &part->tile);
+      if (part->samples.size() > 0) RETURN_IF_ERROR(AddRow(context, i, part, &part->tile));
     }
     return absl::OkStatus();
   }
@@ -133,7 +133,7 @@ class Window final : public Operator {
   }
 
   // Lays part->samples on the grid as a row of `tile`, if they give any cell.
-  void AddRow(const Context& context, int series, ExchangePart* part, Tile* tile) const {
+  absl::Status AddRow(const Context& context, int series, ExchangePart* part, Tile* tile) const {
     const chunk::SampleColumns& floats = part->samples.floats;
     // Neighbours often have the same times, and then as many samples in their windows.
     if (part->counted_times != floats.times || part->counted_through != floats.through) {
@@ -147,7 +147,7 @@ class Window final : public Operator {
     part->float_starts.clear(), part->starts.clear();
     SeriesNotes notes{series, 0, 0};
     if (part->samples.starts.empty()) {
-      spec_.run(floats, plan_.windows, context.grid, param_columns_, row);
+      RETURN_IF_ERROR(Run(context, floats, part->counted.looked_at(), row));
     } else {
       RunStarted(part, row, &notes);
     }
@@ -157,6 +157,35 @@ class Window final : public Operator {
     }
     if (notes.notes != 0) part->notes.push_back(notes);
     if (!HasAny(row)) tile->DropLastRow();
+    return absl::OkStatus();
+  }
+
+  // Fills the row, in slices of its steps where the windows hold many samples between them: a
+  // function that looks at each window anew takes long then, and must be interrupted.
+  absl::Status Run(const Context& context, const chunk::SampleColumns& floats, int64_t inside,
+                   Row row) const {
+    constexpr int64_t kManyInside = 4 << 20;
+    constexpr int kWord = 64;  // Steps of a word of `present`.
+    if (inside <= kManyInside || row.steps <= kWord) {
+      spec_.run(floats, plan_.windows, context.grid, param_columns_, row);
+      return absl::OkStatus();
+    }
+    const int64_t words = Words(row.steps) * kManyInside / inside;
+    const int slice = static_cast<int>(std::max<int64_t>(1, words)) * kWord;
+    std::vector<const double*> params = param_columns_;
+    WindowGrid windows = plan_.windows;
+    Grid grid = context.grid;
+    for (int from = 0; from < row.steps; from += slice) {
+      context.checks = 0;  // The next look is now.
+      RETURN_IF_ERROR(context.Check());
+      windows.first_end = plan_.windows.end(from);
+      windows.steps = std::min(slice, row.steps - from);
+      grid.start = context.grid.at(from);
+      for (size_t i = 0; i < params.size(); ++i) params[i] = param_columns_[i] + from;
+      const Row part{row.values + from, row.present + from / kWord, windows.steps};
+      spec_.run(floats, windows, grid, params, part);
+    }
+    return absl::OkStatus();
   }
 
   // Instead of spec_.run.

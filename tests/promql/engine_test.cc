@@ -89,7 +89,8 @@ TEST_F(EngineTest, MoreSamplesThanAllowedAreRefused) {
   Reset(options);
   for (int i = 0; i < 4; ++i) Load(fmt::format("m{{a=\"{}\"}}", i), "1 2");
   constexpr std::string_view kError =
-      "error: query processing would load too many samples into memory in query execution\n";
+      "error: query processing would load too many samples into memory in query execution "
+      "(--query.max-samples)\n";
   EXPECT_EQ(Instant("m"), kError);
   EXPECT_EQ(Instant("m[5m]", 60), kError);
   EXPECT_EQ(Instant("m * on (a) m"), kError);

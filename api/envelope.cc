@@ -78,6 +78,14 @@ Response Finish(Reply* reply, const absl::Status& status) {
   return response;
 }
 
+Response Refusal(const absl::Status& status) {
+  Reply reply;
+  reply.UnavailableForNow();
+  Response response = Finish(&reply, status);
+  if (response.status == 503) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 Handler Enveloped(ApiHandler handler) {
   return [handler = std::move(handler)](const Request& request) {
     Reply reply;

@@ -50,6 +50,9 @@ Response Finish(Reply* reply, const absl::Status& status);
 using ApiHandler = std::function<absl::Status(const Request&, Reply*)>;
 Handler Enveloped(ApiHandler handler);
 
+// Of a request that was not run: as Finish, but kUnavailable is 503, and 503 says when to try again.
+Response Refusal(const absl::Status& status);
+
 // An error envelope by hand.
 Response ErrorResponse(int code, std::string_view type, std::string_view message);
 

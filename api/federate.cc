@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "api/compress.h"
+#include "api/envelope.h"
 #include "api/exposition.h"
 #include "api/params.h"
 #include "api/route_groups.h"
@@ -49,6 +50,23 @@ std::vector<model::Labels::Pair> ExternalLabels(StatusProvider* status) {
   return extra;
 }
 
+// Bad matchers alone are the caller's fault.
+absl::Status AsExecution(const absl::Status& status) {
+  if (absl::IsInvalidArgument(status)) return base::Internal("{}", base::message(status));
+  return status;
+}
+
+// A limit was reached, and says so in the envelope that other routes have; anything else is text.
+Response Failed(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument: return TextResponse(400, base::message(status));
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled: return Refusal(status);
+    default: return TextResponse(500, base::message(status));
+  }
+}
+
 absl::StatusOr<std::string> Federate(const ApiDependencies& d, const Request& request,
                                      NameEscaping escaping) {
   std::vector<std::vector<model::Matcher>> sets;
@@ -60,15 +78,13 @@ absl::StatusOr<std::string> Federate(const ApiDependencies& d, const Request& re
   const model::TimeRange range = {
       now - absl::ToInt64Milliseconds(d.engine->options().lookback), now};
   auto querier = d.queryable->NewQuerier(range);
-  if (!querier.ok()) return base::Internal("{}", base::message(querier.status()));
+  if (!querier.ok()) return AsExecution(querier.status());
   std::vector<std::unique_ptr<storage::Selection>> kept;
   std::vector<Newest> found;
   for (const auto& set : sets) {
     auto selection = (*querier)->Select({.matchers = set, .range = range});
-    if (!selection.ok()) return base::Internal("{}", base::message(selection.status()));
-    if (const auto read = Collect(**selection, range, &found); !read.ok()) {
-      return base::Internal("{}", base::message(read));
-    }
+    if (!selection.ok()) return AsExecution(selection.status());
+    if (const auto read = Collect(**selection, range, &found); !read.ok()) return AsExecution(read);
     kept.push_back(*std::move(selection));
   }
   if (d.stats != nullptr) d.stats->federation_warnings.Add((*querier)->Warnings().size());
@@ -83,11 +99,7 @@ absl::StatusOr<std::string> Federate(const ApiDependencies& d, const Request& re
   std::string text;
   ExpositionWriter writer(escaping, &text);
   for (size_t i = 0; i < found.size(); ++i) {
-    if (i % kSeriesPerCheck == 0) {
-      if (const absl::Status status = base::MemoryMeter::Check(); !status.ok()) {
-        return base::Internal("{}", base::message(status));
-      }
-    }
+    if (i % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
     const Newest& series = found[i];
     writer.Write(series.metric, series.labels, extra, series.sample);
   }
@@ -106,12 +118,12 @@ void AddFederationRoute(Router* router, const ApiDependencies& d) {
       response.body = *std::move(text);
     } else {
       const bool bad = text.status().code() == absl::StatusCode::kInvalidArgument;
-      if (!bad && d.stats != nullptr) d.stats->federation_errors.Add();
-      response = TextResponse(bad ? 400 : 500, base::message(text.status()));
+      if (!bad && d.stats != nullptr && !base::MemoryMeter::PutOff()) d.stats->federation_errors.Add();
+      response = Failed(text.status());
     }
     CompressResponse(request, &response);
     return response;
-  })));
+  })), Lane::kQuery);
 }
 
 }  // namespace api

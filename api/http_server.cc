@@ -23,8 +23,11 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 
+#include "api/cost_class.h"
+#include "api/envelope.h"
 #include "api/http_text.h"
 #include "api/params.h"
+#include "api/query_pool.h"
 #include "api/worker_pool.h"
 #include "storage/base/log.h"
 #include "storage/base/stats.h"
@@ -98,6 +101,17 @@ SteadyClock::duration ToChrono(absl::Duration d) {
   return std::chrono::duration_cast<SteadyClock::duration>(absl::ToChronoNanoseconds(d));
 }
 
+// Proxies and Grafana say in headers for whom they ask.
+Client ClientOf(const Request& request) {
+  constexpr size_t kMostBytes = 256;
+  Client client{.address = request.remote.substr(0, request.remote.rfind(':')), .who = {}};
+  for (const std::string_view header : {"x-scope-orgid", "x-grafana-user", "x-forwarded-for"}) {
+    client.who += request.Header(header).substr(0, kMostBytes);
+    client.who += '\n';
+  }
+  return client;
+}
+
 class Session;
 
 }  // namespace
@@ -136,6 +150,7 @@ class HttpServer::Impl {
   base::Counter accepted_, rejected_;
 
   std::unique_ptr<WorkerPool> pool_;
+  std::unique_ptr<QueryPool> queries_;
   std::thread thread_;
 
   absl::Mutex stop_mu_;
@@ -307,6 +322,7 @@ class Session : public std::enable_shared_from_this<Session> {
     running_ = true;
     Watch();
     const Lane lane = server_->router_->LaneOf(request.method, request.path);
+    if (lane == Lane::kQuery) return DispatchQuery(std::move(request));
     server_->pool_->Submit(
         lane, [self = shared_from_this(), request = std::move(request)]() mutable {
           Session* session = self.get();
@@ -319,11 +335,67 @@ class Session : public std::enable_shared_from_this<Session> {
     std::string pattern;
     Response response;
     if (const auto status = AddFormParams(&request); !status.ok()) {
-      response = TextResponse(400, fmt::format("error parsing form values: {}",
-                                               base::message(status)));
+      response = FormError(status);
     } else {
       response = server_->router_->Route(std::move(request), &pattern);
     }
+    Answer(pattern, std::move(response), std::move(self));
+  }
+
+  static Response FormError(const absl::Status& status) {
+    return TextResponse(400, fmt::format("error parsing form values: {}", base::message(status)));
+  }
+
+  // What waits for its turn, or has it.
+  struct Query {
+    std::shared_ptr<Session> session;
+    Request request;
+    bool form_read = false;
+  };
+
+  void DispatchQuery(Request request) {
+    constexpr size_t kSmallForm = 64 << 10;  // Microseconds.
+    auto query = std::make_shared<Query>(Query{shared_from_this(), std::move(request)});
+    QueryPool::Job job{.client = ClientOf(query->request), .cancelled = &cancelled_};
+    if (query->request.body.size() <= kSmallForm) {
+      query->form_read = true;
+      if (const auto status = AddFormParams(&query->request); !status.ok()) {
+        return Answer("", FormError(status), std::move(query->session));
+      }
+      job.fingerprint = FingerprintOf(query->request);
+      if (const auto own = ParseDurationNs(query->request.Param("timeout")); own.ok() && *own > 0) {
+        job.timeout = absl::Nanoseconds(*own);
+      }
+    }
+    job.run = [query](QueryPool::Ticket* ticket) {
+      Session* const session = query->session.get();
+      session->RunQuery(query.get(), ticket);
+    };
+    job.refuse = [query](const absl::Status& status) {
+      Session* const session = query->session.get();
+      session->Answer("", Refusal(status), std::move(query->session));
+    };
+    server_->queries_->Submit(std::move(job));
+  }
+
+  // On a thread of the pool.
+  void RunQuery(Query* query, QueryPool::Ticket* ticket) {
+    Request& request = query->request;
+    if (!query->form_read) {
+      query->form_read = true;
+      if (const auto status = AddFormParams(&request); !status.ok()) {
+        return Answer("", FormError(status), std::move(query->session));
+      }
+    }
+    request.turn = ticket;
+    request.arrived = ticket->arrived();
+    std::string pattern;
+    Response response = server_->router_->Route(request, &pattern);
+    if (!ticket->put_off()) Answer(pattern, std::move(response), std::move(query->session));
+  }
+
+  // On any thread.
+  void Answer(const std::string& pattern, Response response, std::shared_ptr<Session> self) {
     const std::chrono::duration<double> took = SteadyClock::now() - request_start_;
     server_->request_stats_.Observe(pattern, response.status, took.count(), response.body.size());
     asio::post(server_->io_,
@@ -481,8 +553,9 @@ absl::Status HttpServer::Impl::Bind() {
 
 void HttpServer::Impl::Start() {
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  const int workers = options_.workers > 0 ? options_.workers : std::max(4, cores);
+  const int workers = options_.workers > 0 ? options_.workers : std::max(2, cores);
   pool_ = std::make_unique<WorkerPool>(workers, options_.prompt_workers);
+  queries_ = std::make_unique<QueryPool>(options_.queries);
   thread_ = std::thread([this] {
     for (size_t i = 0; i < acceptors_.size(); ++i) Accept(i);
     Sweep();
@@ -550,6 +623,7 @@ void HttpServer::Impl::Sweep() {
     session->Abort();
   }
   for (size_t i = 0; i < acceptors_.size(); ++i) Accept(i);
+  queries_->Sweep();
   sweep_timer_.expires_after(ToChrono(interval));
   sweep_timer_.async_wait([this](error_code ec) {
     if (!ec) Sweep();
@@ -590,6 +664,7 @@ void HttpServer::Impl::Stop(absl::Duration grace) {
     for (Session* session : copy()) session->Abort();
   });
   pool_->Stop();
+  queries_->Stop();
   // Behind the aborts and whatever the last handlers posted.
   asio::post(io_, [this] { io_.stop(); });
   thread_.join();
@@ -608,6 +683,8 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Listen(HttpServerOptions
 void HttpServer::Start() { impl_->Start(); }
 void HttpServer::Stop(absl::Duration grace) { impl_->Stop(grace); }
 std::vector<int> HttpServer::ports() const { return impl_->ports_; }
+
+QueryPoolStats HttpServer::query_stats() const { return impl_->queries_->stats(); }
 
 HttpStats HttpServer::stats() const {
   return {.open_connections = impl_->open_.value(),

@@ -13,6 +13,7 @@
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
+#include "api/query_pool.h"
 #include "api/request_stats.h"
 #include "api/router.h"
 
@@ -21,8 +22,9 @@ namespace api {
 struct HttpServerOptions {
   // "host:port"; ":9090" and "0.0.0.0:9090" are all interfaces; "[::1]:9090"; port 0: any free one.
   std::vector<std::string> addresses;
-  int workers = 0;                                   // 0: max(4, cores).
+  int workers = 0;                                   // For Lane::kOrdinary. 0: max(2, cores).
   int prompt_workers = 2;                            // For Lane::kPrompt alone.
+  QueryPoolOptions queries;                          // Lane::kQuery.
   int max_connections = 512;                         // Further ones wait in the backlog.
   absl::Duration header_timeout = absl::Seconds(30); // From a request's first byte to its last header.
   absl::Duration read_timeout = absl::Minutes(5);    // For a whole request, and between requests.
@@ -46,6 +48,7 @@ class HttpServer {  // Thread-safe.
 
   std::vector<int> ports() const;      // As bound, one for each address.
   HttpStats stats() const;
+  QueryPoolStats query_stats() const;  // Once it has been started.
 
   class Impl;  // http_server.cc
 

@@ -31,6 +31,7 @@ std::string ClientIp(std::string_view remote) {
 absl::StatusOr<promql::QueryOptions> ParseOptions(const Request& request) {
   promql::QueryOptions options;
   options.cancelled = request.cancelled;
+  options.arrived = request.arrived;
   options.origin = {"httpRequest",
                     {{"clientIP", ClientIp(request.remote)},
                      {"method", request.method == Method::kPost ? "POST" : "GET"},
@@ -204,13 +205,13 @@ absl::StatusOr<promql::ExprPtr> ParseQuery(const ApiDependencies& d, const Reque
 }  // namespace
 
 void AddQueryRoutes(Router* router, const ApiDependencies& d) {
-  AddRead(router, d, "/api/v1/query", [d](const Request& request, Reply* reply) {
+  AddQuery(router, d, "/api/v1/query", [d](const Request& request, Reply* reply) {
     return Query(d, request, reply);
   });
-  AddRead(router, d, "/api/v1/query_range", [d](const Request& request, Reply* reply) {
+  AddQuery(router, d, "/api/v1/query_range", [d](const Request& request, Reply* reply) {
     return QueryRange(d, request, reply);
   });
-  AddRead(router, d, "/api/v1/query_exemplars", [d](const Request& request, Reply* reply) {
+  AddQuery(router, d, "/api/v1/query_exemplars", [d](const Request& request, Reply* reply) {
     return QueryExemplars(d, request, reply);
   });
   AddRead(router, d, "/api/v1/format_query",

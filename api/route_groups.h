@@ -22,7 +22,10 @@ Handler Metered(const ApiDependencies& d, Handler handler);
 Handler WhenReady(const ApiDependencies& d, Handler handler);
 
 // GET and POST: Grafana may ask either way.
-void AddRead(Router* router, const ApiDependencies& d, std::string_view path, ApiHandler handler);
+void AddRead(Router* router, const ApiDependencies& d, std::string_view path, ApiHandler handler,
+             Lane lane = Lane::kOrdinary);
+// The same for what reads the store: Lane::kQuery.
+void AddQuery(Router* router, const ApiDependencies& d, std::string_view path, ApiHandler handler);
 
 void AddQueryRoutes(Router* router, const ApiDependencies& d);
 void AddSeriesRoutes(Router* router, const ApiDependencies& d);

@@ -11,6 +11,9 @@
 #include <vector>
 
 #include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include "storage/base/turn.h"
 
 namespace api {
 
@@ -27,6 +30,8 @@ struct Request {
   std::string body;      // As sent: Content-Encoding is the handler's affair.
   std::string remote;    // address:port of the client.
   const std::atomic<bool>* cancelled = nullptr;  // True once the client has gone. May be null.
+  base::Turn* turn = nullptr;            // Of what runs in Lane::kQuery. May be null.
+  absl::Time arrived = absl::InfiniteFuture();  // Before it waited for its turn, if it has one.
 
   std::string_view Param(std::string_view name) const;             // The first, or "".
   std::optional<std::string_view> FindParam(std::string_view name) const;
@@ -50,8 +55,10 @@ Response TextResponse(int status, std::string_view message);
 using Handler = std::function<Response(const Request&)>;
 
 // Which threads of the server run a route. kPrompt routes (health, metrics, pages, remote write)
-// also have workers of their own, so that a pile of slow queries does not hold them up.
-enum class Lane : uint8_t { kOrdinary, kPrompt };
+// also have workers of their own, so that a pile of slow requests does not hold them up. kQuery
+// routes, which read the store, have a pool of their own too (query_pool); they may be called again
+// from the start when others have to go first, and must not change anything.
+enum class Lane : uint8_t { kOrdinary, kPrompt, kQuery };
 
 // Filled at start-up, read-only after, hence shared without a lock.
 class Router {

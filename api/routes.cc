@@ -45,9 +45,10 @@ Handler ApiRoute(const ApiDependencies& d, ApiHandler handler) {
 }
 
 Handler Metered(const ApiDependencies& d, Handler handler) {
-  if (d.memory == nullptr) return handler;
-  return [pool = d.memory, handler = std::move(handler)](const Request& request) {
-    auto meter = std::make_shared<base::MemoryMeter>(pool);
+  static base::MemoryPool no_limits;
+  base::MemoryPool* const pool = d.memory != nullptr ? d.memory : &no_limits;
+  return [pool, handler = std::move(handler)](const Request& request) {
+    auto meter = std::make_shared<base::MemoryMeter>(pool, request.turn);
     const base::MemoryMeter::Scope counted(meter.get());
     Response response = handler(request);
     // The allocator would keep it for a while, and the next one might not find room.
@@ -76,10 +77,15 @@ Handler WhenReady(const ApiDependencies& d, Handler handler) {
   };
 }
 
-void AddRead(Router* router, const ApiDependencies& d, std::string_view path, ApiHandler handler) {
+void AddRead(Router* router, const ApiDependencies& d, std::string_view path, ApiHandler handler,
+             Lane lane) {
   const Handler wrapped = ApiRoute(d, std::move(handler));
-  router->Add(Method::kGet, path, wrapped);
-  router->Add(Method::kPost, path, wrapped);
+  router->Add(Method::kGet, path, wrapped, lane);
+  router->Add(Method::kPost, path, wrapped, lane);
+}
+
+void AddQuery(Router* router, const ApiDependencies& d, std::string_view path, ApiHandler handler) {
+  AddRead(router, d, path, std::move(handler), Lane::kQuery);
 }
 
 void RegisterRoutes(Router* router, const ApiDependencies& d) {

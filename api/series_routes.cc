@@ -31,11 +31,12 @@ absl::Status Check(const Request& request, int64_t n) {
 
 // What storage says is execution, whatever its code: only params may blame the caller.
 absl::Status AsExecution(const absl::Status& status) {
-  if (status.code() == absl::StatusCode::kUnavailable ||
-      status.code() == absl::StatusCode::kCancelled) {
-    return status;
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kDeadlineExceeded: return status;
+    default: return base::Aborted("{}", base::message(status));
   }
-  return base::Aborted("{}", base::message(status));
 }
 
 absl::Status WriteStrings(const Request& request, std::vector<std::string> strings, int64_t limit,
@@ -207,13 +208,13 @@ absl::StatusOr<storage::Cardinality> CardinalityOfSelected(const ApiDependencies
 }
 
 void AddSeriesRoutes(Router* router, const ApiDependencies& d) {
-  AddRead(router, d, "/api/v1/labels", [d](const Request& request, Reply* reply) {
+  AddQuery(router, d, "/api/v1/labels", [d](const Request& request, Reply* reply) {
     return LabelNames(d, request, reply);
   });
-  AddRead(router, d, "/api/v1/label/{name}/values", [d](const Request& request, Reply* reply) {
+  AddQuery(router, d, "/api/v1/label/{name}/values", [d](const Request& request, Reply* reply) {
     return LabelValues(d, request, reply);
   });
-  AddRead(router, d, "/api/v1/series", [d](const Request& request, Reply* reply) {
+  AddQuery(router, d, "/api/v1/series", [d](const Request& request, Reply* reply) {
     return SeriesList(d, request, reply);
   });
 }

@@ -162,7 +162,7 @@ void AddStatusRoutes(Router* router, const ApiDependencies& d) {
           Writer([d](JsonWriter* json) { WriteStringMap(json, d.status->BuildInfo()); }));
   AddRead(router, d, "/api/v1/status/runtimeinfo",
           Writer([d](JsonWriter* json) { WriteRuntimeInfo(json, d.status); }));
-  AddRead(router, d, "/api/v1/status/tsdb", [d](const Request& request, Reply* reply) {
+  AddQuery(router, d, "/api/v1/status/tsdb", [d](const Request& request, Reply* reply) {
     return TsdbStatus(d, request, reply);
   });
   AddRead(router, d, "/api/v1/features",

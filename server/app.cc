@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "server/config/scalar.h"
+#include "server/query_memory.h"
 #include "storage/base/log.h"
 #include "storage/base/status.h"
 #include "storage/model/duration_text.h"
@@ -49,11 +50,7 @@ storage::MemorySplit MemorySplitOf(const Flags& flags) {
 }
 
 base::MemoryLimits QueryMemoryOf(const Flags& flags) {
-  base::MemoryLimits limits;
-  limits.total_bytes = MemorySplitOf(flags).query_bytes;
-  limits.request_bytes = static_cast<int64_t>(flags.Bytes("query.max-bytes"));
-  if (limits.request_bytes == 0) limits.request_bytes = limits.total_bytes / 2;
-  return limits;
+  return QueryMemory(MemorySplitOf(flags), static_cast<int64_t>(flags.Bytes("query.max-bytes")));
 }
 
 int64_t MinFreeBytes(const Flags& flags, int64_t total_bytes) {
@@ -138,7 +135,8 @@ int App::CheckFlags() {
   if (segment < 10 << 20 || segment > 256 << 20) {
     wrong = base::InvalidArgument("--storage.tsdb.wal-segment-size must be between 10MB and 256MB");
   }
-  for (const char* flag : {"query.max-concurrency", "query.max-samples", "web.max-connections"}) {
+  for (const char* flag : {"query.max-concurrency", "query.max-samples", "query.max-waiting",
+                           "web.max-connections"}) {
     if (flags_.Int(flag) < 1 || flags_.Int(flag) > INT32_MAX) {
       wrong = base::InvalidArgument("--{} must be at least 1 and fit into 31 bits", flag);
     }
@@ -211,6 +209,10 @@ absl::Status App::Listen() {
   options.addresses = flags_.List("web.listen-address");
   options.max_connections = static_cast<int>(flags_.Int("web.max-connections"));
   options.read_timeout = absl::Milliseconds(flags_.DurationMs("web.read-timeout"));
+  options.queries = {.max_concurrency = engine_options.max_concurrency,
+                     .max_waiting = static_cast<int>(flags_.Int("query.max-waiting")),
+                     .timeout = engine_options.timeout,
+                     .memory = &query_memory_};
   ASSIGN_OR_RETURN(http_, api::HttpServer::Listen(std::move(options), &router_));
   http_->Start();
   for (size_t i = 0; i < http_->ports().size(); ++i) {
@@ -296,6 +298,7 @@ absl::Status App::StartAll() {
   watch_ = std::make_unique<ResourceWatch>(
       database, scheduler_.get(),
       ResourceWatchOptions{.memory = MemorySplitOf(flags_),
+                           .queries = &query_memory_,
                            .min_free_bytes =
                                static_cast<int64_t>(flags_.Bytes("storage.min-free-bytes"))});
   running_watch_ = watch_.get();

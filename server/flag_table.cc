@@ -123,6 +123,8 @@ constexpr auto kTable = std::to_array<FlagSpec>({
     {"query.lookback-delta", "5m", kD, "How old a sample may be and still count as current."},
     {"query.timeout", "2m", kD, "Longest time a query may take."},
     {"query.max-concurrency", "20", kI, "Most queries at a time."},
+    {"query.max-waiting", "256", kI,
+     "Most queries that wait for their turn; of one address three quarters of that."},
     {"query.max-samples", "50000000", kI, "Most samples one query may hold."},
     {"query.max-bytes", "0", kZ,
      "Most memory one query may take. 0: half of what all may take, a quarter of the memory limit."},

@@ -86,6 +86,7 @@ void ResourceWatch::LookAtMemory() {
     state_.stage = now;
   }
   Apply(before, now, use);
+  if (options_.queries != nullptr) options_.queries->LookForRoom();
 }
 
 // Closing again keeps the figures of the text fresh.

@@ -13,6 +13,7 @@
 
 #include "api/providers.h"
 #include "compaction/scheduler.h"
+#include "storage/base/memory_meter.h"
 #include "storage/database.h"
 #include "storage/disk_space.h"
 #include "storage/memory_budget.h"
@@ -21,6 +22,7 @@ namespace server {
 
 struct ResourceWatchOptions {
   storage::MemorySplit memory;
+  base::MemoryPool* queries = nullptr;  // Looks for its room as often. May be null.
   int64_t min_free_bytes = 0;  // 0: DefaultMinFreeBytes of the disk.
 };
 

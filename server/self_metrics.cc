@@ -1,5 +1,8 @@
 #include "server/self_metrics.h"
 
+#include <array>
+#include <numeric>
+
 #include "server/flags.h"
 #include "server/metric_text.h"
 #include "server/process_info.h"
@@ -203,10 +206,34 @@ void WriteCompaction(const compaction::SchedulerStats& stats, MetricText* out) {
              static_cast<double>(stats.retention.retention_ms) / 1000);
 }
 
-void WriteEngine(const promql::Engine& engine, const QueryLog* log, MetricText* out) {
+void WriteQueryPool(const api::QueryPoolStats& stats, MetricText* out) {
+  constexpr std::array<std::string_view, api::kCostClasses> kNames = {
+      "cheap", "new", "modest", "dear", "dearer", "dearest"};
+  const auto by_class = [&](std::string_view name, std::string_view help, const auto& numbers) {
+    out->Family(name, "gauge", help);
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      out->Sample(static_cast<double>(numbers[i]), {{"cost_class", kNames[i]}});
+    }
+  };
+  by_class("tidemark_queries_running",
+           "Requests that read and are being answered, by what they, or their like, have cost.",
+           stats.running);
+  by_class("tidemark_queries_waiting", "Requests that read and wait for their turn, likewise.",
+           stats.waiting);
+  out->Counter("tidemark_queries_put_off_total",
+               "Times that a dear request ended to be run anew once others had had their turn.",
+               stats.put_off);
+  out->Family("tidemark_queries_refused_waiting_total", "counter",
+              "Requests that read and were refused before their turn came.");
+  out->Sample(stats.refused_full, {{"reason", "too_many_wait"}});
+  out->Sample(stats.timed_out, {{"reason", "timeout"}});
+}
+
+void WriteEngine(const promql::Engine& engine, int64_t waiting, const QueryLog* log,
+                 MetricText* out) {
   const promql::EngineStats stats = engine.stats();
   out->Gauge("prometheus_engine_queries", "Queries that run or wait for their turn.",
-             static_cast<double>(stats.active));
+             static_cast<double>(stats.active + waiting));
   out->Gauge("prometheus_engine_queries_concurrent_max", "Queries that may run at a time.",
              engine.options().max_concurrency);
   out->Counter("prometheus_engine_query_samples_total", "Samples that queries have loaded.",
@@ -448,8 +475,14 @@ std::string WriteSelfMetrics(const MetricSources& sources) {
     WriteResources(sources.database, stats, sources.resources, &out);
   }
   if (sources.scheduler != nullptr) WriteCompaction(sources.scheduler->stats(), &out);
-  if (sources.engine != nullptr) WriteEngine(*sources.engine, sources.query_log, &out);
-  if (sources.http != nullptr) WriteHttp(sources.http->stats(), &out);
+  api::QueryPoolStats pool;
+  if (sources.http != nullptr) pool = sources.http->query_stats();
+  const int64_t waiting = std::accumulate(pool.waiting.begin(), pool.waiting.end(), int64_t{0});
+  if (sources.engine != nullptr) WriteEngine(*sources.engine, waiting, sources.query_log, &out);
+  if (sources.http != nullptr) {
+    WriteHttp(sources.http->stats(), &out);
+    WriteQueryPool(pool, &out);
+  }
   if (sources.api != nullptr) WriteApi(*sources.api, &out);
   if (sources.scrapes != nullptr) {
     if (sources.scrapes->counters != nullptr) WriteScrapes(*sources.scrapes->counters, &out);

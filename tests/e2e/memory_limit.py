@@ -7,9 +7,6 @@ The limit is a cgroup (v2 or v1) of its own, so it needs root; without it is ski
     memory_limit.py --tidemark build/release/tidemark --megabytes 160 [--hostile]
 """
 import argparse
-import os
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -18,32 +15,7 @@ import urllib.request
 
 import lab as labs
 import remote_write
-
-SKIPPED = 77
-
-
-def skip(why):
-    print("skipped:", why)
-    sys.exit(SKIPPED)
-
-
-def make_group(megabytes):
-    """The folder of a new cgroup with that limit and no swap; its kind."""
-    name = f"tidemark-test-{os.getpid()}"
-    for root, limit, kind in (("/sys/fs/cgroup", "memory.max", "v2"),
-                              ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "v1")):
-        path = os.path.join(root, name)
-        try:
-            os.mkdir(path)
-            if not os.path.exists(os.path.join(path, limit)):  # A plain folder.
-                raise OSError
-            with open(os.path.join(path, limit), "w") as f:
-                f.write(str(megabytes << 20))
-            return path, kind
-        except OSError:
-            if os.path.isdir(path):
-                os.rmdir(path)
-    skip("no cgroup with a memory limit can be made here")
+from memory_group import MemoryGroup
 
 
 def push(server, series):
@@ -105,25 +77,17 @@ def main():
     parser.add_argument("--seconds", type=float, default=60, help="give up when nothing was refused by then")
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    if os.geteuid() != 0:
-        skip("only root can make a cgroup")
-    group, kind = make_group(args.megabytes)
-    try:
-        with labs.Lab(args.keep) as lab:
-            run(lab, args, group, kind)
-    finally:
-        time.sleep(0.2)
-        os.rmdir(group)
+    with MemoryGroup(args.megabytes) as group, labs.Lab(args.keep) as lab:
+        run(lab, args, group)
 
 
-def run(lab, args, group, kind):
+def run(lab, args, group):
     port = labs.free_port()
     config = lab.write("tidemark.yml", "global: {scrape_interval: 1s}\n")
-    enter = f"echo $$ > {group}/cgroup.procs && exec \"$0\" \"$@\""
-    server = lab.run("tidemark", ["/bin/sh", "-c", enter, args.tidemark, f"--config.file={config}",
-                                  f"--web.listen-address=127.0.0.1:{port}",
-                                  f"--storage.tsdb.path={lab.path('data')}",
-                                  "--web.enable-remote-write-receiver"], port, ready="/-/ready")
+    server = lab.run("tidemark", group.command(args.tidemark, f"--config.file={config}",
+                                           f"--web.listen-address=127.0.0.1:{port}",
+                                           f"--storage.tsdb.path={lab.path('data')}",
+                                           "--web.enable-remote-write-receiver"), port, ready="/-/ready")
     limits = {limit["name"]: limit for limit in server.api("status/limits")["limits"]}
     budget = limits["memory"]["limit"]
     assert budget <= args.megabytes << 20, f"the limit of the group was not found: {budget}"
@@ -170,8 +134,8 @@ def run(lab, args, group, kind):
     assert not gaps, f"{len(gaps)} series have gaps: {steady.sent} sent, {gaps[0]}"
     if args.hostile:
         hostile(server)
-    print(f"cgroup {kind} of {args.megabytes} MiB: {pushed} series pushed, {memory['refused']} samples of new ones "
-          f"refused, peak resident {peak >> 20} MiB, {steady.sent} samples of each of 100 steady series found; "
+    print(f"cgroup {group.kind} of {args.megabytes} MiB: {pushed} series pushed, {memory['refused']} samples of new "
+          f"ones refused, peak resident {peak >> 20} MiB, {steady.sent} samples of each of 100 steady series found; "
           f"culprit {culprit['metric']}/{culprit['label']}")
     print("told the writer:", refused_text[:200])
 

@@ -103,6 +103,7 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view context) 
 
 rocksdb::Options TableOptions(int level, bool index) {
   rocksdb::Options options;
+  options.env = BlockFiles();
   if (level == 0) {
     options.compression = rocksdb::kLZ4Compression;
   } else {

@@ -6,6 +6,8 @@
 #include <rocksdb/table.h>
 #include <rocksdb/unique_id.h>
 
+#include "storage/block/block_files.h"
+
 namespace storage {
 
 std::string TableId(const std::string& path) {
@@ -13,6 +15,7 @@ std::string TableId(const std::string& path) {
     rocksdb::BlockBasedTableOptions table;
     table.no_block_cache = true;
     auto* made = new rocksdb::Options;
+    made->env = block::BlockFiles();
     made->table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     return made;
   }();

@@ -11,6 +11,7 @@
 #include <rocksdb/table.h>
 
 #include "storage/base/coding.h"
+#include "storage/block/block_files.h"
 
 namespace storage::block {
 namespace {
@@ -41,7 +42,7 @@ class CountedFile final : public rocksdb::FSRandomAccessFileOwnerWrapper {
 class CountedFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   explicit CountedFileSystem(std::shared_ptr<std::atomic<uint64_t>> bytes)
-      : FileSystemWrapper(rocksdb::FileSystem::Default()), bytes_(std::move(bytes)) {}
+      : FileSystemWrapper(BlockFiles()->GetFileSystem()), bytes_(std::move(bytes)) {}
   const char* Name() const override { return "TidemarkCountedFiles"; }
   rocksdb::IOStatus NewRandomAccessFile(const std::string& path,
                                         const rocksdb::FileOptions& options,
@@ -73,12 +74,16 @@ std::string WhyOdd(const rocksdb::TableProperties& properties, const std::string
   file.seekg(-static_cast<std::streamoff>(kFooter), std::ios::end);
   if (!file.read(footer, kFooter)) return "a table's footer cannot be read";
   std::string_view rest(footer + 1, kFooter - kBehindHandles - 1);
+  const std::string_view handles = rest;
+  std::string exact;  // A number may be written longer than it need be.
   uint64_t number;
   for (size_t i = 0; i < kHandles; ++i) {
     if (!base::GetVarint(&rest, &number)) return "a table's footer is damaged";
+    base::AppendVarint(&exact, number);
   }
   constexpr std::string_view kVersion("\5\0\0\0", 4);  // All tables are written so.
-  const bool good = rest.find_first_not_of('\0') == std::string_view::npos &&
+  const bool good = handles.starts_with(exact) && exact.size() + rest.size() == handles.size() &&
+                    rest.find_first_not_of('\0') == std::string_view::npos &&
                     std::string_view(footer + kFooter - kBehindHandles, kVersion.size()) == kVersion;
   return good ? "" : "a table's footer is damaged";
 }

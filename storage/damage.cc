@@ -41,6 +41,7 @@ bool DamageList::Add(Damage damage) {
     absl::MutexLock lock(&mu_);
     std::string place = PlaceOf(damage);
     if (places_.contains(place)) return false;
+    const ChangeLog::Change change(changes_.get(), damage.range);
     if (!MakeRoom()) {
       if (not_listed_++ == 0) {
         base::Log(base::LogLevel::kError, "storage",

@@ -3,14 +3,17 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
 #include <absl/synchronization/mutex.h>
 
 #include "storage/base/clock.h"
+#include "storage/change_log.h"
 #include "storage/model/sample.h"
 
 namespace storage {
@@ -34,6 +37,9 @@ class DamageList {
 
   explicit DamageList(const base::Clock* clock = base::SystemClock::Get()) : clock_(clock) {}
 
+  // What could be read cannot be read any more: caches of answers must know. Before the first Add.
+  void set_changes(std::shared_ptr<ChangeLog> changes) { changes_ = std::move(changes); }
+
   // Sets found_at_ms. False when the place is known already, or the list is full.
   bool Add(Damage damage);
   // It was dropped or merged into another: what is listed of it is history.
@@ -52,6 +58,7 @@ class DamageList {
   bool MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const base::Clock* const clock_;
+  std::shared_ptr<ChangeLog> changes_;  // Selections may come upon damage when the store is gone.
   mutable absl::Mutex mu_;
   std::map<uint64_t, Entry> entries_ ABSL_GUARDED_BY(mu_);        // By number.
   std::map<std::string, uint64_t> places_ ABSL_GUARDED_BY(mu_);  // Numbers of those.

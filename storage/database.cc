@@ -100,6 +100,7 @@ class Database::Impl {
       : options_(std::move(options)),
         head_({.max_exemplars = options_.max_exemplars,
                .limits = options_.limits,
+               .changes = changes_.get(),
                .admission = &admission_,
                .store_starts = options_.store_starts,
                .starts_as_zero = options_.starts_as_zero,
@@ -119,7 +120,7 @@ class Database::Impl {
   absl::Status ForgetMetadata(model::TimeMs heard_before);
   absl::Status Delete(std::span<const std::vector<model::Matcher>> sets, model::TimeRange range);
   absl::Status Snapshot(const std::string& to, bool skip_head);
-  absl::Status Close();
+  absl::Status Close(const std::function<void()>& flushed);
   DatabaseStats stats() const;
   uint64_t wal_bytes() const { return TreeBytes(wal_dir_); }
   model::TimeRange range() const;
@@ -128,6 +129,7 @@ class Database::Impl {
   Head& head() { return head_; }
   Admission* admission() { return &admission_; }
   BlockStore* blocks() { return blocks_.get(); }
+  ChangeLog* changes() { return changes_.get(); }
   const std::string& dir() const { return options_.dir; }
 
  private:
@@ -153,6 +155,8 @@ class Database::Impl {
   std::unique_ptr<wal::Writer> owned_log_;
   std::atomic<wal::Writer*> log_{nullptr};  // Null while none could be opened.
   Admission admission_;
+  const std::shared_ptr<ChangeLog> changes_ =
+      std::make_shared<ChangeLog>(options_.fold_changes_for);
   Head head_;
   int clean_start_ = -1;
   // The first segment of the old log that is not in the head as a whole; kReplayed: all of it is.
@@ -189,6 +193,7 @@ absl::Status Database::Impl::Open() {
   wal_dir_ = own + "/wal";
   blocks_dir_ = own + "/blocks";
   ASSIGN_OR_RETURN(blocks_, BlockStore::Open(blocks_dir_, options_.block_cache_bytes));
+  blocks_->set_changes(changes_);
   if (blocks_->watermark_lost()) {
     ASSIGN_OR_RETURN(const uint32_t first, FirstOfLog(wal_dir_));
     blocks_->set_watermark(first);
@@ -245,6 +250,8 @@ absl::Status Database::Impl::Replay(const std::function<bool(const ReplayProgres
     // still be one of that time.
     absl::MutexLock lock(&flush_mu_);
     replay_segment_ = kReplayed;
+    const bool nothing = replayed.samples == 0 && replayed.damaged == 0;
+    const ChangeLog::Change change(nothing ? nullptr : changes_.get(), model::TimeRange());
     head_.SetReplaying(false);
   }
   if (replayed.damaged > 0) {
@@ -470,10 +477,12 @@ void Database::Impl::RemoveLogBefore(uint32_t segment) {
             {{"err", std::string(base::message(status))}});
 }
 
-absl::Status Database::Impl::Close() {
+absl::Status Database::Impl::Close(const std::function<void()>& flushed) {
   absl::MutexLock lock(&flush_mu_);
   if (closed_) return absl::OkStatus();
-  absl::Status status = replay_segment_ == kReplayed ? CountedFlush() : absl::OkStatus();
+  const bool replayed = replay_segment_ == kReplayed;
+  absl::Status status = replayed ? CountedFlush() : absl::OkStatus();
+  if (replayed && status.ok() && flushed) flushed();
   closed_ = true;
   if (!status.ok()) {
     base::Log(base::LogLevel::kError, kComponent,
@@ -531,7 +540,7 @@ model::TimeRange Database::Impl::range() const {
 
 Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Database::~Database() { static_cast<void>(impl_->Close()); }
+Database::~Database() { static_cast<void>(impl_->Close(nullptr)); }
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(DatabaseOptions options) {
   auto impl = std::make_unique<Impl>(std::move(options));
@@ -571,11 +580,15 @@ absl::Status Database::Delete(std::span<const std::vector<model::Matcher>> sets,
 absl::Status Database::Snapshot(const std::string& to, bool skip_head) {
   return impl_->Snapshot(to, skip_head);
 }
-absl::Status Database::Close() { return impl_->Close(); }
+absl::Status Database::Close(const std::function<void()>& flushed) {
+  return impl_->Close(flushed);
+}
 Admission* Database::admission() { return impl_->admission(); }
 absl::Status Database::Recover() { return impl_->Recover(); }
 SeriesLimitReport Database::limits() const { return impl_->head().limits(); }
 BlockStore* Database::blocks() { return impl_->blocks(); }
+ChangeLog* Database::changes() { return impl_->changes(); }
+std::string Database::Fingerprint() const { return impl_->blocks()->Fingerprint(); }
 DatabaseStats Database::stats() const { return impl_->stats(); }
 HeadInfo Database::head_info() const { return impl_->head().info(); }
 uint64_t Database::wal_bytes() const { return impl_->wal_bytes(); }

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "storage/appender.h"
 #include "storage/base/clock.h"
 #include "storage/block/block_store.h"
+#include "storage/change_log.h"
 #include "storage/head/head_info.h"
 #include "storage/head/series_limits.h"
 #include "storage/querier.h"
@@ -50,6 +52,7 @@ struct DatabaseOptions {
   bool replay_on_open = true;        // Else the owner calls Replay.
   int64_t idle_ms = 60 * 60 * 1000;  // A series this long without news leaves the head.
   base::Clock* clock = base::SystemClock::Get();
+  std::chrono::nanoseconds fold_changes_for = ChangeLog::kFoldFor;  // Of Database::changes().
   std::function<void(FlushStep)> after_flush_step;  // For tests; called without locks that matter.
 };
 
@@ -95,6 +98,7 @@ class Database final : public Appendable, public Queryable {
   // Samples so far behind the newest are taken although their series has newer ones; 0: none are.
   void SetOutOfOrderWindow(int64_t window_ms);
   absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range) override;
+  ChangeLog* changes() override;
   // Exemplars of the series that satisfy any of the matcher sets, in label order, of head and blocks.
   // kResourceExhausted when they are too many for the memory.
   absl::StatusOr<std::vector<ExemplarSeries>> Exemplars(
@@ -123,7 +127,8 @@ class Database final : public Appendable, public Queryable {
   absl::Status Snapshot(const std::string& to, bool skip_head);
   // FlushHead, so that nothing is left to replay, then everything is closed. Appenders and Queriers
   // must be gone, and Replay ended; when it was not done, the log stays as it is. Idempotent.
-  absl::Status Close();
+  // `flushed`, which may be null, is called in between when all went well: blocks hold everything.
+  absl::Status Close(const std::function<void()>& flushed = nullptr);
 
   // What is refused for the time being; asked by NewQuerier and by Commit.
   Admission* admission();
@@ -132,6 +137,9 @@ class Database final : public Appendable, public Queryable {
   SeriesLimitReport limits() const;
 
   BlockStore* blocks();
+  // Stands for all samples in blocks: the same text after a restart means the same samples, given
+  // that nothing was replayed since.
+  std::string Fingerprint() const;
   DatabaseStats stats() const;
   HeadInfo head_info() const;
   uint64_t wal_bytes() const;  // On disk now.

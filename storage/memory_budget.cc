@@ -58,12 +58,13 @@ std::optional<int64_t> LeastLimit(const std::string& mount, std::string group,
 
 MemorySplit SplitMemory(int64_t limit_bytes) {
   MemorySplit split;
-  split.cache_bytes = kDefaultCache;
+  split.cache_bytes = split.result_bytes = kDefaultCache;
   if (limit_bytes <= 0) return split;
   split.limit_bytes = limit_bytes;
   split.head_bytes = limit_bytes / 2;
   split.query_bytes = limit_bytes / 4;
   split.cache_bytes = std::clamp(limit_bytes / 10, 4 * kMiB, 1024 * kMiB);
+  split.result_bytes = std::clamp(limit_bytes / 20, 2 * kMiB, 1024 * kMiB);
   return split;
 }
 

@@ -10,17 +10,18 @@ namespace storage {
 
 // Shares of the limit. What is left is for buffers, stacks and what the allocator holds back.
 struct MemorySplit {
-  int64_t limit_bytes = 0;  // 0: none; the shares are 0 as well, but the cache has its default.
+  int64_t limit_bytes = 0;  // 0: none; the shares are 0 as well, but the caches have their default.
   int64_t head_bytes = 0;   // Series, index and chunks of the head: half.
   int64_t cache_bytes = 0;  // Of blocks: a tenth, 4 MiB to 1 GiB.
   int64_t query_bytes = 0;  // All queries together: a quarter.
+  int64_t result_bytes = 0;  // Answers that are kept: a twentieth, 2 MiB to 1 GiB.
 };
 MemorySplit SplitMemory(int64_t limit_bytes);
 
 // In the order in which things are given up; each stage includes those before.
 enum class Shed : uint8_t {
   kNothing,
-  kCaches,     // The block cache shrinks to a quarter.
+  kCaches,     // The caches of blocks and of answers shrink to a quarter.
   kFlush,      // The head is flushed ahead of time.
   kQueries,    // New queries are refused.
   kNewSeries,  // New series are refused; known ones keep flowing.

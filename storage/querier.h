@@ -19,6 +19,8 @@
 
 namespace storage {
 
+class ChangeLog;
+
 using Matchers = std::span<const model::Matcher>;
 
 // The series a Select found, in label order, each label set once. Who they are is known already;
@@ -85,6 +87,9 @@ class Queryable {  // Thread-safe.
  public:
   virtual ~Queryable() = default;
   virtual absl::StatusOr<std::unique_ptr<Querier>> NewQuerier(model::TimeRange range) = 0;
+  // What changed when, for whoever keeps answers. Null: nobody knows, so nothing may be kept. It
+  // lives as long as the data does.
+  virtual ChangeLog* changes() { return nullptr; }
 };
 
 struct ExemplarSeries {

@@ -21,10 +21,12 @@
 #include "storage/block/block_writer.h"
 #include "storage/block/content_reader.h"
 #include "storage/block/exemplar_query.h"
+#include "storage/block/fingerprint.h"
 #include "storage/block/hold.h"
 #include "storage/block/live_list.h"
 #include "storage/block/rescue.h"
 #include "storage/block/series_classes.h"
+#include "storage/block/stored_meta.h"
 #include "storage/block/tombstones.h"
 #include "storage/block/ulid.h"
 #include "storage/block/verifier.h"
@@ -41,34 +43,6 @@ constexpr absl::Duration kWaitStep = absl::Milliseconds(5);
 
 std::string TombstonesKey(std::string_view ulid) {
   return std::string(block::kTombstonesPrefix).append(ulid);
-}
-
-// kNotFound when absent.
-absl::StatusOr<uint64_t> ReadNumber(Db& db, std::string_view key) {
-  std::string value;
-  const rocksdb::Slice slice(key.data(), key.size());
-  const rocksdb::Status status =
-      db.rocks()->Get(rocksdb::ReadOptions(), db.default_family(), slice, &value);
-  if (!status.ok()) return block::FromRocks(status, key);
-  std::string_view bytes = value;
-  uint64_t number;
-  if (!base::GetVarint(&bytes, &number) || !bytes.empty()) {
-    return base::DataLoss("{}: not a number", key);
-  }
-  return number;
-}
-
-absl::StatusOr<BlockMeta> ReadMeta(Db& db, const Db::Family& family) {
-  std::string value;
-  const rocksdb::Status status =
-      db.rocks()->Get(rocksdb::ReadOptions(), family.handle,
-                      rocksdb::Slice(block::kMetaKey.data(), block::kMetaKey.size()), &value);
-  if (!status.ok()) return block::FromRocks(status, "meta");
-  BlockMeta meta;
-  if (!block::ParseMeta(value, &meta)) return base::DataLoss("meta is damaged");
-  meta.ulid = family.name;
-  meta.bytes = db.FamilyBytes(family.handle);
-  return meta;
 }
 
 }  // namespace
@@ -121,6 +95,11 @@ class BlockStore::Impl final : public block::Publisher {
   }
   BlockStoreStats stats() const;
   DamageList* damage() const { return damage_.get(); }
+  void set_changes(std::shared_ptr<ChangeLog> changes) {
+    damage_->set_changes(changes);
+    changes_ = std::move(changes);
+  }
+  std::string Fingerprint() const { return block::Fingerprint(Blocks()); }
   absl::Status VerifyShared(const std::function<void(Damage)>& tell) const;
   void SetCacheBytes(int64_t bytes) {
     cache_bytes_ = bytes;
@@ -171,6 +150,7 @@ class BlockStore::Impl final : public block::Publisher {
 
   const std::string dir_;
   const std::shared_ptr<DamageList> damage_ = std::make_shared<DamageList>();
+  std::shared_ptr<ChangeLog> changes_;  // May be null.
   bool read_only_ = false;  // For ever. Constant after opening.
   std::atomic<int64_t> cache_bytes_;
   std::shared_ptr<Db> db_;  // Changed under both locks, so read under either.
@@ -400,6 +380,7 @@ absl::Status BlockStore::Impl::EnsureWritable() {
 
 // Blocks are listed anew from what the disk has: a publish that failed may have reached it.
 absl::Status BlockStore::Impl::Reopen() {
+  const ChangeLog::Change change(changes_.get(), model::TimeRange());
   blocks_.clear();
   doomed_.clear();
   if (db_ != nullptr) stats_.damaged_chunks += db_->damaged_chunks().value();
@@ -428,7 +409,7 @@ absl::Status BlockStore::Impl::LoseWatermark(const absl::Status& why) {
 }
 
 absl::Status BlockStore::Impl::CheckFormat(Db& db, bool has_families) {
-  const absl::StatusOr<uint64_t> format = ReadNumber(db, block::kFormatKey);
+  const absl::StatusOr<uint64_t> format = block::ReadNumber(db, block::kFormatKey);
   if (absl::IsNotFound(format.status())) {
     // New, unless something else lives here.
     std::unique_ptr<rocksdb::Iterator> it(
@@ -449,7 +430,7 @@ absl::Status BlockStore::Impl::CheckFormat(Db& db, bool has_families) {
         "block store format {} is newer than {}, the newest this version of tidemark knows",
         *format, block::kFormatVersion);
   }
-  const absl::StatusOr<uint64_t> watermark = ReadNumber(db, block::kWatermarkKey);
+  const absl::StatusOr<uint64_t> watermark = block::ReadNumber(db, block::kWatermarkKey);
   if (absl::IsNotFound(watermark.status())) return absl::OkStatus();
   if (absl::IsDataLoss(watermark.status())) return LoseWatermark(watermark.status());
   RETURN_IF_ERROR(watermark.status());
@@ -508,7 +489,7 @@ void BlockStore::Impl::Tidy(std::vector<Db::Family> families) {
   uint64_t unreadable = 0;
   for (const Db::Family& family : families) {
     names.insert(family.name);
-    const absl::StatusOr<BlockMeta> meta = ReadMeta(*db_, family);
+    const absl::StatusOr<BlockMeta> meta = block::ReadMeta(*db_, family);
     if (meta.ok()) {
       replaced.insert(meta->parents.begin(), meta->parents.end());
       found.push_back(std::make_shared<Block>(db_, family.handle, *meta));
@@ -639,6 +620,9 @@ absl::Status BlockStore::Impl::Commit(std::span<block::Unpublished> blocks,
     return status;
   }
   std::optional<block::LiveList> live;
+  // Most often nothing that queries see changes. But a merge may leave things out, and which of two
+  // values at one time wins depends on the blocks they lie in.
+  const ChangeLog::Change change(changes_.get(), block::SpanOf(made, Blocks(), parents));
   {
     absl::MutexLock lock(&mu_);
     if (watermark) watermark_ = *watermark;
@@ -687,6 +671,7 @@ absl::Status BlockStore::Impl::Drop(const std::string& ulid) {
   }
   RecordLive(std::move(live));
   RETURN_IF_ERROR(db_->DropFamily(block->handle()));
+  const ChangeLog::Change change(changes_.get(), block->meta().range);
   if (!block->tombstones()->empty()) stray_keys_.insert(TombstonesKey(ulid));
   absl::MutexLock lock(&mu_);
   std::erase(blocks_, block);
@@ -721,6 +706,7 @@ absl::Status BlockStore::Impl::Delete(std::span<const std::vector<model::Matcher
   last_delete_->range = range;
   last_delete_->next = std::make_shared<block::DeleteLink>();
   last_delete_ = last_delete_->next;
+  const ChangeLog::Change change(changes_.get(), range);
   std::optional<block::LiveList> live;
   {
     absl::MutexLock lock(&mu_);
@@ -894,6 +880,10 @@ uint64_t BlockStore::bytes() const {
 }
 
 BlockStoreStats BlockStore::stats() const { return impl_->stats(); }
+void BlockStore::set_changes(std::shared_ptr<ChangeLog> changes) {
+  impl_->set_changes(std::move(changes));
+}
+std::string BlockStore::Fingerprint() const { return impl_->Fingerprint(); }
 
 absl::Status BlockStore::Close() { return impl_->Close(); }
 

@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 
 #include "storage/block/held_files.h"
+#include "storage/change_log.h"
 #include "storage/damage.h"
 #include "storage/querier.h"
 
@@ -117,6 +118,11 @@ class BlockStore {
   // Damage may have hit it. The caller then finds out from the log and says so; only in memory.
   bool watermark_lost() const;
   void set_watermark(uint32_t segment);
+
+  // Is told of all that changes what queries see. Before anything else is done.
+  void set_changes(std::shared_ptr<ChangeLog> changes);
+  // Stands for the samples in all blocks: other samples, other text.
+  std::string Fingerprint() const;
 
   // level and parents of `meta` are used, and the range for a block that gets exemplars only; the
   // writer finds out the rest.

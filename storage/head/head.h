@@ -27,6 +27,7 @@
 #include "storage/admission.h"
 #include "storage/appender.h"
 #include "storage/base/clock.h"
+#include "storage/change_log.h"
 #include "storage/head/head_info.h"
 #include "storage/head/series_limits.h"
 #include "storage/querier.h"
@@ -39,6 +40,7 @@ struct HeadOptions {
   int64_t max_exemplars = 100'000;  // Held until a flush takes them. 0: exemplars are refused.
   size_t max_metadata_bytes = 64 << 20;  // What was heard longest ago goes first.
   SeriesLimitOptions limits;        // New series beyond them are kLimited.
+  ChangeLog* changes = nullptr;     // Is told of each commit. Outlives the head. May be null.
   Admission* admission = nullptr;   // Asked before each commit. Outlives the head. Null: all goes.
   uint64_t hash_seed = 0;           // Of the map from labels to series; 0: a random one.
   bool store_starts = false;    // Keeps the start times that come with samples.

@@ -353,8 +353,17 @@ absl::Status HeadAppender::Commit() {
   return absl::OkStatus();
 }
 
+model::TimeRange HeadAppender::Times() const {
+  model::TimeRange times = model::TimeRange::None();
+  for (const Pending& pending : samples_) times.Extend(pending.sample.t);
+  for (const PendingHistogram& pending : histograms_) times.Extend(pending.sample.t);
+  return times;
+}
+
 void HeadAppender::Apply() {
   if (!samples_.empty() || !histograms_.empty()) {
+    const ChangeLog::Change change(parts_->options.changes, Times(),
+                                   ChangeLog::Change::Kind::kSamples);
     const CommitSeq seq = parts_->isolation.Begin();
     ApplySamples(seq);
     parts_->isolation.End(seq);

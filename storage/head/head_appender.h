@@ -76,6 +76,7 @@ class HeadAppender final : public Appender {
   // Series whose labels the log must be told, by ref, each once.
   std::vector<MemSeries*> ToBeLogged(uint32_t segment) const;
   absl::Status WriteLog(wal::Writer* log, std::span<MemSeries* const> series);
+  model::TimeRange Times() const;  // Of all samples in the batch.
   void Apply();
   void ApplySamples(CommitSeq seq);
 

@@ -12,6 +12,7 @@
 #include <absl/time/time.h>
 
 #include "promql/engine.h"
+#include "promql/range_watch.h"
 #include "promql/tally.h"
 #include "promql/value.h"
 #include "storage/base/hash.h"
@@ -72,6 +73,7 @@ struct Context {
   AnnotationSink* annotations = nullptr;
   storage::Querier* querier = nullptr;
   class Helpers* helpers = nullptr;  // Null: one thread.
+  RangeWatch* watch = nullptr;       // Null: nobody wants to know.
 
   // kDeadlineExceeded ("query timed out in expression evaluation"), kCancelled, or
   // kResourceExhausted (base::MemoryMeter). Call once per tile or per series, not per sample.

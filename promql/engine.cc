@@ -11,6 +11,7 @@
 
 #include "promql/analysis.h"
 #include "promql/build.h"
+#include "promql/cache/cached_query.h"
 #include "promql/collect.h"
 #include "promql/context.h"
 #include "promql/helpers.h"
@@ -101,7 +102,7 @@ void Observe(base::DurationSummary* summary, double seconds) {
   summary->Observe(static_cast<uint64_t>(std::max(0.0, seconds) * 1e9));
 }
 
-absl::StatusOr<Value> Run(Context& context, const PlanNode& root, Selections* selections) {
+absl::StatusOr<Value> Evaluated(Context& context, const PlanNode& root, Selections* selections) {
   if (root.kind == PlanKind::kString) {
     Value value;
     value.type = ValueType::kString;
@@ -127,6 +128,9 @@ class Engine::Impl {
       : options_(std::move(options)),
         gate_(std::max(1, options_.max_concurrency)),
         default_subquery_step_ms_(absl::ToInt64Milliseconds(options_.default_subquery_step)),
+        cache_(options_.result_cache_bytes > 0
+                   ? std::make_unique<ResultCache>(options_.result_cache_bytes)
+                   : nullptr),
         helpers_(options_.threads > 0 ? options_.threads : OtherCores()) {}
 
   absl::StatusOr<Result> Evaluate(std::string_view text, const Expr& expr, const Grid& grid,
@@ -158,6 +162,7 @@ class Engine::Impl {
   }
 
   const Options& options() const { return options_; }
+  ResultCache* result_cache() const { return cache_.get(); }
   void set_default_subquery_step(absl::Duration step) {
     default_subquery_step_ms_.store(absl::ToInt64Milliseconds(step));
   }
@@ -210,50 +215,107 @@ class Engine::Impl {
       return absl::OkStatus();
     }
     ASSIGN_OR_RETURN(const Plan plan, MakePlan(expr, checked, plan_options));
+    std::unique_ptr<CachedQuery> cached;
+    if (cache_ != nullptr && MayBeCached(checked, query)) {
+      cached = CachedQuery::Make(cache_.get(), text, expr, checked, plan_options, data->changes());
+    }
     ASSIGN_OR_RETURN(const std::unique_ptr<storage::Querier> querier, data->NewQuerier(plan.range));
-    const absl::Time prepared = absl::Now();
-    stats.prepare_s = Seconds(begin, prepared);
+    if (!querier->Warnings().empty()) cached.reset();  // They come with the answer.
+    stats.prepare_s = Seconds(begin, absl::Now());
     Observe(&totals_.prepare, stats.prepare_s);
+    const Run run = {.text = text,
+                     .query = query,
+                     .options = plan_options,
+                     .deadline = deadline,
+                     .querier = querier.get()};
+    if (cached != nullptr && cached->Look()) {
+      ASSIGN_OR_RETURN(const bool known, EvaluateMissing(run, expr, cached.get(), result));
+      if (known) return absl::OkStatus();
+    }
+    RangeWatch* const watch = cached != nullptr ? cached->watch() : nullptr;
+    RETURN_IF_ERROR(EvaluateOn(run, plan, checked, watch, result));
+    if (cached != nullptr) cached->Keep(result);
+    return absl::OkStatus();
+  }
 
-    AnnotationSink annotations(text);
+  // What the evaluations of one query have in common.
+  struct Run {
+    std::string_view text;
+    const QueryOptions& query;
+    const PlanOptions& options;
+    absl::Time deadline;
+    storage::Querier* querier;
+  };
+
+  // The figures of a whole evaluation are wanted where these are asked for.
+  bool MayBeCached(const Grid& grid, const QueryOptions& query) const {
+    return query.use_cache && grid.step_ms != 0 && !query.analyze && !query.stats_by_step &&
+           !options_.delayed_name_removal && !options_.use_start_timestamps;
+  }
+
+  // False when the whole has to be evaluated to know the answer, or the error.
+  absl::StatusOr<bool> EvaluateMissing(const Run& run, const Expr& expr, CachedQuery* cached,
+                                       Result* result) {
+    std::vector<Result> parts;
+    for (const Grid& piece : cached->missing()) {
+      Result& part = parts.emplace_back();
+      part.stats = result->stats;
+      absl::StatusOr<Plan> plan = MakePlan(expr, piece, run.options);
+      const absl::Status status =
+          plan.ok() ? EvaluateOn(run, *plan, piece, cached->watch(), &part) : plan.status();
+      result->stats = part.stats;
+      if (absl::IsAborted(status) || absl::IsInvalidArgument(status)) return false;
+      RETURN_IF_ERROR(status);
+    }
+    return cached->Answer(std::move(parts), result);
+  }
+
+  // Adds to result->stats.
+  absl::Status EvaluateOn(const Run& run, const Plan& plan, const Grid& grid, RangeWatch* watch,
+                          Result* result) {
+    const absl::Time begin = absl::Now();
+    QueryStats& stats = result->stats;
+    AnnotationSink annotations(run.text);
     int64_t samples_left = options_.max_samples, least_left = samples_left;
     Context context;
-    context.grid = context.query_grid = checked;
-    context.lookback_ms = plan_options.lookback_ms;
+    context.grid = context.query_grid = grid;
+    context.lookback_ms = run.options.lookback_ms;
     context.delayed_name_removal = options_.delayed_name_removal;
     context.type_and_unit_labels = options_.type_and_unit_labels;
     context.leave_out_unmatched = options_.leave_out_unmatched;
-    context.deadline = deadline;
-    context.cancelled = query.cancelled;
+    context.deadline = run.deadline;
+    context.cancelled = run.query.cancelled;
     context.samples_left = &samples_left;
     context.least_left = &least_left;
     SampleTally tally;
-    tally.Reset(query.stats_by_step && options_.per_step_stats ? checked.size() : 0);
+    tally.Reset(run.query.stats_by_step && options_.per_step_stats ? grid.size() : 0);
     context.samples = &tally;
     context.annotations = &annotations;
-    context.querier = querier.get();
+    context.querier = run.querier;
     context.helpers = &helpers_;
+    context.watch = watch;
     Analysis analysis;
-    Selections selections(&plan, query.analyze ? &analysis : nullptr);
-    auto value = Run(context, *plan.root, &selections);
+    Selections selections(&plan, run.query.analyze ? &analysis : nullptr);
+    auto value = Evaluated(context, *plan.root, &selections);
     const absl::Time evaluated = absl::Now();
-    stats.eval_s = Seconds(prepared, evaluated);
-    Observe(&totals_.eval, stats.eval_s);
-    stats.samples = tally.looked_at();
-    stats.samples_read = tally.read();
+    stats.eval_s += Seconds(begin, evaluated);
+    Observe(&totals_.eval, Seconds(begin, evaluated));
+    stats.samples += tally.looked_at();
+    stats.samples_read += tally.read();
     stats.samples_by_step = std::move(tally.looked_at_by_step());
     stats.samples_read_by_step = std::move(tally.read_by_step());
-    stats.peak_samples = options_.max_samples - least_left;
+    stats.peak_samples = std::max(stats.peak_samples, options_.max_samples - least_left);
     if (!value.ok()) return value.status();
     result->value = *std::move(value);
-    if (query.analyze) {
+    if (run.query.analyze) {
       result->analysis = std::make_shared<NodeReport>(analysis.Report(*plan.root));
     }
 
     SortByLabels(&result->value.matrix);
-    stats.sort_s = Seconds(evaluated, absl::Now());
-    Observe(&totals_.sort, stats.sort_s);
-    for (std::string& warning : querier->Warnings()) annotations.WarnPlain(std::move(warning));
+    const double sort_s = Seconds(evaluated, absl::Now());
+    stats.sort_s += sort_s;
+    Observe(&totals_.sort, sort_s);
+    for (std::string& warning : run.querier->Warnings()) annotations.WarnPlain(std::move(warning));
     result->annotations = annotations.Take();
     return absl::OkStatus();
   }
@@ -267,6 +329,7 @@ class Engine::Impl {
   Gate gate_;
   std::atomic<int64_t> default_subquery_step_ms_;
   Totals totals_;
+  const std::unique_ptr<ResultCache> cache_;  // May be null.
   Helpers helpers_;
 };
 
@@ -285,6 +348,7 @@ absl::StatusOr<Result> Engine::Evaluate(const ExprPtr& expr, Grid grid, storage:
 }
 
 const Engine::Options& Engine::options() const { return impl_->options(); }
+ResultCache* Engine::result_cache() const { return impl_->result_cache(); }
 void Engine::set_default_subquery_step(absl::Duration step) {
   impl_->set_default_subquery_step(step);
 }

@@ -14,6 +14,7 @@
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
+#include "promql/cache/cache_outcome.h"
 #include "promql/parser.h"
 #include "promql/value.h"
 #include "storage/querier.h"
@@ -34,6 +35,8 @@ struct QueryStats {
   int64_t samples_read = 0;       // Each once.
   int64_t peak_samples = 0;
   std::vector<int64_t> samples_by_step, samples_read_by_step;  // QueryOptions::stats_by_step
+  CacheOutcome cached = CacheOutcome::kNone;
+  int cached_steps = 0;           // Of which nothing was looked at: they were kept.
 };
 
 struct Result {
@@ -57,6 +60,7 @@ struct QueryOptions {
   QueryOrigin origin;
   bool stats_by_step = false;
   bool analyze = false;                          // Wants Result::analysis.
+  bool use_cache = false;                        // Of range queries; for the Queryable of all others.
 };
 
 // Is told of every query that parsed. Thread-safe.
@@ -103,6 +107,7 @@ class Engine {  // Thread-safe; one per process; owns the gate on concurrent que
     // not read, where the answer is the same without, annotations and errors included. False: all
     // are, to compare.
     bool leave_out_unmatched = true;
+    int64_t result_cache_bytes = 0;  // For answers to range queries. 0: none are kept.
     int threads = 0;  // That queries may use together, besides those that call. 0: cores - 1.
   };
   explicit Engine(Options options);
@@ -123,6 +128,7 @@ class Engine {  // Thread-safe; one per process; owns the gate on concurrent que
   const Options& options() const;
   void set_default_subquery_step(absl::Duration step);
   EngineStats stats() const;
+  class ResultCache* result_cache() const;  // Null when none are kept.
 
  private:
   class Impl;

@@ -85,6 +85,17 @@ BucketGroups GroupBuckets(const BorrowedSeries& input) {
   return groups;
 }
 
+bool HasEqualBounds(const BucketGroups& groups) {
+  std::vector<std::pair<int, double>> bounds;
+  for (const BucketGroups::Series& series : groups.series) {
+    if (series.group < 0) continue;
+    if (std::isnan(series.upper_bound)) return true;  // Equal to whatever is beside it.
+    bounds.emplace_back(series.group, series.upper_bound);
+  }
+  std::sort(bounds.begin(), bounds.end());
+  return std::adjacent_find(bounds.begin(), bounds.end()) != bounds.end();
+}
+
 void HeldRows::Add(int group, double upper_bound, const Row& row) {
   Held held;
   if (!free_.empty()) {

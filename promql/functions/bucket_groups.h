@@ -28,6 +28,9 @@ struct BucketGroups {
   std::vector<Unit> units;
 };
 BucketGroups GroupBuckets(const BorrowedSeries& input);
+// Whether a group has two series with the same upper bound (le="1" and le="1.0"), which are added up
+// in the order they come.
+bool HasEqualBounds(const BucketGroups& groups);
 
 // Rows held until their group is complete.
 class HeldRows {

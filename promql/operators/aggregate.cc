@@ -103,6 +103,9 @@ class Aggregate final : public Operator {
       }
     }
     for (int group = 0; group < num_groups_; ++group) Finish(group);
+    if (context.watch != nullptr && context.watch->unordered.contains(&aggregate_) && HasZero()) {
+      context.watch->hangs = true;  // Of a zero and a negative one, the first is kept.
+    }
     if (!histograms_.has_value() || histograms_->empty()) return absl::OkStatus();
     RETURN_IF_ERROR(context.CheckRoom(cells * sizeof(HistogramPtr)));
     results_.resize(cells);
@@ -148,6 +151,16 @@ class Aggregate final : public Operator {
       case AggregateOp::kStdvar: return kernels::VarianceRow(row, into, &extra_[at], &count_[at]);
       default: return;
     }
+  }
+
+  bool HasZero() {
+    for (int group = 0; group < num_groups_; ++group) {
+      const Row row = At(group);
+      for (int i = 0; i < row.steps; ++i) {
+        if (row.has(i) && row.values[i] == 0) return true;
+      }
+    }
+    return false;
   }
 
   void Finish(int group) {

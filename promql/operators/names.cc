@@ -56,11 +56,17 @@ class SameLabels final : public Operator {
     if (drop_.has_value()) {
       if (series.hide_metadata) return series;
       if (drop_ == Drop::kNameOnly && TakeNames(&series)) {
+        if (context.watch != nullptr) context.watch->hangs = true;
         Group(&series);
         return series;
       }
       series.hide_metadata = true;
       if (SameNameThroughout(series.labels)) return series;
+      // With one name throughout, these alone can be what tells two series apart.
+      if (context.watch != nullptr &&
+          std::any_of(series.labels.begin(), series.labels.end(), HasTypeOrUnit)) {
+        context.watch->hangs = true;
+      }
     } else if (!at_once_ && context.delayed_name_removal && context.grid.size() == 1) {
       return series;  // Judged when the query ends.
     }

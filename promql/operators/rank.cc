@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "promql/operators/aggregate.h"
@@ -70,6 +71,30 @@ class CandidateHeap {
   const bool top_;
 };
 
+// The best value that was left out, by group and step.
+class Losers {
+ public:
+  Losers(size_t cells, bool top) : best_(cells), any_(cells), top_(top) {}
+
+  void Add(size_t cell, double value) {
+    if (any_[cell] == 0 || Better(value, best_[cell])) best_[cell] = value;
+    any_[cell] = 1;
+  }
+  bool Has(size_t cell, double value) const {
+    if (any_[cell] == 0) return false;
+    return value == best_[cell] || (std::isnan(value) && std::isnan(best_[cell]));
+  }
+
+ private:
+  bool Better(double a, double b) const {  // NaN is worst.
+    return std::isnan(b) || (top_ ? a > b : a < b);
+  }
+
+  std::vector<double> best_;
+  std::vector<char> any_;
+  const bool top_;
+};
+
 class Rank final : public Operator {
  public:
   Rank(const Expr& aggregate, OperatorPtr input, OperatorPtr param)
@@ -134,11 +159,18 @@ class Rank final : public Operator {
     RETURN_IF_ERROR(context.CheckRoom(total * (sizeof(Candidate) + 2 * sizeof(Chosen))));
     candidates_.resize(total);
     sizes_.resize(size_t(num_groups) * steps_);
+    std::optional<Losers> losers;
+    if (context.watch != nullptr && context.watch->unordered.contains(&aggregate_)) {
+      losers.emplace(sizes_.size(), top_);
+    }
 
     Tile tile;
     for (;;) {
       ASSIGN_OR_RETURN(const bool more, input_->Next(context, &tile));
-      if (!more) return absl::OkStatus();
+      if (!more) {
+        if (losers.has_value() && Tied(*losers)) context.watch->hangs = true;
+        return absl::OkStatus();
+      }
       for (int i = 0; i < tile.size(); ++i) {
         const Row row = tile.row(i);
         const int series = tile.rows[i];
@@ -156,12 +188,32 @@ class Rank final : public Operator {
           const Candidate candidate{row.values[step], series};
           if (size < k) {
             heap.Push(candidate);
-          } else if (heap.Beats(candidate.value)) {
-            heap.ReplaceWorst(candidate);
+            continue;
           }
+          const bool beats = heap.Beats(candidate.value);
+          if (losers.has_value()) {
+            losers->Add(size_t(group) * steps_ + step,
+                        beats ? At(group, step)->value : candidate.value);
+          }
+          if (beats) heap.ReplaceWorst(candidate);
         }
       }
     }
+  }
+
+  // Whether somewhere the best that was left out equals the worst that was kept: then the order of
+  // the input has decided.
+  bool Tied(const Losers& losers) {
+    for (size_t group = 0; group < room_.size(); ++group) {
+      for (int step = 0; step < steps_; ++step) {
+        const size_t at = group * steps_ + step;
+        if (sizes_[at] > 0 &&
+            losers.Has(at, At(static_cast<int>(group), step)->value)) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   Candidate* At(int group, int step) {

@@ -140,7 +140,9 @@ absl::StatusOr<promql::Grid> ParseGrid(const Request& request) {
 absl::Status QueryRange(const ApiDependencies& d, const Request& request, Reply* reply) {
   ASSIGN_OR_RETURN(const int64_t limit, LimitParam(request));
   ASSIGN_OR_RETURN(const promql::Grid grid, ParseGrid(request));
-  ASSIGN_OR_RETURN(const promql::QueryOptions options, ParseOptions(request));
+  ASSIGN_OR_RETURN(promql::QueryOptions options, ParseOptions(request));
+  const std::string_view nocache = request.Param("nocache");
+  options.use_cache = nocache.empty() || nocache == "0" || nocache == "false";
   return Answer(d, request, grid, limit, options, reply);
 }
 

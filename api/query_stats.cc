@@ -44,6 +44,14 @@ void WriteQueryStats(JsonWriter* json, const promql::QueryStats& stats, const pr
   number("samplesRead", stats.samples_read);
   number("peakSamples", stats.peak_samples);
   json->EndObject();
+  if (stats.cached != promql::CacheOutcome::kNone) {
+    json->Key("cache");
+    json->BeginObject();
+    json->Key("result");
+    json->String(promql::ToString(stats.cached));
+    number("steps", stats.cached_steps);
+    json->EndObject();
+  }
   json->EndObject();
 }
 

@@ -1,4 +1,5 @@
-// What a query has cost, as JSON: {"timings":{...},"samples":{...}}. spec 3.2.
+// What a query has cost, as JSON: {"timings":{...},"samples":{...}}. spec 3.2. And of ours, when the
+// cache of results was asked: "cache":{"result":"partial","steps":719}.
 #pragma once
 
 #include "api/json_writer.h"

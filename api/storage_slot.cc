@@ -33,6 +33,11 @@ absl::StatusOr<std::unique_ptr<storage::Querier>> StorageSlot::NewQuerier(model:
   return db->NewQuerier(range);
 }
 
+storage::ChangeLog* StorageSlot::changes() {
+  storage::Database* db = database();
+  return db == nullptr ? nullptr : db->changes();
+}
+
 std::unique_ptr<storage::Appender> StorageSlot::NewAppender() {
   storage::Database* db = database();
   return db == nullptr ? nullptr : db->NewAppender();

@@ -29,6 +29,7 @@ class StorageSlot final : public storage::Queryable,
   storage::Database* database() const override;
 
   absl::StatusOr<std::unique_ptr<storage::Querier>> NewQuerier(model::TimeRange range) override;
+  storage::ChangeLog* changes() override;
   // Null while there is no database: callers that cannot be kept away by Ready() check for it.
   std::unique_ptr<storage::Appender> NewAppender() override;
   absl::StatusOr<std::vector<storage::ExemplarSeries>> Exemplars(

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
+#include "promql/cache/cache_file.h"
 #include "server/config/scalar.h"
 #include "server/query_memory.h"
 #include "storage/base/log.h"
@@ -51,6 +53,30 @@ storage::MemorySplit MemorySplitOf(const Flags& flags) {
 
 base::MemoryLimits QueryMemoryOf(const Flags& flags) {
   return QueryMemory(MemorySplitOf(flags), static_cast<int64_t>(flags.Bytes("query.max-bytes")));
+}
+
+int64_t ResultBytesOf(const Flags& flags) {
+  return flags.given("query.cache-bytes") ? static_cast<int64_t>(flags.Bytes("query.cache-bytes"))
+                                          : MemorySplitOf(flags).result_bytes;
+}
+
+std::string ResultCachePath(const storage::Database& database) {
+  return database.dir() + "/tidemark/results";
+}
+
+// Stands for the samples, and for the program with what makes it answer otherwise. Empty: nobody
+// knows.
+std::string ResultCacheId(const storage::Database& database, const Flags& flags) {
+  const std::filesystem::path program = "/proc/self/exe";
+  std::error_code error;
+  const auto size = std::filesystem::file_size(program, error);
+  if (error) return "";
+  const auto time = std::filesystem::last_write_time(program, error).time_since_epoch().count();
+  if (error) return "";
+  std::vector<std::string> features = flags.Features();
+  std::sort(features.begin(), features.end());
+  return fmt::format("{} {} {} {} {}", kVersion, size, time, fmt::join(features, ","),
+                     database.Fingerprint());
 }
 
 int64_t MinFreeBytes(const Flags& flags, int64_t total_bytes) {
@@ -174,6 +200,7 @@ int App::Run() {
 absl::Status App::Listen() {
   promql::Engine::Options engine_options = EngineOptions(flags_);
   engine_options.observer = &queries_;
+  engine_options.result_cache_bytes = ResultBytesOf(flags_);
   engine_ = std::make_unique<promql::Engine>(engine_options);
   ScrapeManagerOptions scrape_options;
   scrape_options.hostname = Hostname();
@@ -285,6 +312,7 @@ absl::Status App::StartAll() {
   if (!database_.ok()) return base::Annotate(database_.status(), "opening storage failed");
   storage::Database* const database = database_->get();
   queries_.StartTracking(database->dir(), engine_->options().max_concurrency);
+  LoadResults();
   slot_.Set(database);
   replaying_ = std::thread([this] { ReplayLog(); });
   compaction::SchedulerOptions options;
@@ -300,7 +328,9 @@ absl::Status App::StartAll() {
       ResourceWatchOptions{.memory = MemorySplitOf(flags_),
                            .queries = &query_memory_,
                            .min_free_bytes =
-                               static_cast<int64_t>(flags_.Bytes("storage.min-free-bytes"))});
+                               static_cast<int64_t>(flags_.Bytes("storage.min-free-bytes")),
+                           .results = engine_->result_cache(),
+                           .result_bytes = ResultBytesOf(flags_)});
   running_watch_ = watch_.get();
   watch_->Start();
   scheduler_->Start();
@@ -312,6 +342,28 @@ absl::Status App::StartAll() {
   status_.set_phase(Phase::kReady);
   Info("Server is ready to receive web requests.", {{"retention", RetentionText()}});
   return absl::OkStatus();
+}
+
+void App::LoadResults() {
+  promql::ResultCache* const cache = engine_->result_cache();
+  if (cache == nullptr) return;
+  storage::Database* const database = database_->get();
+  const std::string id = ResultCacheId(*database, flags_);
+  const size_t entries =
+      promql::LoadCache(ResultCachePath(*database), id, database->changes(), cache);
+  if (entries > 0) Info("Took over results of queries", {{"results", std::to_string(entries)}});
+}
+
+// Nobody asks and nothing changes any more. To do without is no harm.
+void App::SaveResults() {
+  const promql::ResultCache* const cache = engine_->result_cache();
+  storage::Database* const database = database_->get();
+  if (cache == nullptr) return;
+  const std::string id = ResultCacheId(*database, flags_);
+  const absl::Status saved =
+      id.empty() ? base::Unavailable("the program's own file cannot be looked at")
+                 : promql::SaveCache(*cache, *database->changes(), id, ResultCachePath(*database));
+  if (!saved.ok()) Failed("Results of queries are not kept for the next start", saved);
 }
 
 void App::Stop() {
@@ -334,7 +386,8 @@ void App::Stop() {
   slot_.Set(nullptr);
   if (database_.ok()) {
     Info("Writing the head to disk");
-    if (const absl::Status closed = (*database_)->Close(); !closed.ok()) {
+    const absl::Status closed = (*database_)->Close([this] { SaveResults(); });
+    if (!closed.ok()) {
       Failed("Closing storage failed; the log has everything", closed);
     }
   }

@@ -47,6 +47,8 @@ class App {
   void ReplayLog();         // Likewise; posts kStop when it fails.
   absl::Status StartAll();  // Once the database is there.
   int Loop();
+  void LoadResults();       // Of queries before the last stop, if they still hold; SaveResults.
+  void SaveResults();
   void Stop();
 
   absl::Status ApplyConfig(const Config& config);

@@ -128,6 +128,9 @@ constexpr auto kTable = std::to_array<FlagSpec>({
     {"query.max-samples", "50000000", kI, "Most samples one query may hold."},
     {"query.max-bytes", "0", kZ,
      "Most memory one query may take. 0: half of what all may take, a quarter of the memory limit."},
+    {"query.cache-bytes", "0", kZ,
+     "Memory for answers to range queries, so that the next like it evaluates new steps only. "
+     "Without this flag: a twentieth of the memory limit. 0: none are kept."},
     {"scrape.adjust-timestamps", "true", kB, "", "", false, true, false},
     {"scrape.timestamp-tolerance", "2ms", kD, "", "", false, true, false},
     {"scrape.discovery-reload-interval", "5s", kD, "How long news of discovery is gathered.", "",

@@ -102,8 +102,9 @@ void ResourceWatch::Apply(Shed before, Shed now, const storage::MemoryUse& use) 
                {"limit", Bytes(split.limit_bytes)}});
   }
   if ((now >= Shed::kCaches) != (before >= Shed::kCaches)) {
-    database_->blocks()->SetCacheBytes(now >= Shed::kCaches ? split.cache_bytes / 4
-                                                            : split.cache_bytes);
+    const int share = now >= Shed::kCaches ? 4 : 1;
+    database_->blocks()->SetCacheBytes(split.cache_bytes / share);
+    if (options_.results != nullptr) options_.results->SetLimit(options_.result_bytes / share);
   }
   if ((now >= Shed::kFlush || storage::HeadIsLarge(use, split)) && now_ms >= next_flush_ms_) {
     next_flush_ms_ = now_ms + kBetweenFlushesMs;

@@ -13,6 +13,7 @@
 
 #include "api/providers.h"
 #include "compaction/scheduler.h"
+#include "promql/cache/result_cache.h"
 #include "storage/base/memory_meter.h"
 #include "storage/database.h"
 #include "storage/disk_space.h"
@@ -24,6 +25,8 @@ struct ResourceWatchOptions {
   storage::MemorySplit memory;
   base::MemoryPool* queries = nullptr;  // Looks for its room as often. May be null.
   int64_t min_free_bytes = 0;  // 0: DefaultMinFreeBytes of the disk.
+  promql::ResultCache* results = nullptr;  // Outlives the watch. May be null.
+  int64_t result_bytes = 0;                // What it may take when memory is not short.
 };
 
 class ResourceWatch {  // Thread-safe.

@@ -3,6 +3,7 @@
 #include <array>
 #include <numeric>
 
+#include "promql/cache/result_cache.h"
 #include "server/flags.h"
 #include "server/metric_text.h"
 #include "server/process_info.h"
@@ -137,6 +138,30 @@ void WriteLog(const storage::DatabaseStats& stats, MetricText* out) {
   out->Gauge("tidemark_wal_replayed_samples_without_series",
              "Samples the start dropped because damage had taken the name of their series.",
              stats.replayed_unknown_series);
+}
+
+void WriteResultCache(const promql::ResultCache& cache, MetricText* out) {
+  const promql::ResultCacheStats stats = cache.stats();
+  out->Family("tidemark_result_cache_queries_total", "counter",
+              "Range queries that might be answered from kept results, by how many of their steps "
+              "were: all (hit), some (partial), none (miss), or not a query of that kind (none).");
+  const std::pair<promql::CacheOutcome, uint64_t> outcomes[] = {
+      {promql::CacheOutcome::kHit, stats.hits},
+      {promql::CacheOutcome::kPartial, stats.partial_hits},
+      {promql::CacheOutcome::kMiss, stats.misses},
+      {promql::CacheOutcome::kNone, stats.uncacheable}};
+  for (const auto& [outcome, count] : outcomes) {
+    out->Sample(count, {{"result", promql::ToString(outcome)}});
+  }
+  out->Family("tidemark_result_cache_steps_total", "counter",
+              "Steps of those that were answered in whole or in part.");
+  out->Sample(stats.steps_kept, {{"from", "cache"}});
+  out->Sample(stats.steps_evaluated, {{"from", "evaluation"}});
+  out->Counter("tidemark_result_cache_evictions_total", "Results that left for want of room.",
+               stats.evictions);
+  out->Gauge("tidemark_result_cache_entries", "Results kept.", stats.entries);
+  out->Gauge("tidemark_result_cache_bytes", "Memory of that.", stats.bytes);
+  out->Gauge("tidemark_result_cache_limit_bytes", "The most it may take now.", stats.limit_bytes);
 }
 
 void WriteBlocks(storage::Database* database, const storage::DatabaseStats& stats,
@@ -478,7 +503,10 @@ std::string WriteSelfMetrics(const MetricSources& sources) {
   api::QueryPoolStats pool;
   if (sources.http != nullptr) pool = sources.http->query_stats();
   const int64_t waiting = std::accumulate(pool.waiting.begin(), pool.waiting.end(), int64_t{0});
-  if (sources.engine != nullptr) WriteEngine(*sources.engine, waiting, sources.query_log, &out);
+  if (sources.engine != nullptr) {
+    WriteEngine(*sources.engine, waiting, sources.query_log, &out);
+    if (const auto* cache = sources.engine->result_cache()) WriteResultCache(*cache, &out);
+  }
   if (sources.http != nullptr) {
     WriteHttp(sources.http->stats(), &out);
     WriteQueryPool(pool, &out);

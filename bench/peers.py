@@ -118,11 +118,11 @@ class Run:
         self.server = lab.run(f"{kind.name}-{tag}.server", [*kind.args(binary, port, self.data, config), *more], port,
                               ready=kind.ready)
 
-    def load(self, tool, series, times, start_ms, *more):
+    def load(self, tool, series, times, start_ms, *more, step_s=STEP_S):
         """Pushes with remote_write_load; CPU seconds of the server, and what the load says."""
         before = self.server.cpu_s()
         out = subprocess.run([tool, f"127.0.0.1:{self.server.port}", self.kind.write_path, str(series), str(times),
-                              str(start_ms), str(STEP_S * 1000), *map(str, more)], check=True, capture_output=True, text=True).stdout
+                              str(start_ms), str(step_s * 1000), *map(str, more)], check=True, capture_output=True, text=True).stdout
         return self.server.cpu_s() - before, json.loads(out)
 
     def wait_visible(self, expr, at, want, wait_s=60, pause_s=0.01):

@@ -1,11 +1,11 @@
 // Pushes remote write requests as fast as the server takes them, and says how many and how long.
 //
-//   remote_write_load HOST:PORT PATH SERIES TIMESTAMPS [START_MS STEP_MS [CONNECTIONS [PER_REQUEST [CHURN]]]]
+//   remote_write_load HOST:PORT PATH SERIES TIMESTAMPS [START_MS STEP_MS [CONNECTIONS [PER_REQUEST [CHURN [KIND]]]]]
 //
 // SERIES series with labels like a node exporter's (10 labels, about 170 bytes), a sample of each at
 // every one of TIMESTAMPS times; requests of PER_REQUEST samples (2000), in time order, each series
 // always on the same connection. CHURN percent of the series are replaced by new ones every hour of the data's time, a
-// few at each step.
+// few at each step. KIND "histograms" makes buckets of a latency of a fifth of the series.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,6 +31,7 @@ struct Load {
   int series = 0, timestamps = 0, connections = 2, per_request = 2000;
   int64_t start_ms = 0, step_ms = 15'000;
   int churn_percent = 0;
+  bool histograms = false;
 
   // How many times series `i` was replaced before `step`.
   int64_t Generation(int i, int step) const {
@@ -52,31 +53,39 @@ void AppendPair(std::string* out, std::string_view name, std::string_view value)
   AppendField(out, 1, pair);
 }
 
+constexpr int kFirstBucket = 80;  // Of the hundred metrics, where some are the buckets of one.
+
 // The labels of series `i`, as they stand in a TimeSeries.
-std::string LabelFields(int i, int64_t generation) {
+std::string LabelFields(int i, int64_t generation, bool histograms) {
   static constexpr const char* kModes[] = {"idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"};
   std::string out;
   const int metric = i % 100, host = i / 800, mode = i / 100 % 8;
-  AppendPair(&out, "__name__", fmt::format("bench_node_metric_{:02}_seconds_total", metric));
+  const bool bucket = histograms && metric >= kFirstBucket;
+  AppendPair(&out, "__name__", bucket ? "bench_latency_seconds_bucket" : fmt::format("bench_node_metric_{:02}_seconds_total", metric));
   AppendPair(&out, "cluster", "production-eu-west-1");
   AppendPair(&out, "container", "node-exporter");
-  AppendPair(&out, "cpu", std::to_string(i % 16));
+  AppendPair(&out, "cpu", std::to_string((bucket ? i / 100 : i) % 16));
   AppendPair(&out, "environment", "production");
   AppendPair(&out, "instance", fmt::format("10.0.{}.{}:9100", host / 250, host % 250));
   AppendPair(&out, "job", fmt::format("job-{}", host % 10));
+  if (bucket) AppendPair(&out, "le", metric == 99 ? "+Inf" : fmt::format("{}", 0.001 * (1 << (metric - kFirstBucket))));
   AppendPair(&out, "mode", kModes[mode]);
   AppendPair(&out, "namespace", "monitoring");
-  AppendPair(&out, "series", generation == 0 ? std::to_string(i) : fmt::format("{}-{}", i, generation));
+  if (!bucket) AppendPair(&out, "series", generation == 0 ? std::to_string(i) : fmt::format("{}-{}", i, generation));
   return out;
 }
 
 // Counters that grow by steps of their own.
-double ValueAt(int series, int step) { return static_cast<double>(step) * (1 + series % 17) + series % 1000; }
+double ValueAt(int series, int step, bool histograms) {
+  const int metric = series % 100;
+  if (!histograms || metric < kFirstBucket) return static_cast<double>(step) * (1 + series % 17) + series % 1000;
+  return static_cast<double>(step) * (1 + metric - kFirstBucket) * (1 + series / 100 % 7);
+}
 
 class Connection {
  public:
   Connection(const Load& load, int first, int last) : load_(load), first_(first), last_(last) {
-    for (int i = first; i < last; ++i) labels_.push_back(LabelFields(i, 0));
+    for (int i = first; i < last; ++i) labels_.push_back(LabelFields(i, 0, load.histograms));
     generations_.resize(labels_.size());
   }
 
@@ -111,12 +120,12 @@ class Connection {
     std::string body, series, sample;
     for (int i = from; i < to; ++i) {
       sample.assign(1, '\x09');
-      base::AppendLittleEndian(&sample, std::bit_cast<uint64_t>(ValueAt(i, step)));
+      base::AppendLittleEndian(&sample, std::bit_cast<uint64_t>(ValueAt(i, step, load_.histograms)));
       sample += '\x10';
       base::AppendVarint(&sample, static_cast<uint64_t>(load_.start_ms + step * load_.step_ms));
       if (const int64_t now = load_.Generation(i, step); now != generations_[i - first_]) {
         generations_[i - first_] = now;
-        labels_[i - first_] = LabelFields(i, now);
+        labels_[i - first_] = LabelFields(i, now, load_.histograms);
       }
       series = labels_[i - first_];
       AppendField(&series, 2, sample);
@@ -164,7 +173,7 @@ class Connection {
 
 int main(int argc, char** argv) {
   if (argc < 5) {
-    std::fprintf(stderr, "remote_write_load HOST:PORT PATH SERIES TIMESTAMPS [START_MS STEP_MS [CONNECTIONS [PER_REQUEST [CHURN]]]]\n");
+    std::fprintf(stderr, "remote_write_load HOST:PORT PATH SERIES TIMESTAMPS [START_MS STEP_MS [CONNECTIONS [PER_REQUEST [CHURN [KIND]]]]]\n");
     return argc == 1 ? 0 : 2;  // bench/run runs every bench without arguments.
   }
   Load load;
@@ -179,6 +188,7 @@ int main(int argc, char** argv) {
   if (argc > 7) load.connections = std::atoi(argv[7]);
   if (argc > 8) load.per_request = std::atoi(argv[8]);
   if (argc > 9) load.churn_percent = std::atoi(argv[9]);
+  if (argc > 10) load.histograms = std::string_view(argv[10]) == "histograms";
 
   std::vector<std::unique_ptr<Connection>> connections;
   for (int c = 0; c < load.connections; ++c) {

@@ -26,26 +26,29 @@ std::string Position(std::string_view query, int at) {
 }  // namespace
 
 void AnnotationSink::Warn(std::string_view text, PositionRange pos) {
-  const auto [item, added] = warnings_.Add(fmt::format("PromQL warning: {}", text), pos.begin);
-  item->position = std::max(item->position, static_cast<int>(pos.begin));
+  warnings_.Add(fmt::format("PromQL warning: {}", text), pos).first->MoveTo(pos);
 }
 
 void AnnotationSink::WarnOfSeveral(std::string_view text, int64_t times, PositionRange pos) {
-  const auto [item, added] = warnings_.Add(fmt::format("PromQL warning: {}", text), pos.begin);
+  const auto [item, added] = warnings_.Add(fmt::format("PromQL warning: {}", text), pos);
   item->times = added ? times : item->times + times;
 }
 
 void AnnotationSink::Info(std::string_view text, PositionRange pos) {
-  const auto [item, added] = infos_.Add(fmt::format("PromQL info: {}", text), pos.begin);
-  item->position = std::max(item->position, static_cast<int>(pos.begin));
+  infos_.Add(fmt::format("PromQL info: {}", text), pos).first->MoveTo(pos);
 }
 
-void AnnotationSink::WarnPlain(std::string text) { warnings_.Add(std::move(text), -1); }
+void AnnotationSink::WarnPlain(std::string text) { warnings_.Add(std::move(text), {-1, -1}); }
 
 Annotations AnnotationSink::Take() { return {warnings_.Take(query_), infos_.Take(query_)}; }
 
+// After its operands comes what holds them: it ends with or behind the last of them.
+void AnnotationSink::List::Item::MoveTo(PositionRange place) {
+  if (std::pair(place.end, -place.begin) > std::pair(position.end, -position.begin)) position = place;
+}
+
 std::pair<AnnotationSink::List::Item*, bool> AnnotationSink::List::Add(std::string text,
-                                                                       int position) {
+                                                                       PositionRange position) {
   const auto [it, added] = index_.try_emplace(text, items_.size());
   if (added) items_.push_back({std::move(text), position});
   return {&items_[it->second], added};
@@ -55,7 +58,7 @@ std::vector<std::string> AnnotationSink::List::Take(std::string_view query) {
   std::vector<std::string> texts;
   for (auto& [text, position, times] : items_) {
     if (times > 1) text += fmt::format(" ({} occurrences)", times);
-    if (position >= 0) text += fmt::format(" ({})", Position(query, position));
+    if (position.begin >= 0) text += fmt::format(" ({})", Position(query, position.begin));
     texts.push_back(std::move(text));
   }
   items_.clear(), index_.clear();

@@ -20,8 +20,8 @@
 
 namespace promql {
 
-// Collects annotations, each text once, whatever its position: of several positions the last in the
-// query stays. Not thread-safe.
+// Collects annotations, each text once, whatever its position: of several positions that stays which is
+// evaluated last, operands from left to right and then what holds them. Not thread-safe.
 class AnnotationSink {
  public:
   explicit AnnotationSink(std::string_view query) : query_(query) {}
@@ -39,11 +39,12 @@ class AnnotationSink {
    public:
     struct Item {
       std::string text;
-      int position = -1;  // -1: has none.
+      PositionRange position{-1, -1};  // So: has none.
       int64_t times = 1;
+      void MoveTo(PositionRange place);  // If that is evaluated later.
     };
     // The item that has this text, and whether it is new.
-    std::pair<Item*, bool> Add(std::string text, int position);
+    std::pair<Item*, bool> Add(std::string text, PositionRange position);
     std::vector<std::string> Take(std::string_view query);
 
    private:

@@ -96,7 +96,8 @@ class Window final : public Operator {
       }
     }
     for (const SeriesNotes& notes : part_.notes) {
-      Annotate(notes.notes, notes.overlaps, NameOf(notes.series), Position(), context.annotations);
+      Annotate(notes.notes, notes.overlaps, NameOf(notes.series), NotesPosition(),
+               context.annotations);
     }
     return more;
   }
@@ -272,10 +273,14 @@ class Window final : public Operator {
     return false;
   }
 
-  // The reference loses the place of a subquery.
-  PositionRange Position() const {
-    const Expr& range = StripParens(*plan_.expr->args[plan_.matrix]);
-    return range.kind == ExprKind::kSubquery ? PositionRange() : range.pos;
+  PositionRange Position() const { return PositionOf(plan_.matrix); }
+  // The reference speaks of the first argument, which for quantile_over_time is not the range.
+  PositionRange NotesPosition() const { return PositionOf(0); }
+
+  // The reference loses where a subquery begins.
+  PositionRange PositionOf(size_t arg) const {
+    const Expr& expr = StripParens(*plan_.expr->args[arg]);
+    return expr.kind == ExprKind::kSubquery ? PositionRange{0, expr.pos.end} : expr.pos;
   }
 
   void CheckCounter(Context& context, model::LabelsView labels) {

@@ -350,6 +350,8 @@ class Planner {
 
   int AddSelector(const Expr& selector, const PlanNode& node) {
     const model::TimeRange range = node.windows.reach();
+    const bool newest = node.kind != PlanKind::kWindow && node.kind != PlanKind::kMatrix &&
+                        node.windows.steps == 1 && node.smoothing != Smoothing::kSmoothed;
     plan_->range.Extend(range);
     std::vector<model::Matcher> matchers = selector.matchers;
     if (const auto more = pushed_.find(&selector); more != pushed_.end()) {
@@ -358,11 +360,12 @@ class Planner {
     for (size_t i = 0; i < plan_->selectors.size(); ++i) {
       PlanSelector& known = plan_->selectors[i];
       if (known.matchers != matchers) continue;
+      known.newest = known.newest && newest && known.range.max == range.max;
       known.range.Extend(range);
       known.starts |= node.starts;
       return static_cast<int>(i);
     }
-    plan_->selectors.push_back({std::move(matchers), range, node.starts});
+    plan_->selectors.push_back({std::move(matchers), range, node.starts, newest});
     return static_cast<int>(plan_->selectors.size()) - 1;
   }
 

@@ -56,6 +56,7 @@ struct PlanSelector {
   std::vector<model::Matcher> matchers;
   model::TimeRange range = model::TimeRange::None();
   bool starts = false;  // Whether any node looks at start times.
+  bool newest = false;  // Nobody looks at more than the newest sample of `range`.
 };
 
 struct Plan {

@@ -67,6 +67,7 @@ struct SelectRequest {
   Matchers matchers;
   model::TimeRange range;
   bool starts = false;  // ReadStarts will be asked.
+  bool newest = false;  // No more than the newest sample of `range` will be looked at.
 };
 
 // One moment's view of head and blocks: whatever was committed when it was made, whole batches only,

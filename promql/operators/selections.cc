@@ -31,7 +31,8 @@ absl::StatusOr<const storage::Selection*> Selections::Get(Context& context, int 
   if (selection == nullptr) {
     RETURN_IF_ERROR(context.Check());
     const PlanSelector& wanted = plan_->selectors[selector];
-    auto selected = context.querier->Select({wanted.matchers, wanted.range, wanted.starts});
+    auto selected = context.querier->Select(
+        {wanted.matchers, wanted.range, wanted.starts, wanted.newest});
     if (!selected.ok()) return base::Annotate(selected.status(), "expanding series");
     selection = *std::move(selected);
   }

@@ -66,7 +66,7 @@ absl::StatusOr<std::unique_ptr<Selection>> HeadQuerier::Select(const SelectReque
       stripe->Lock();
       held = stripe;
     }
-    selection->Add(found[i], snapshot_, view_.get(), request.range, request.starts);
+    selection->Add(found[i], snapshot_, view_.get(), request);
   }
   if (held != nullptr) held->Unlock();
   RETURN_IF_ERROR(status);

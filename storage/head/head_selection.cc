@@ -69,7 +69,9 @@ HeadSelection::HeadSelection(size_t expected_series) {
 }
 
 void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, RetiredChunks* view,
-                        model::TimeRange range, bool with_starts) {
+                        const SelectRequest& request) {
+  if (request.newest && !request.starts && AddNewest(series, snapshot, request.range)) return;
+  const model::TimeRange range = request.range;
   const size_t first = chunks_.size();
   thread_local std::vector<ChunkPtr> sealed;
   thread_local std::vector<LateSample> retired_late;
@@ -111,7 +113,7 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
   }
   if (chunks_.size() == first && late_.size() == first_late) return;
   const size_t first_start = starts_.size();
-  if (with_starts && chunks_.size() > first) CollectStarts(view, *series, range, &starts_);
+  if (request.starts && chunks_.size() > first) CollectStarts(view, *series, range, &starts_);
   order_.push_back({series, static_cast<uint32_t>(series_.size())});
   series_.push_back({{}, static_cast<uint32_t>(first),
                      static_cast<uint32_t>(chunks_.size() - first),
@@ -119,6 +121,19 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
                      static_cast<uint32_t>(late_.size() - first_late),
                      static_cast<uint32_t>(first_start),
                      static_cast<uint32_t>(starts_.size() - first_start)});
+}
+
+// A late sample is never newer, and of two at one time the one that came in order stays.
+bool HeadSelection::AddNewest(MemSeries* series, const CommitSnapshot& snapshot,
+                              model::TimeRange range) {
+  const model::TimeMs t = series->last_t.load(std::memory_order_relaxed);
+  if (series->open.empty() || !range.Contains(t)) return false;
+  const Hidden hidden = FindHidden(*series, snapshot);
+  if (hidden.tail > 0 || (!hidden.scattered.empty() && !hidden.scattered.back())) return false;
+  order_.push_back({series, static_cast<uint32_t>(series_.size())});
+  series_.push_back({.labels = {}, .first_chunk = static_cast<uint32_t>(newest_.size())});
+  newest_.push_back({t, series->last_v});
+  return true;
 }
 
 // The rare case: writes the visible samples anew.
@@ -199,6 +214,10 @@ absl::Status HeadSelection::ReadChunks(const Series& series, model::TimeRange ra
 absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleColumns* out) const {
   out->clear();
   const Series& series = series_[i];
+  if (const model::Sample* newest = Newest(series); newest != nullptr) {
+    if (range.Contains(newest->t)) out->times.push_back(newest->t), out->values.push_back(newest->v);
+    return absl::OkStatus();
+  }
   RETURN_IF_ERROR(ReadChunks(series, range, out));
   if (series.num_late == 0) return absl::OkStatus();
   chunk::MixedColumns late = Late(series, range);
@@ -217,6 +236,7 @@ absl::Status HeadSelection::ReadMixed(int i, model::TimeRange range,
                                       chunk::MixedColumns* out) const {
   out->clear();
   const Series& series = series_[i];
+  if (Newest(series) != nullptr) return Read(i, range, &out->floats);
   RETURN_IF_ERROR(ReadChunks(series, range, out));
   if (series.num_late == 0) return absl::OkStatus();
   chunk::MixedColumns merged = Late(series, range);
@@ -228,6 +248,7 @@ absl::Status HeadSelection::ReadMixed(int i, model::TimeRange range,
 model::TimeRange HeadSelection::Extent(int i) const {
   const Series& series = series_[i];
   model::TimeRange extent = model::TimeRange::None();
+  if (const model::Sample* newest = Newest(series); newest != nullptr) extent.Extend(newest->t);
   for (uint32_t j = 0; j < series.num_chunks; ++j) {
     extent.Extend(chunks_[series.first_chunk + j].view.range);
   }

@@ -34,10 +34,10 @@ class HeadSelection final : public Selection {
   model::TimeRange Extent(int i) const override;
   absl::Status ReadStarts(int i, model::TimeRange range, model::StartRuns* out) const override;
 
-  // Adds `series` when any of its samples that `snapshot` sees may lie in `range`. Takes the
-  // stripe's lock to be held. `view`: with what flushes dropped since.
+  // Adds `series` when any of its samples that `snapshot` sees may lie in the request's range. Takes
+  // the stripe's lock to be held. `view`: with what flushes dropped since.
   void Add(MemSeries* series, const CommitSnapshot& snapshot, RetiredChunks* view,
-           model::TimeRange range, bool with_starts = false);
+           const SelectRequest& request);
   // Sorts by labels and fills them in. Once, after the last Add. kResourceExhausted: see
   // MemoryMeter.
   absl::Status Finish(LabelOrder* order, const HeadIndex& index);
@@ -49,11 +49,15 @@ class HeadSelection final : public Selection {
   };
   struct Series {
     model::LabelsView labels;
-    uint32_t first_chunk = 0, num_chunks = 0;
+    uint32_t first_chunk = 0, num_chunks = 0;  // Neither chunks nor late samples: newest_[first_chunk].
     uint32_t first_late = 0, num_late = 0;
     uint32_t first_start = 0, num_starts = 0;  // Of what came in order.
   };
-  // Those of `series` in `range`.
+  // Adds no more than the newest sample, if it can be told without opening chunks.
+  bool AddNewest(MemSeries* series, const CommitSnapshot& snapshot, model::TimeRange range);
+  const model::Sample* Newest(const Series& series) const {  // Null: read the rest.
+    return series.num_chunks == 0 && series.num_late == 0 ? &newest_[series.first_chunk] : nullptr;
+  }
   // What came in order, into columns of floats or of both kinds.
   template <class Columns>
   absl::Status ReadChunks(const Series& series, model::TimeRange range, Columns* out) const;
@@ -63,6 +67,7 @@ class HeadSelection final : public Selection {
   ByteArena arena_;
   std::vector<Chunk> chunks_;
   std::vector<LateSample> late_;  // Of each series ascending.
+  std::vector<model::Sample> newest_;
   model::StartRuns starts_;       // Likewise.
   std::vector<Series> series_;
   std::vector<OrderedSeries> order_;  // Until Finish.

@@ -133,7 +133,8 @@ KNOWN_MODERN = [entry for entry in KNOWN if entry[0].startswith(("powers and", "
      "keeps its name, here the first side",
      lambda expr, what, ours, theirs: re.search(r" or ", expr) and what.startswith("more: ")),
     ("topk and its kin choose among equals by the order of series",
-     lambda expr, what, ours, theirs: re.search(r"\b(topk|bottomk|limitk)\b", expr) and what.startswith("more: ")),
+     lambda expr, what, ours, theirs: re.search(r"\b(topk|bottomk|limitk)\b", expr)
+     and ("more: " in what or "missing: " in what or " points, not " in what)),
     ("series are added up in another order, which differences and remainders blow up",
      lambda expr, what, ours, theirs: re.search(r"\b(sum|avg|stddev|stdvar)", expr)
      and (close(expr, ours, theirs) or re.search(r" % ", expr))),

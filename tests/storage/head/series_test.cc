@@ -184,7 +184,7 @@ TEST(HeadSelection, LeavesOutAnUnfinishedCommitBetweenFinishedOnes) {
   series->Append({1003, 1}, 4, 0, &delta);
 
   HeadSelection selection(1);
-  selection.Add(series, {3, {2}}, nullptr, {150, 5000});
+  selection.Add(series, {3, {2}}, nullptr, {.range = {150, 5000}});
   ASSERT_TRUE(selection.Finish(&parts.order, parts.index).ok());
   ASSERT_EQ(selection.size(), 1);
   EXPECT_EQ(selection.labels(0), labels.view());

@@ -124,9 +124,9 @@ KNOWN_MODERN = [entry for entry in KNOWN if entry[0].startswith(("powers and", "
     ("Prometheus drops a number when label_replace or label_join gives it the labels of a histogram of the same time",
      lambda expr, what, ours, theirs: re.search("label_(replace|join)", expr) and "the same labelset" in ours.get("error", "")
      and theirs["status"] == "success"),
-    ("Prometheus fills empty buckets into the histograms of a chunk: a change, or NaN times what is infinite",
+    ("Prometheus fills empty buckets into the histograms of a chunk: a change, NaN times what is infinite, the end of a negated one",
      lambda expr, what, ours, theirs: re.search(r"(changes|resets)\((size_gauge|latency|mixed)"
-                                              r"|(size_gauge|latency|mixed).*([!=]=|Inf|NaN|/ 0)", expr) and " at " in what),
+                                              r"|(size_gauge|latency|mixed).*([!=]=|Inf|NaN|/ 0)|quantiles?\(.*-\(", expr) and " at " in what),
     ("the labels of absent depend on whether Prometheus has sorted the matchers of the selector while it read",
      lambda expr, what, ours, theirs: re.search(r'absent(_over_time)?\(.*instance!="dora",instance="ada"', expr)),
     ("with promql-delayed-name-removal the first sample decides in Prometheus whether a series of `or` that both sides have "

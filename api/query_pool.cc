@@ -150,12 +150,16 @@ void QueryPool::Sweep() {
       ticket->job_.refuse(base::Cancelled("query was canceled in query queue"));
       continue;
     }
-    timed_out_.Add();
-    ticket->job_.refuse(base::DeadlineExceeded(
-        "query timed out in query queue: others have kept it waiting for all of {} "
-        "(--query.timeout, or the request's own)",
-        absl::FormatDuration(ticket->deadline_ - ticket->arrived_)));
+    RefuseLate(*ticket);
   }
+}
+
+void QueryPool::RefuseLate(const Ticket& ticket) {
+  timed_out_.Add();
+  ticket.job_.refuse(base::DeadlineExceeded(
+      "query timed out in query queue: others have kept it waiting for all of {} "
+      "(--query.timeout, or the request's own)",
+      absl::FormatDuration(ticket.deadline_ - ticket.arrived_)));
 }
 
 void QueryPool::Stop() {
@@ -268,6 +272,10 @@ void QueryPool::RunOne(Ticket* ticket) {
   ticket->started_ = absl::Now();
   ticket->cpu_at_start_ = ThreadCpuSeconds();
   ticket->put_off_ = false;
+  if (ticket->started_ > ticket->deadline_) {
+    ticket->cut_short_ = true;
+    return RefuseLate(*ticket);
+  }
   try {
     ticket->job_.run(ticket);
   } catch (const std::exception& e) {

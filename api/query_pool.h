@@ -107,6 +107,7 @@ class QueryPool {  // Thread-safe.
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   TicketPtr Take(bool dear_only) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RunOne(Ticket* ticket);
+  void RefuseLate(const Ticket& ticket);  // Whose time went by in a line.
   // Back into a line, when it was put off. Otherwise it is left to the caller.
   void Finish(TicketPtr* ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether one more may run in that class, beside those that do.

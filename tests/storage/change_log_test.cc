@@ -115,7 +115,7 @@ TEST(ChangeLog, ManyMayTellAndAskAtATime) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 2000; ++i) {
         const auto version = log.Now();
-        const model::TimeMs at = (t * 2000 + i) * 1'000'000;
+        const model::TimeMs at = (t * 2000 + i) * int64_t{1'000'000};
         Samples(&log, {at, at});
         const auto told = log.Since(version);
         ASSERT_TRUE(std::any_of(told.begin(), told.end(),

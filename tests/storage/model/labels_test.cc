@@ -121,11 +121,11 @@ TEST(Quoting, FollowsGo) {
 }
 
 TEST(Labels, WireFormIsThatOfRemoteWrite) {
-  std::string wire;
+  std::string wire, expected = "\x0a\x06\x0a\x01" "a\x12\x01x";
   AppendWireLabels(Labels{{"a", "x"}, {"long", std::string(130, 'v')}}, &wire);
-  EXPECT_EQ(wire, std::string("\x0a\x06\x0a\x01"
-                              "a\x12\x01x") +
-                      "\x0a\x8b\x01\x0a\x04long\x12\x82\x01" + std::string(130, 'v'));
+  expected += "\x0a\x8b\x01\x0a\x04long\x12\x82\x01";
+  expected.append(130, 'v');
+  EXPECT_EQ(wire, expected);
 }
 
 }  // namespace

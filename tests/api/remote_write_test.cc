@@ -13,6 +13,7 @@
 #include "storage/base/status.h"
 #include "storage/head/head.h"
 #include "tests/api/fake_server.h"
+#include "tests/testing/seed.h"
 
 namespace api {
 namespace {
@@ -713,7 +714,7 @@ std::string RandomRequest(std::mt19937_64* random, model::TimeMs now) {
 }
 
 TEST(RemoteWrite, TheShortWayStoresAndAnswersAsTheLongOne) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937_64 random(seed);
   storage::Head with_short({}), without({});

@@ -11,6 +11,7 @@
 #include "storage/database.h"
 #include "tests/testing/copy_dir.h"
 #include "tests/testing/sample_model.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 
 namespace compaction {
@@ -163,7 +164,7 @@ TEST_F(DeletesTest, AMergeOfWhatIsAllDeletedLeavesNoBlock) {
 
 // A day of scrapes with deletes, flushes, merges, cleanings and crashes beside a map.
 TEST_F(DeletesTest, AnyOrderIsWhatAMapSays) {
-  const auto seed = static_cast<uint32_t>(std::random_device()());
+  const auto seed = testing_support::Seed();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   SampleModel want;

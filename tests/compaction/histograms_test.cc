@@ -10,6 +10,7 @@
 #include "storage/database.h"
 #include "tests/testing/copy_dir.h"
 #include "tests/testing/mixed_model.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 
 namespace compaction {
@@ -69,7 +70,7 @@ class HistogramsTest : public ::testing::Test {
 };
 
 TEST_F(HistogramsTest, SurviveFlushMergeDeleteAndRestart) {
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
   constexpr int kSeries = 14;

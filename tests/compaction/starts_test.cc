@@ -12,6 +12,7 @@
 #include "storage/database.h"
 #include "tests/testing/copy_dir.h"
 #include "tests/testing/random_histogram.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 
 namespace compaction {
@@ -158,7 +159,7 @@ class StartsTest : public ::testing::Test {
 };
 
 TEST_F(StartsTest, SurviveFlushesMergesDeletesAndRestarts) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937_64 random(seed);
   for (int round = 0; round < 160; ++round) {

@@ -1,10 +1,8 @@
 // The engine against the slow evaluator, on random data and random expressions.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 
 #include "promql/engine.h"
 #include "promql/parser.h"
@@ -12,6 +10,7 @@
 #include "promql/testing/histogram_description.h"
 #include "tests/promql/random_query.h"
 #include "tests/promql/slow_evaluator.h"
+#include "tests/testing/seed.h"
 
 namespace promql {
 namespace {
@@ -135,14 +134,8 @@ void CompareOnce(uint64_t seed, What what, Tally* tally) {
 }
 
 void CompareMany(What what) {
-  const char* given = std::getenv("SEED");
-  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10)
-                                         : static_cast<uint64_t>(std::chrono::system_clock::now()
-                                                                     .time_since_epoch()
-                                                                     .count()) %
-                                               1'000'000;
-  const char* rounds = std::getenv("ROUNDS");
-  const int n = rounds != nullptr ? std::atoi(rounds) : 12;
+  const uint64_t seed = testing_support::Seed();
+  const int n = testing_support::Rounds(12);
   Tally tally;
   for (int i = 0; i < n && !::testing::Test::HasFatalFailure(); ++i) {
     CompareOnce(seed + i, what, &tally);

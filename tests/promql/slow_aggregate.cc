@@ -12,6 +12,38 @@
 
 namespace promql {
 
+// Which of equal values are kept is decided by the moves of a binary heap with the worst on top,
+// as Go's container/heap makes them.
+SlowEvaluator::Elements SlowEvaluator::Best(Elements members, double k, bool top) {
+  const auto worse = [top](const Element& a, const Element& b) {
+    return std::isnan(a.value) || (top ? a.value < b.value : a.value > b.value);
+  };
+  Elements heap;
+  for (Element& e : members) {
+    if (static_cast<double>(heap.size() + 1) <= k) {
+      heap.push_back(std::move(e));
+      for (size_t i = heap.size() - 1; i > 0 && worse(heap[i], heap[(i - 1) / 2]); i = (i - 1) / 2) {
+        std::swap(heap[i], heap[(i - 1) / 2]);
+      }
+      continue;
+    }
+    if (heap.empty() || std::isnan(e.value)) continue;
+    if (!std::isnan(heap[0].value) && !worse(heap[0], e)) continue;
+    heap[0] = std::move(e);
+    for (size_t i = 0;;) {
+      size_t child = 2 * i + 1;
+      if (child + 1 < heap.size() && worse(heap[child + 1], heap[child])) ++child;
+      if (child >= heap.size() || !worse(heap[child], heap[i])) break;
+      std::swap(heap[i], heap[child]);
+      i = child;
+    }
+  }
+  std::stable_sort(heap.begin(), heap.end(), [&](const Element& a, const Element& b) {
+    return std::isnan(b.value) ? !std::isnan(a.value) : worse(b, a) && !std::isnan(a.value);
+  });
+  return heap;
+}
+
 absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Aggregate(const Expr& expr,
                                                                  model::TimeMs t) const {
   const AggregateOp op = expr.aggregate;
@@ -98,15 +130,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Aggregate(const Expr& exp
       case AggregateOp::kBottomk: {
         if (std::isnan(param)) return base::Aborted("Parameter value is NaN");
         const bool top = op == AggregateOp::kTopk;
-        std::stable_sort(members.begin(), members.end(), [&](const Element& a, const Element& b) {
-          if (std::isnan(a.value) || std::isnan(b.value)) {
-            return !std::isnan(a.value) && std::isnan(b.value);
-          }
-          return top ? a.value > b.value : a.value < b.value;
-        });
-        for (size_t i = 0; i < members.size() && static_cast<double>(i + 1) <= param; ++i) {
-          out.push_back(members[i]);
-        }
+        for (Element& e : Best(std::move(members), param, top)) out.push_back(std::move(e));
         continue;
       }
       default: return base::Unimplemented("slow evaluator: {}", ToString(op));

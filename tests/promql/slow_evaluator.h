@@ -53,6 +53,7 @@ class SlowEvaluator {
   absl::StatusOr<Elements> Info(const Expr& expr, model::TimeMs t) const;
   bool InfoTime(const Expr& expr, model::TimeMs* t, bool* pinned) const;
   absl::StatusOr<Elements> Aggregate(const Expr& expr, model::TimeMs t) const;
+  static Elements Best(Elements members, double k, bool top);
   absl::StatusOr<Elements> Binary(const Expr& expr, model::TimeMs t) const;
   absl::StatusOr<Elements> Join(const Expr& expr, const Elements& lhs, const Elements& rhs) const;
   static Element Operate(const Expr& expr, Element l, Element r, bool* keep);

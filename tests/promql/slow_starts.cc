@@ -50,8 +50,9 @@ std::optional<double> OverStarted(std::string_view f, const std::vector<SlowSamp
     if (to_start >= average * 1.1) to_start = average / 2;
     if (increase > 0 && s[0].v >= 0) to_start = std::min(to_start, sampled * (s[0].v / increase));
   }
-  const double stretched = increase * ((sampled + to_start + to_end) / sampled);
-  return f == "rate" ? stretched / Seconds(end - start) : stretched;
+  double factor = (sampled + to_start + to_end) / sampled;
+  if (f == "rate") factor /= Seconds(end - start);
+  return increase * factor;
 }
 
 }  // namespace promql

@@ -10,6 +10,7 @@
 #include "storage/block/block_store.h"
 #include "storage/merge.h"
 #include "promql/testing/memory_queryable.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/testing/window_figures.h"
 
@@ -74,7 +75,7 @@ TEST(ThinReads, GiveTheAnswersOfWholeOnes) {
       "max_over_time",      "min_over_time",    "present_over_time", "rate",
       "resets",             "stddev_over_time", "sum_over_time",    "ts_of_first_over_time",
       "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time"};
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };

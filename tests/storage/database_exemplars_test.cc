@@ -10,6 +10,7 @@
 #include "tests/testing/copy_dir.h"
 #include "tests/testing/exemplar_model.h"
 #include "tests/testing/sample_model.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 
 namespace storage {
@@ -311,7 +312,7 @@ TEST_F(DatabaseExemplarsTest, OneThatIsShownAgainIsKeptOnce) {
 }
 
 TEST_F(DatabaseExemplarsTest, WhatIsTakenWhileTheOldLogIsReadAndWhatTheLogHasAreKept) {
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
   ExemplarModel want;

@@ -11,6 +11,7 @@
 #include "tests/testing/exemplar_model.h"
 #include "tests/testing/mixed_model.h"
 #include "tests/testing/random_histogram.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 
 namespace storage {
@@ -96,7 +97,7 @@ class DatabaseImportTest : public ::testing::Test {
 
 // With late ones among them, and with a crash after each step of the flush.
 TEST_F(DatabaseImportTest, WeeksBecomeABlockForEachDayInOneStep) {
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
   model::TimeMs t = kStart - 20 * kDayMs;

@@ -19,6 +19,7 @@
 #include "tests/testing/copy_dir.h"
 #include "tests/testing/faulty_files.h"
 #include "tests/testing/sample_model.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 
 namespace storage {
@@ -106,7 +107,7 @@ class DatabaseTest : public ::testing::Test {
 
 // Opens a copy of the directory as a crash left it, without reading its log.
 TEST_F(DatabaseTest, TakesNewSamplesWhileTheOldLogIsRead) {
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
   SampleModel want;
@@ -314,7 +315,7 @@ TEST_F(DatabaseTest, OlderSamplesTakenWhileTheLogIsReadSurviveTheNextCrash) {
 
 // Value by series and time, so that whoever sends a sample twice sends the same.
 TEST_F(DatabaseTest, LateSamplesOfAnyAgeSurviveFlushesAndCrashesAtEveryStep) {
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
   constexpr int64_t kMonth = 30ll * 24 * 3600 * 1000;

@@ -3,9 +3,7 @@
 // closed and opened.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <random>
 
@@ -13,6 +11,7 @@
 #include "promql/cache/cache_file.h"
 #include "tests/promql/cache/cached_store.h"
 #include "tests/promql/random_query.h"
+#include "tests/testing/seed.h"
 
 namespace promql {
 namespace {
@@ -209,14 +208,8 @@ class CacheFuzz {
 };
 
 TEST(CacheFuzz, KeptAnswersAreFreshOnesToTheBit) {
-  const char* given = std::getenv("SEED");
-  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10)
-                                         : static_cast<uint64_t>(std::chrono::system_clock::now()
-                                                                     .time_since_epoch()
-                                                                     .count()) %
-                                               1'000'000;
-  const char* rounds = std::getenv("ROUNDS");
-  const int n = rounds != nullptr ? std::atoi(rounds) : 4;
+  const uint64_t seed = testing_support::Seed();
+  const int n = testing_support::Rounds(4);
   std::map<CacheOutcome, int> outcomes;
   for (int i = 0; i < n && !::testing::Test::HasFailure(); ++i) {
     SCOPED_TRACE(fmt::format("seed {}", seed + static_cast<uint64_t>(i)));

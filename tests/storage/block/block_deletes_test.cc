@@ -10,6 +10,7 @@
 #include "storage/merge.h"
 #include "tests/testing/copy_dir.h"
 #include "tests/testing/sample_model.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 
 namespace storage {
@@ -188,7 +189,7 @@ TEST_F(BlockDeletesTest, AFreshBlockIsNotTouchedByADeleteFromBefore) {
 
 // Deletes, blocks, drops and restarts in any order beside a map.
 TEST_F(BlockDeletesTest, AnyOrderOfDeletesIsWhatAMapSays) {
-  const auto seed = static_cast<uint32_t>(std::random_device()());
+  const auto seed = testing_support::Seed();
   SCOPED_TRACE(testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   std::map<std::string, SampleModel> blocks;

@@ -17,6 +17,7 @@
 #include "storage/base/status.h"
 #include "storage/merge.h"
 #include "tests/testing/sample_model.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 
 namespace storage {
@@ -376,7 +377,7 @@ BlockMeta WriteSealed(BlockStore& store, const SampleModel& model) {
 }
 
 TEST_F(BlockStoreTest, SealedRowsGiveBackWhatCameInInAnyRange) {
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   const SampleModel model = RandomModel(random, 60, 1'000'000, 1000, 20'000);

@@ -7,6 +7,7 @@
 
 #include <absl/strings/escaping.h>
 
+#include "tests/testing/seed.h"
 #include "tests/testing/window_figures.h"
 
 namespace storage::block {
@@ -141,7 +142,7 @@ TEST(SealedRow, NotesComeBackToTheBit) {
 
 // Of any row, whatever is left out or answered by a note.
 TEST(SealedRow, FiguresOfWindowsAreTheSameToTheBit) {
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   size_t thin_samples = 0, all_samples = 0;

@@ -7,6 +7,7 @@
 #include "storage/database.h"
 #include "storage/merge.h"
 #include "tests/testing/sample_model.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/testing/window_figures.h"
 
@@ -81,7 +82,7 @@ class ThinReadsTest : public ::testing::Test {
     }
   }
 
-  const uint32_t seed_ = std::random_device()();
+  const uint32_t seed_ = testing_support::Seed();
   std::mt19937 random_{seed_};
   testing_support::TempDir temp_;
   std::unique_ptr<BlockStore> store_;

@@ -10,6 +10,7 @@
 
 #include "storage/chunk/histogram_columns.h"
 #include "tests/testing/random_histogram.h"
+#include "tests/testing/seed.h"
 
 namespace chunk {
 namespace {
@@ -139,7 +140,7 @@ Written WriteRandom(uint32_t seed, bool floats, bool custom, bool gauge, int cou
 }
 
 TEST(HistogramChunk, WhatGoesInComesOut) {
-  const uint32_t first = std::random_device()();
+  const uint32_t first = testing_support::Seed();
   for (uint32_t seed = first; seed < first + 48; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     const bool gauge = seed % 3 == 0, custom = seed % 4 == 0;
@@ -165,7 +166,7 @@ TEST(HistogramChunk, WhatGoesInComesOut) {
 }
 
 TEST(HistogramChunk, AChunkNeverHoldsAReset) {
-  const uint32_t first = std::random_device()();
+  const uint32_t first = testing_support::Seed();
   for (uint32_t seed = first; seed < first + 20; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     const Written w = WriteRandom(seed, seed % 2 == 0, seed % 3 == 0, false, 200);

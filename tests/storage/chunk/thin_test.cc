@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "tests/testing/seed.h"
 #include "tests/testing/window_figures.h"
 
 namespace chunk {
@@ -55,7 +56,7 @@ TEST(Thin, CellsAreWhatWindowEdgesLeave) {
 
 // In pieces of any size, some of them appended whole, as from another store.
 TEST(Thin, FiguresOfWindowsAreTheSameToTheBit) {
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 3000; ++round) {

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "storage/chunk/bit_stream.h"
+#include "tests/testing/seed.h"
 
 namespace chunk {
 namespace {
@@ -151,7 +152,7 @@ TEST(XorChunk, DeltaOfDeltaBucketEdgesComeBack) {
 }
 
 TEST(XorChunk, RandomSeriesComeBack) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = testing_support::Seed();
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
   for (int round = 0; round < 300; ++round) {

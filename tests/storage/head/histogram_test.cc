@@ -7,6 +7,7 @@
 #include "storage/head/series.h"
 #include "tests/storage/head/head_fixture.h"
 #include "tests/testing/mixed_model.h"
+#include "tests/testing/seed.h"
 
 namespace storage {
 namespace {
@@ -159,7 +160,7 @@ TEST_F(HeadHistograms, LateOnesAreTakenInTheWindow) {
 
 // Random series of every kind, in batches, with restarts in between.
 TEST_F(HeadHistograms, WhatWasCommittedIsThereAfterEveryRestart) {
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);
   std::vector<RandomHistogram> sources;
@@ -245,7 +246,7 @@ TEST(HeadSelectionTest, HiddenSamplesBetweenVisibleOnesAreLeftOutWhateverTheirKi
 }
 
 TEST(HistogramBytes, ComeBackToTheBit) {
-  const uint32_t seed = std::random_device()();
+  const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   for (uint32_t kind = 0; kind < 8; ++kind) {
     RandomHistogram source(seed + kind, kind & 1, kind & 2, kind & 4);

@@ -4,6 +4,7 @@
 #include "storage/model/sample.h"
 #include "tests/storage/head/head_fixture.h"
 #include "tests/testing/random_histogram.h"
+#include "tests/testing/seed.h"
 
 namespace storage {
 namespace {
@@ -48,7 +49,7 @@ TEST_F(NewestTest, IsReadWithoutTheOthers) {
 }
 
 TEST_F(NewestTest, IsWhatTheWholeEndsWith) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937_64 random(seed);
   head_->SetOutOfOrderWindow(30 * kMinute);

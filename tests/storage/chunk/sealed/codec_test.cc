@@ -15,6 +15,7 @@
 #include "storage/chunk/sealed/time_column.h"
 #include "storage/chunk/sealed/value_codec.h"
 #include "storage/model/sample.h"
+#include "tests/testing/seed.h"
 
 namespace chunk::sealed {
 namespace {
@@ -94,7 +95,7 @@ std::vector<Class> Classes() {
 }
 
 TEST(SealedValues, EveryClassComesBackToTheBitAndIsAsSmallAsPromised) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937_64 random(seed);
   for (const Class& c : Classes()) {
@@ -115,7 +116,7 @@ TEST(SealedValues, EveryClassComesBackToTheBitAndIsAsSmallAsPromised) {
 }
 
 TEST(SealedValues, AnyMixtureComesBack) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937_64 random(seed);
   for (int round = 0; round < 2000; ++round) {
@@ -175,7 +176,7 @@ TEST(SealedValues, BrokenBytesAreRefused) {
 }
 
 TEST(SealedInts, AnyNumbersComeBack) {
-  const uint64_t seed = std::random_device()();
+  const uint64_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937_64 random(seed);
   for (int round = 0; round < 3000; ++round) {

@@ -17,12 +17,7 @@ inline double Seconds(int64_t ms) {
 }
 
 // Where `values` falls: indices of samples lower than the one before. NaN never does.
-inline void FindResets(const std::vector<double>& values, std::vector<size_t>* resets) {
-  resets->clear();
-  for (size_t i = 1; i < values.size(); ++i) {
-    if (values[i] < values[i - 1]) resets->push_back(i);
-  }
-}
+void FindResets(const std::vector<double>& values, std::vector<size_t>* resets);
 
 // The same of samples with starts: where `values` falls or the counter began anew.
 inline void FindResets(const chunk::SampleColumns& samples, std::span<const model::TimeMs> starts,

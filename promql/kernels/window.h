@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "promql/kernels/window_edges.h"
 #include "storage/model/sample.h"
 
 namespace promql {
@@ -19,6 +20,8 @@ struct WindowGrid {
   int64_t range_ms = 0;
   // How far past its edges a window may look for the sample beside it: `anchored`, `smoothed`.
   int64_t before_ms = 0, after_ms = 0;
+  // Of the times of the samples at hand, where the caller keeps them for the next series.
+  kernels::WindowEdges* edges = nullptr;
   model::TimeMs end(int i) const { return first_end + i * step_ms; }
   // All that any of the windows looks at.
   model::TimeRange reach() const {
@@ -56,6 +59,14 @@ inline size_t PassTimes(const model::TimeMs* times, size_t from, size_t size,
 // edges only move forward.
 template <class F>
 void ForEachWindow(const std::vector<model::TimeMs>& times, const WindowGrid& windows, F f) {
+  if (windows.edges != nullptr) {
+    windows.edges->Find(times, windows);
+    for (int i = 0; i < windows.steps; ++i) {
+      const size_t begin = windows.edges->begin(i), end = windows.edges->end(i);
+      if (begin < end) f(i, begin, end);
+    }
+    return;
+  }
   size_t begin = 0, end = 0;
   for (int i = 0; i < windows.steps; ++i) {
     const model::TimeMs window_end = windows.end(i);

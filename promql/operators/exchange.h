@@ -9,6 +9,7 @@
 #include <absl/status/statusor.h>
 
 #include "promql/context.h"
+#include "promql/kernels/window_edges.h"
 #include "promql/operator.h"
 #include "promql/samples.h"
 
@@ -31,6 +32,7 @@ struct ExchangePart {
   std::vector<model::TimeMs> counted_times;
   std::vector<uint32_t> counted_through;
   SampleTally counted;
+  kernels::WindowEdges edges;  // Of counted_times.
   std::vector<model::TimeMs> float_starts, starts;  // Of `samples`; empty when they have none.
 };
 

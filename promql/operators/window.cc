@@ -142,13 +142,14 @@ class Window final : public Operator {
       part->counted_through = floats.through;
       part->counted.Reset(part->samples_read.by_step() ? plan_.windows.steps : 0);
       CountInWindows(floats, plan_.windows, reads(), &part->counted);
+      part->edges.Forget();
     }
     part->samples_read.AddAll(part->counted);
     Row row = tile->AddRow(series);
     part->float_starts.clear(), part->starts.clear();
     SeriesNotes notes{series, 0, 0};
     if (part->samples.starts.empty()) {
-      RETURN_IF_ERROR(Run(context, floats, part->counted.looked_at(), row));
+      RETURN_IF_ERROR(Run(context, floats, part->counted.looked_at(), &part->edges, row));
     } else {
       RunStarted(part, row, &notes);
     }
@@ -164,17 +165,18 @@ class Window final : public Operator {
   // Fills the row, in slices of its steps where the windows hold many samples between them: a
   // function that looks at each window anew takes long then, and must be interrupted.
   absl::Status Run(const Context& context, const chunk::SampleColumns& floats, int64_t inside,
-                   Row row) const {
+                   kernels::WindowEdges* edges, Row row) const {
     constexpr int64_t kManyInside = 4 << 20;
     constexpr int kWord = 64;  // Steps of a word of `present`.
+    WindowGrid windows = plan_.windows;
     if (inside <= kManyInside || row.steps <= kWord) {
-      spec_.run(floats, plan_.windows, context.grid, param_columns_, row);
+      windows.edges = edges;
+      spec_.run(floats, windows, context.grid, param_columns_, row);
       return absl::OkStatus();
     }
     const int64_t words = Words(row.steps) * kManyInside / inside;
     const int slice = static_cast<int>(std::max<int64_t>(1, words)) * kWord;
     std::vector<const double*> params = param_columns_;
-    WindowGrid windows = plan_.windows;
     Grid grid = context.grid;
     for (int from = 0; from < row.steps; from += slice) {
       context.checks = 0;  // The next look is now.

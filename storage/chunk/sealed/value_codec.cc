@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "storage/base/clones.h"
 #include "storage/base/coding.h"
 #include "storage/chunk/bit_stream.h"
 #include "storage/chunk/sealed/int_codec.h"
@@ -222,14 +223,6 @@ void AppendDecimals(const Decimals& d, size_t n, uint8_t flags, std::string* hea
   }
   if (d.noisy) AppendStream({d.rest.data(), n}, d.rest_stream.order, out);
 }
-
-// What chooses among clones runs before a sanitizer is ready.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(__clang__)
-#define TIDEMARK_CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
-#else
-#define TIDEMARK_CLONES
-#endif
 
 TIDEMARK_CLONES void ToDoubles(const int64_t* numbers, size_t n, double* out) {
   for (size_t i = 0; i < n; ++i) out[i] = static_cast<double>(numbers[i]);

@@ -197,6 +197,13 @@ class Generator {
     return windows;
   }
 
+  // Others at the same times.
+  void Change(std::vector<double>* values) {
+    const int kind = Int(0, 6);
+    double v = Int(0, 1000);
+    for (double& value : *values) value = v = Value(kind, v);
+  }
+
   int Int(int low, int high) { return std::uniform_int_distribution(low, high)(random_); }
   double Real(double low, double high) {
     return std::uniform_real_distribution(low, high)(random_);
@@ -231,7 +238,7 @@ TEST_P(AllWindowFunctions, AgreeWithThePlainVersionToTheLastBit) {
   ASSERT_NE(spec.run, nullptr);
   for (uint64_t seed = 0; seed < 400; ++seed) {
     Generator random(seed);
-    const chunk::SampleColumns samples = random.Samples();
+    chunk::SampleColumns samples = random.Samples();
     const WindowGrid windows = random.Windows();
     Grid eval;
     eval.start = windows.first_end + random.Int(-5000, 5000);
@@ -246,18 +253,29 @@ TEST_P(AllWindowFunctions, AgreeWithThePlainVersionToTheLastBit) {
       }
     }
     const std::vector<const double*> params = {first.data(), second.data()};
-    Output out(windows.steps);
-    spec.run(samples, windows, eval, params, out.row);
-    for (int i = 0; i < windows.steps; ++i) {
-      const double at[] = {first[i], second[i]};
-      const auto want = SlowWindow(name, samples, windows, i, eval.at(i), at);
-      ASSERT_EQ(out.row.has(i), want.has_value()) << name << " seed " << seed << " step " << i;
-      if (!want.has_value()) continue;
-      ASSERT_EQ(Bits(out.values[i]), Bits(*want))
-          << name << " seed " << seed << " step " << i << ": " << out.values[i] << " for " << *want;
-    }
-    for (int i = windows.steps; i < static_cast<int>(out.present.size()) * 64; ++i) {
-      ASSERT_FALSE(out.row.has(i)) << "a bit past the steps";
+    const auto check = [&](const WindowGrid& how) {
+      Output out(windows.steps);
+      spec.run(samples, how, eval, params, out.row);
+      for (int i = 0; i < windows.steps; ++i) {
+        const double at[] = {first[i], second[i]};
+        const auto want = SlowWindow(name, samples, windows, i, eval.at(i), at);
+        ASSERT_EQ(out.row.has(i), want.has_value()) << name << " seed " << seed << " step " << i;
+        if (!want.has_value()) continue;
+        ASSERT_EQ(Bits(out.values[i]), Bits(*want))
+            << name << " seed " << seed << " step " << i << ": " << out.values[i] << " for " << *want;
+      }
+      for (int i = windows.steps; i < static_cast<int>(out.present.size()) * 64; ++i) {
+        ASSERT_FALSE(out.row.has(i)) << "a bit past the steps";
+      }
+    };
+    ASSERT_NO_FATAL_FAILURE(check(windows));
+    // Again with edges that are kept for a series with the same times.
+    kernels::WindowEdges edges;
+    WindowGrid shared = windows;
+    shared.edges = &edges;
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_NO_FATAL_FAILURE(check(shared));
+      random.Change(&samples.values);
     }
   }
 }

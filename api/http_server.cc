@@ -400,9 +400,24 @@ class Session : public std::enable_shared_from_this<Session> {
     server_->request_stats_.Observe(pattern, response.status, took.count(), response.body.size());
     asio::post(server_->io_,
                [self = std::move(self), response = std::move(response)]() mutable {
-                 self->running_ = false;
-                 self->Respond(std::move(response));
+                 Session* session = self.get();
+                 session->AnswerReady(std::move(response), std::move(self));
                });
+  }
+
+  void AnswerReady(Response response, std::shared_ptr<Session> self) {
+    const absl::Duration hold_back = std::exchange(response.hold_back, absl::ZeroDuration());
+    if (hold_back > absl::ZeroDuration() && !server_->stopping_) {
+      auto timer = std::make_unique<asio::steady_timer>(server_->io_, ToChrono(hold_back));
+      asio::steady_timer* const waits = timer.get();
+      return waits->async_wait([self = std::move(self), response = std::move(response),
+                                timer = std::move(timer)](error_code) mutable {
+        Session* session = self.get();
+        session->AnswerReady(std::move(response), std::move(self));
+      });
+    }
+    running_ = false;
+    Respond(std::move(response));
   }
 
   // Sees the client go while a handler runs. What it pipelines meanwhile hides its going.

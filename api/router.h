@@ -46,6 +46,7 @@ struct Response {
   std::string body;
   Pairs headers;
   std::shared_ptr<const void> held;  // Goes when the body has been sent.
+  absl::Duration hold_back;          // It leaves so much later; no thread waits for it.
 };
 
 // As Go's http.Error: the message and a newline, text/plain.

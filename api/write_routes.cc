@@ -7,6 +7,7 @@
 #include "storage/base/log.h"
 #include "storage/base/log_throttle.h"
 #include "storage/base/status.h"
+#include "storage/database.h"
 
 namespace api {
 namespace {
@@ -180,7 +181,11 @@ void AddWriteRoutes(Router* router, const ApiDependencies& d) {
       return TextResponse(404, "remote write receiver needs to be enabled with "
                                "--web.enable-remote-write-receiver");
     }
-    return Write(d, request);
+    Response response = Write(d, request);
+    if (storage::Database* database = d.storage->database()) {
+      response.hold_back = absl::Milliseconds(database->admission()->hold_back_ms());
+    }
+    return response;
   });
   post("/api/v1/read", [](const Request&) {
     return TextResponse(501, "remote read is not supported by this version yet");

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include <absl/cleanup/cleanup.h>
 #include <absl/time/time.h>
 
 #include "compaction/compactor.h"
@@ -171,8 +172,8 @@ void Scheduler::Rest() {
     absl::MutexLock lock(&mu_);
     stats_.scrub = scrub_.stats();
     const int64_t now = SystemSteadyMs();
-    if (HasWork() || now >= until) return;
-    const int64_t next = due ? std::min(until, next_scrub_ms_) : until;
+    if (HasWork() || now >= until || HeadIsFull(options_.clock->NowMs())) return;
+    const int64_t next = std::min({until, now + options_.head_look_ms, due ? next_scrub_ms_ : until});
     wake_.WaitWithTimeout(&mu_, absl::Milliseconds(next - now));
   }
 }
@@ -248,15 +249,29 @@ bool Scheduler::FlushIsDue(model::TimeMs now) {
     flush_slot_ = now / options_.flush_interval_ms;
     return false;
   }
-  return now / options_.flush_interval_ms != flush_slot_ ||
-         head.num_samples >= options_.flush_samples ||
+  return now / options_.flush_interval_ms != flush_slot_ || HeadFill() >= 1 ||
          (options_.flush_bytes > 0 && head.bytes >= options_.flush_bytes);
+}
+
+double Scheduler::HeadFill() const {
+  const storage::HeadInfo head = database_->head_info();
+  const uint64_t most = std::max(options_.flush_samples,
+                                 options_.flush_samples_per_series * head.num_series);
+  return static_cast<double>(head.num_samples) / static_cast<double>(std::max<uint64_t>(1, most));
+}
+
+double Scheduler::FlushLag() const { return flushing_ ? HeadFill() : 0; }
+
+absl::Status Scheduler::Flush() {
+  flushing_ = true;
+  const absl::Cleanup over = [this] { flushing_ = false; };
+  return database_->FlushHead();
 }
 
 void Scheduler::FlushIfDue() {
   const model::TimeMs now = Now();
   if (!FlushIsDue(now)) return;
-  const absl::Status status = database_->FlushHead();
+  const absl::Status status = Flush();
   if (status.ok()) {
     flush_slot_ = now / options_.flush_interval_ms;
     failed_flushes_ = 0;
@@ -354,7 +369,7 @@ bool Scheduler::KeepGoing() {
   if (stop_.load(std::memory_order_relaxed)) return false;
   if (++asked_ % kSeriesBetweenLooks != 0) return true;
   const model::TimeMs now = Now();
-  if (now >= next_check_in_merge_) {  // A long merge does not hold up the head.
+  if (now >= next_check_in_merge_ || HeadIsFull(now)) {  // A long merge does not hold up the head.
     next_check_in_merge_ = now + options_.check_interval_ms;
     FlushIfDue();
   }

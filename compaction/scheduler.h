@@ -22,10 +22,13 @@ namespace compaction {
 struct SchedulerOptions {
   int64_t check_interval_ms = 15'000;
   // The head is flushed at multiples of this since the epoch, and earlier when it holds this many
-  // samples or (0: whatever it takes) bytes.
+  // samples (the greater of both figures) or (0: whatever it takes) bytes.
   int64_t flush_interval_ms = 12 * 60 * 1000;
   uint64_t flush_samples = 16'000'000;
+  uint64_t flush_samples_per_series = 16;  // A flush costs by the series as much as by the samples.
   uint64_t flush_bytes = 0;
+  // How often the samples are looked at; other reasons to flush have time until the next check.
+  int64_t head_look_ms = 250;
   // A merge that failed is not tried again with the same blocks for so long.
   int64_t retry_merge_ms = 60 * 60 * 1000;
   PlanOptions plan;
@@ -72,6 +75,9 @@ class Scheduler {
   // until nothing is to merge. For tests, and not while the thread runs.
   void RunOnce();
   SchedulerStats stats() const;
+  // Of how many flushes the head holds the samples, while one is under way; else 0. Well above 1:
+  // samples come faster than they are written.
+  double FlushLag() const;
 
  private:
   void Loop();
@@ -80,7 +86,10 @@ class Scheduler {
   model::TimeMs Now();  // By the wall clock; notes its steps.
   void Stepped(int64_t step_ms);
   void FlushIfDue();
+  absl::Status Flush();
   bool FlushIsDue(model::TimeMs now);
+  double HeadFill() const;  // From 1 on its samples are a reason to flush.
+  bool HeadIsFull(model::TimeMs now) const { return now >= next_flush_attempt_ && HeadFill() >= 1; }
   void DropExpired();
   void ForgetMetadata();  // Now and then, and soon after blocks went.
   bool HasRoomFor(const Plan& plan, const std::vector<storage::BlockMeta>& metas);
@@ -99,7 +108,7 @@ class Scheduler {
 
   storage::Database* const database_;
   const SchedulerOptions options_;
-  std::atomic<bool> stop_{false}, flush_requested_{false};
+  std::atomic<bool> stop_{false}, flush_requested_{false}, flushing_{false};
 
   // Of the thread that runs the steps.
   ClockWatch clock_watch_;

@@ -86,6 +86,7 @@ void ResourceWatch::LookAtMemory() {
     state_.stage = now;
   }
   Apply(before, now, use);
+  database_->admission()->SetHoldBack(storage::HoldBackMs(scheduler_->FlushLag()));
   if (options_.queries != nullptr) options_.queries->LookForRoom();
 }
 

@@ -36,6 +36,10 @@ class Admission {  // Thread-safe. An open gate costs one load.
   // kResourceExhausted likewise; counts one.
   absl::Status CheckQuery();
 
+  // How much later the answer to a push is to leave, so that senders do not outrun the flush.
+  void SetHoldBack(int64_t ms) { hold_back_ms_.store(ms, std::memory_order_relaxed); }
+  int64_t hold_back_ms() const { return hold_back_ms_.load(std::memory_order_relaxed); }
+
   uint64_t refused_commits() const { return refused_commits_.load(std::memory_order_relaxed); }
   uint64_t refused_samples() const { return refused_samples_.load(std::memory_order_relaxed); }
   uint64_t refused_queries() const { return refused_queries_.load(std::memory_order_relaxed); }
@@ -44,6 +48,7 @@ class Admission {  // Thread-safe. An open gate costs one load.
   static uint32_t Bit(Gate gate) { return 1u << static_cast<int>(gate); }
 
   std::atomic<uint32_t> closed_{0};
+  std::atomic<int64_t> hold_back_ms_{0};
   std::atomic<uint64_t> refused_commits_{0}, refused_samples_{0}, refused_queries_{0};
   mutable absl::Mutex mu_;
   std::array<std::string, kGates> reasons_ ABSL_GUARDED_BY(mu_);

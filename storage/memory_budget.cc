@@ -101,6 +101,10 @@ bool HeadIsFull(bool full, const MemoryUse& use, const MemorySplit& split) {
   return Reaches(use.head_bytes, split.head_bytes, full ? 100 - kHysteresis : 100);
 }
 
+int64_t HoldBackMs(double lag) {
+  return static_cast<int64_t>(std::clamp((lag - 1.5) * 100, 0.0, 500.0));
+}
+
 std::optional<int64_t> CgroupMemoryLimit(const std::string& root) {
   std::ifstream groups(root + "/proc/self/cgroup");
   std::optional<int64_t> least;

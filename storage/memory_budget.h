@@ -44,6 +44,10 @@ int64_t QueryRoom(int64_t resident_bytes, const MemorySplit& split);
 bool HeadIsLarge(const MemoryUse& use, const MemorySplit& split);
 bool HeadIsFull(bool full, const MemoryUse& use, const MemorySplit& split);
 
+// How long to hold back the answer to a push when the head holds the samples of `lag` flushes while
+// one is under way: nothing up to 1.5, then 100 ms for each more, half a second at most.
+int64_t HoldBackMs(double lag);
+
 // What the kernel allows this process: the least of memory.max (cgroup v2) or
 // memory.limit_in_bytes (v1) from its group upwards. Nothing without a limit. `root` stands for
 // "/" in tests.

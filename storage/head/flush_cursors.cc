@@ -199,9 +199,9 @@ class LateCursorImpl final : public SeriesCursor {
     for (const LateSample& late : samples_) {
       model::NoteStart(late.sample.t, late.start, &starts_);
       if (late.histogram == nullptr) {
-        packed.Append(late.sample, 0, 0, &delta);
+        packed.Append(late.sample, 0, {}, &delta);
       } else {
-        packed.AppendHistogram(late.sample, *late.histogram, 0, 0, &delta);
+        packed.AppendHistogram(late.sample, *late.histogram, 0, {}, &delta);
       }
     }
     packed.Seal(&delta);

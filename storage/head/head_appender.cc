@@ -379,7 +379,7 @@ void HeadAppender::Apply() {
 
 void HeadAppender::ApplySamples(CommitSeq seq) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   constexpr size_t kAhead = 6;
-  const CommitSeq settled = parts_->isolation.settled();
+  const CommitHorizon horizon = parts_->isolation.horizon();
   HeadDelta delta;
   model::TimeRange times = model::TimeRange::None();
   absl::Mutex* held = nullptr;  // Kept while the samples that follow need the same.
@@ -407,7 +407,7 @@ void HeadAppender::ApplySamples(CommitSeq seq) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       const auto& [series, sample] = samples_[i];
       hold(series);
       const model::TimeMs start = starts.At(i);
-      if (sample.t >= rules_.min_in_order && series->Append(sample, seq, settled, &delta)) {
+      if (sample.t >= rules_.min_in_order && series->Append(sample, seq, horizon, &delta)) {
         if (start != 0 || series->has_starts) [[unlikely]] series->NoteStart(start, &delta);
         times.Extend(sample.t);
       } else {
@@ -419,7 +419,7 @@ void HeadAppender::ApplySamples(CommitSeq seq) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       hold(series);
       const model::TimeMs start = histogram_starts.At(k);
       if (sample.t >= rules_.min_in_order &&
-          series->AppendHistogram(sample, *value, seq, settled, &delta)) {
+          series->AppendHistogram(sample, *value, seq, horizon, &delta)) {
         if (start != 0 || series->has_starts) series->NoteStart(start, &delta);
         times.Extend(sample.t);
       } else {

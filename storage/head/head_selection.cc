@@ -156,11 +156,11 @@ void HeadSelection::AddScattered(const std::vector<bool>& visible, size_t first_
     chunk::Decode(chunks_[i].view, {}, &samples).IgnoreError();  // The head's own bytes.
     for (size_t k = 0; k < samples.floats.size(); ++k) {
       const model::Sample sample{samples.floats.times[k], samples.floats.values[k]};
-      if (wanted(sample.t)) kept.Append(sample, 0, 0, &delta);
+      if (wanted(sample.t)) kept.Append(sample, 0, {}, &delta);
     }
     for (size_t k = 0; k < samples.histograms.size(); ++k) {
       const model::TimeMs t = samples.histograms.times[k];
-      if (wanted(t)) kept.AppendHistogram({t, 0}, samples.histograms.values[k], 0, 0, &delta);
+      if (wanted(t)) kept.AppendHistogram({t, 0}, samples.histograms.values[k], 0, {}, &delta);
     }
   }
   chunks_.resize(first_chunk);

@@ -130,8 +130,8 @@ class Replayer::Impl final : public RecordReader {
   // In order, if it can be.
   bool Append(MemSeries* series, const LateSample& s) {
     const bool appended = s.histogram == nullptr
-                              ? series->Append(s.sample, 0, 0, &delta_)
-                              : series->AppendHistogram(s.sample, *s.histogram, 0, 0, &delta_);
+                              ? series->Append(s.sample, 0, {}, &delta_)
+                              : series->AppendHistogram(s.sample, *s.histogram, 0, {}, &delta_);
     if (appended && (s.start != 0 || series->has_starts)) series->NoteStart(s.start, &delta_);
     return appended;
   }

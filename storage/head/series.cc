@@ -30,14 +30,15 @@ Verdict MemSeries::Judge(model::Sample sample, const TimeRules& rules) const {
   return {sample.t < rules.min_in_order ? Outcome::kOutOfBounds : Outcome::kOutOfOrder};
 }
 
-bool MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta) {
+bool MemSeries::Append(model::Sample sample, CommitSeq seq, const CommitHorizon& horizon,
+                       HeadDelta* delta) {
   if (sample.t <= last_t.load(std::memory_order_relaxed)) return false;
   if (histogram) [[unlikely]] {
     if (model::IsStaleNan(sample.v)) {
       model::AnyHistogram stale;
       if (seldom->histograms->floats()) stale.emplace<model::FloatHistogram>();
       std::visit([](auto& h) { h.sum = model::StaleNan(); }, stale);
-      return AppendHistogram(sample, stale, seq, settled, delta);
+      return AppendHistogram(sample, stale, seq, horizon, delta);
     }
     EndHistograms(delta);
   }
@@ -50,12 +51,13 @@ bool MemSeries::Append(model::Sample sample, CommitSeq seq, CommitSeq settled, H
     CHECK(open.Append(sample));
   }
   delta->bytes += static_cast<int64_t>(open.heap_bytes()) - before;
-  Took(sample, seq, settled, delta);
+  Took(sample, seq, horizon, delta);
   return true;
 }
 
 bool MemSeries::AppendHistogram(model::Sample sample, const model::AnyHistogram& value,
-                                CommitSeq seq, CommitSeq settled, HeadDelta* delta) {
+                                CommitSeq seq, const CommitHorizon& horizon,
+                                HeadDelta* delta) {
   if (sample.t <= last_t.load(std::memory_order_relaxed)) return false;
   if (!histogram) {
     Seal(delta);
@@ -73,16 +75,17 @@ bool MemSeries::AppendHistogram(model::Sample sample, const model::AnyHistogram&
     CHECK(encoder.Append(sample.t, value));
   }
   delta->bytes += OpenBytes() - before;
-  Took(sample, seq, settled, delta);
+  Took(sample, seq, horizon, delta);
   return true;
 }
 
-void MemSeries::Took(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta) {
+void MemSeries::Took(model::Sample sample, CommitSeq seq, const CommitHorizon& horizon,
+                     HeadDelta* delta) {
   ++delta->samples;
   emptied = false;
   last_v = sample.v;
   last_t.store(sample.t, std::memory_order_relaxed);
-  NoteCommit(seq, settled);
+  NoteCommit(seq, horizon);
 }
 
 void MemSeries::EndHistograms(HeadDelta* delta) {
@@ -174,18 +177,25 @@ void MemSeries::ComeBack(model::TimeMs horizon) {
   DropSeldom();
 }
 
-void MemSeries::NoteCommit(CommitSeq seq, CommitSeq settled) {
+void MemSeries::NoteCommit(CommitSeq seq, const CommitHorizon& horizon) {
   if (last_seq == seq) {
     ++last_count;
     return;
   }
-  if (last_seq > settled || older_commits != nullptr) {
+  if (last_seq > horizon.settled || older_commits != nullptr) {
     if (older_commits == nullptr) older_commits = std::make_unique<std::vector<CommitRun>>();
-    older_commits->push_back({last_seq, last_count});
-    const auto needed = std::find_if(older_commits->begin(), older_commits->end(),
-                                     [&](const CommitRun& run) { return run.seq > settled; });
-    older_commits->erase(older_commits->begin(), needed);
-    if (older_commits->empty()) older_commits.reset();
+    std::vector<CommitRun>& runs = *older_commits;
+    if (!runs.empty() && horizon.Alike(runs.back().seq, last_seq)) {
+      runs.back().seq = std::max(runs.back().seq, last_seq);
+      runs.back().count += last_count;
+    } else {
+      runs.push_back({last_seq, last_count});
+    }
+    const auto needed = std::find_if(runs.begin(), runs.end(), [&](const CommitRun& run) {
+      return run.seq > horizon.settled;
+    });
+    runs.erase(runs.begin(), needed);
+    if (runs.empty()) older_commits.reset();
   }
   last_seq = seq;
   last_count = 1;
@@ -317,12 +327,12 @@ size_t MemSeries::TakeOver(const chunk::ChunkView& view, size_t split, HeadDelta
   };
   for (size_t i = 0; i < floats.size(); ++i) {
     sealed_at_split();
-    CHECK(Append({floats.times[i], floats.values[i]}, 0, 0, delta));
+    CHECK(Append({floats.times[i], floats.values[i]}, 0, {}, delta));
   }
   for (size_t i = 0; i < samples.histograms.size(); ++i) {
     sealed_at_split();
     const model::AnyHistogram& h = samples.histograms.values[i];
-    CHECK(AppendHistogram({samples.histograms.times[i], Fingerprint(h)}, h, 0, 0, delta));
+    CHECK(AppendHistogram({samples.histograms.times[i], Fingerprint(h)}, h, 0, {}, delta));
   }
   return older;
 }

@@ -48,7 +48,8 @@ struct Verdict {
   bool repeat = false;  // Accepted, and there is nothing to do.
 };
 
-// The last few commits of a series: `count` samples each, oldest first.
+// The last few commits of a series: `count` samples each, oldest first. What nobody tells apart is
+// one, with the highest number of them.
 struct CommitRun {
   CommitSeq seq = 0;
   uint32_t count = 0;
@@ -116,12 +117,12 @@ struct MemSeries {
   // What the rules (spec 8) say about `sample`.
   Verdict Judge(model::Sample sample, const TimeRules& rules) const;
   // Appends what is newer than all, and says whether it was.
-  // `seq` 0: visible to everybody. `settled`: Isolation::settled(). Behind a histogram the float
+  // `seq` 0: visible to everybody. `horizon`: Isolation::horizon(). Behind a histogram the float
   // stale marker becomes a stale histogram.
-  bool Append(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta);
+  bool Append(model::Sample sample, CommitSeq seq, const CommitHorizon& horizon, HeadDelta* delta);
   // The same for a histogram; `sample` has its time and fingerprint.
   bool AppendHistogram(model::Sample sample, const model::AnyHistogram& value, CommitSeq seq,
-                       CommitSeq settled, HeadDelta* delta);
+                       const CommitHorizon& horizon, HeadDelta* delta);
   // The sample appended last has this start; to be called when it has one or `has_starts`.
   void NoteStart(model::TimeMs start, HeadDelta* delta);
   std::span<const model::StartRun> starts() const {
@@ -159,12 +160,12 @@ struct MemSeries {
     return static_cast<int64_t>(histogram ? seldom->histograms->heap_bytes() : open.heap_bytes());
   }
   // `sample` is the newest now.
-  void Took(model::Sample sample, CommitSeq seq, CommitSeq settled, HeadDelta* delta);
+  void Took(model::Sample sample, CommitSeq seq, const CommitHorizon& horizon, HeadDelta* delta);
   void EndHistograms(HeadDelta* delta);
   // Appends the samples of `view`, and seals before the one at `split`; returns the chunks until then.
   size_t TakeOver(const chunk::ChunkView& view, size_t split, HeadDelta* delta);
   void DropSeldom();  // When there is nothing in it.
-  void NoteCommit(CommitSeq seq, CommitSeq settled);
+  void NoteCommit(CommitSeq seq, const CommitHorizon& horizon);
 };
 
 // Samples of a series that `snapshot` must not see: `tail` of the newest. When hidden ones lie

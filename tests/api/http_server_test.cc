@@ -14,6 +14,7 @@
 #include <thread>
 
 #include <absl/synchronization/notification.h>
+#include <absl/time/clock.h>
 
 #include "storage/base/status.h"
 
@@ -347,6 +348,30 @@ TEST_F(HttpServerTest, PromptRoutesAnswerWhileAllWorkersAreBusy) {
   EXPECT_THAT(client.Receive(), StartsWith("HTTP/1.1 404 "));
   release_ = true;
   for (auto& one : busy) EXPECT_THAT(one->Receive(), EndsWith("waited"));
+}
+
+TEST_F(HttpServerTest, AnAnswerThatIsHeldBackKeepsNoWorker) {
+  const auto held_back = [](absl::Duration hold_back) {
+    return [=](const Request&) { return Response{.body = "late", .hold_back = hold_back}; };
+  };
+  Add(Method::kGet, "/late", held_back(absl::Milliseconds(300)));
+  Add(Method::kGet, "/never", held_back(absl::Hours(1)));
+  Start();
+  std::vector<std::unique_ptr<Client>> clients;
+  const absl::Time start = absl::Now();
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::make_unique<Client>(port()));
+    clients.back()->Send("GET /late HTTP/1.1\r\n\r\n");
+  }
+  Client client(port());
+  client.Send("GET /hello HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(client.Receive(), EndsWith("hello "));
+  for (auto& one : clients) EXPECT_THAT(one->Receive(), EndsWith("late"));
+  EXPECT_GE(absl::Now() - start, absl::Milliseconds(300));
+  client.Send("GET /never HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(client.Receive(false, 50), "TIMEOUT");
+  server_->Stop(absl::Milliseconds(5));
+  EXPECT_TRUE(client.AtEnd());
 }
 
 TEST_F(HttpServerTest, MoreConnectionsThanAllowedWait) {

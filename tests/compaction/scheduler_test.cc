@@ -129,6 +129,7 @@ TEST_F(SchedulerTest, MetadataGoesWithTheRetention) {
 
 TEST_F(SchedulerTest, FlushesEarlyWhenTheHeadIsFullOrItIsAsked) {
   options_.flush_samples = 20;
+  options_.flush_samples_per_series = 0;
   Restart();
   Live(3);
   EXPECT_EQ(scheduler_->stats().flushes, 0u);
@@ -139,6 +140,32 @@ TEST_F(SchedulerTest, FlushesEarlyWhenTheHeadIsFullOrItIsAsked) {
   scheduler_->RunOnce();
   EXPECT_EQ(scheduler_->stats().flushes, 2u);
   EXPECT_EQ(db_->stats().head.num_samples, 0u);
+}
+
+TEST_F(SchedulerTest, ManySeriesMayHaveMoreSamplesBeforeAFlush) {
+  options_.flush_samples = 20;
+  options_.flush_samples_per_series = 6;
+  Restart();
+  Live(5);
+  EXPECT_EQ(scheduler_->stats().flushes, 0u);
+  Live(1);
+  EXPECT_EQ(scheduler_->stats().flushes, 1u);
+  EXPECT_EQ(scheduler_->FlushLag(), 0) << "none is under way";
+}
+
+TEST_F(SchedulerTest, AFullHeadDoesNotWaitForTheNextCheck) {
+  options_.flush_samples = 20;
+  options_.flush_samples_per_series = 0;
+  options_.check_interval_ms = kHour;
+  options_.head_look_ms = 1;
+  Restart();
+  scheduler_->Start();
+  while (scheduler_->stats().flushes == 0) {
+    clock_.now_ms += 1000;
+    Scrape(5);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  scheduler_->Stop();
 }
 
 TEST_F(SchedulerTest, FlushesBeforeExemplarsPushEachOtherOut) {

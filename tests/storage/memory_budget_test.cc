@@ -92,6 +92,13 @@ TEST(MemoryBudgetTest, TheHeadHasAShareOfItsOwn) {
   EXPECT_FALSE(HeadIsFull(true, use(479), SplitMemory(0)));
 }
 
+TEST(MemoryBudgetTest, PushesAreHeldBackTheMoreTheFlushLags) {
+  EXPECT_EQ(HoldBackMs(0), 0);
+  EXPECT_EQ(HoldBackMs(1.5), 0);
+  EXPECT_EQ(HoldBackMs(2.5), 100);
+  EXPECT_EQ(HoldBackMs(100), 500);
+}
+
 TEST(MemoryBudgetTest, ThisProcessHasMemory) {
   EXPECT_GT(ResidentBytes(), 0);
   EXPECT_LT(ResidentBytes(), PhysicalMemory());

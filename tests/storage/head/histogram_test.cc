@@ -215,11 +215,11 @@ TEST(HeadSelectionTest, HiddenSamplesBetweenVisibleOnesAreLeftOutWhateverTheirKi
     const model::TimeMs t = i * 10;
     const bool seen = seq != 2 && seq != 5;
     if (i % 3 == 0) {
-      ASSERT_TRUE(series->Append({t, i * 0.5}, seq, 0, &delta));
+      ASSERT_TRUE(series->Append({t, i * 0.5}, seq, {}, &delta));
       if (seen) want[t] = testing_support::Bits(i * 0.5);
     } else {
       const model::AnyHistogram h = source.Next();
-      ASSERT_TRUE(series->AppendHistogram({t, Fingerprint(h)}, h, seq, 0, &delta));
+      ASSERT_TRUE(series->AppendHistogram({t, Fingerprint(h)}, h, seq, {}, &delta));
       if (seen) want[t] = Plain(h);
     }
   }

@@ -21,13 +21,13 @@ TEST(Isolation, ASnapshotSeesWhatWasCompleteThen) {
   const CommitSnapshot snapshot = isolation.Open();
   EXPECT_FALSE(snapshot.Sees(a));
   EXPECT_TRUE(snapshot.Sees(b));
-  EXPECT_EQ(isolation.settled(), 0u);
+  EXPECT_EQ(isolation.horizon().settled, 0u);
   isolation.End(a);
   EXPECT_FALSE(snapshot.Sees(a));
   EXPECT_FALSE(snapshot.Sees(isolation.Begin()));
-  EXPECT_EQ(isolation.settled(), 0u);  // The snapshot still needs to tell.
+  EXPECT_EQ(isolation.horizon().settled, 0u);  // The snapshot still needs to tell.
   isolation.Close(snapshot);
-  EXPECT_EQ(isolation.settled(), b);
+  EXPECT_EQ(isolation.horizon().settled, b);
 }
 
 TEST(Gate, TellsTheOldestInside) {
@@ -49,25 +49,118 @@ TEST(MemSeries, ForgetsCommitsThatEverybodySees) {
   MemSeries series;
   HeadDelta delta;
   for (CommitSeq seq = 1; seq <= 100; ++seq) {
-    series.Append({static_cast<int64_t>(seq), 1}, seq, /*settled=*/seq - 1, &delta);
+    series.Append({static_cast<int64_t>(seq), 1}, seq, {.settled = seq - 1}, &delta);
   }
   EXPECT_EQ(series.older_commits, nullptr);
   for (CommitSeq seq = 101; seq <= 110; ++seq) {
-    series.Append({static_cast<int64_t>(seq), 1}, seq, /*settled=*/99, &delta);
+    series.Append({static_cast<int64_t>(seq), 1}, seq, {.settled = 99}, &delta);
   }
   EXPECT_EQ(series.older_commits->size(), 10u);
   EXPECT_EQ(FindHidden(series, {105, {}}).tail, 5u);
   EXPECT_EQ(FindHidden(series, {99, {}}).tail, 11u);
   EXPECT_EQ(FindHidden(series, {110, {}}).tail, 0u);
-  series.Append({111, 1}, 111, /*settled=*/110, &delta);
+  series.Append({111, 1}, 111, {.settled = 110}, &delta);
   EXPECT_EQ(series.older_commits, nullptr);
   EXPECT_EQ(delta.samples, 111);
+}
+
+TEST(MemSeries, CommitsBehindAHeldSnapshotAreOneRun) {
+  Isolation isolation;
+  MemSeries series;
+  HeadDelta delta;
+  int64_t t = 0;
+  const auto commit = [&] {
+    const CommitSeq seq = isolation.Begin();
+    series.Append({++t, 1}, seq, isolation.horizon(), &delta);
+    isolation.End(seq);
+  };
+  commit();
+  {
+    const HeldSnapshot cut(&isolation);
+    for (int i = 0; i < 100; ++i) commit();
+    EXPECT_EQ(FindHidden(series, *cut).tail, 100u);
+    EXPECT_EQ(series.older_commits->size(), 1u);
+    const HeldSnapshot later(&isolation);
+    for (int i = 0; i < 100; ++i) commit();
+    EXPECT_EQ(FindHidden(series, *cut).tail, 200u);
+    EXPECT_EQ(FindHidden(series, *later).tail, 100u);
+    EXPECT_EQ(series.older_commits->size(), 3u);  // The one that came just before `later` is apart.
+  }
+  commit();
+  EXPECT_EQ(series.older_commits, nullptr);
+}
+
+// Commits that overlap, each one or more samples of a series, and snapshots that come and go.
+TEST(MemSeries, HidesFromEachSnapshotWhatItMustNotSee) {
+  struct Commit {
+    CommitSeq seq;
+    CommitHorizon horizon;  // Taken some time before it comes to the series.
+  };
+  std::mt19937 random(5);
+  const auto one_of = [&](const auto& list) { return random() % list.size(); };
+  for (int round = 0; round < 300; ++round) {
+    Isolation isolation;
+    MemSeries series;
+    HeadDelta delta;
+    std::vector<CommitSeq> all;  // Of the samples, oldest first.
+    std::vector<Commit> begun, applied;
+    std::vector<CommitSnapshot> open;
+    const size_t most_open = random() % 4, most_begun = 1 + random() % 4;
+    for (int step = 0; step < 200; ++step) {
+      switch (random() % 6) {
+        case 0:
+          if (open.size() < most_open) open.push_back(isolation.Open());
+          break;
+        case 1:
+          if (open.empty() || random() % 3 != 0) break;
+          std::swap(open[one_of(open)], open.back());
+          isolation.Close(open.back());
+          open.pop_back();
+          break;
+        case 2:
+          if (begun.size() + applied.size() >= most_begun) break;
+          begun.push_back({isolation.Begin(), {}});
+          begun.back().horizon = isolation.horizon();
+          break;
+        case 3:
+        case 4: {
+          if (begun.empty()) break;
+          std::swap(begun[one_of(begun)], begun.back());
+          for (size_t n = 1 + random() % 2; n > 0; --n) {
+            all.push_back(begun.back().seq);
+            series.Append({static_cast<int64_t>(all.size()), 1}, begun.back().seq,
+                          begun.back().horizon, &delta);
+          }
+          applied.push_back(begun.back());
+          begun.pop_back();
+          break;
+        }
+        case 5:
+          if (applied.empty()) break;
+          std::swap(applied[one_of(applied)], applied.back());
+          isolation.End(applied.back().seq);
+          applied.pop_back();
+          break;
+      }
+      for (const CommitSnapshot& snapshot : open) {
+        const Hidden hidden = FindHidden(series, snapshot);
+        const size_t newest = std::max(hidden.tail, hidden.scattered.size());
+        for (size_t i = 0; i < all.size(); ++i) {
+          const size_t from_end = all.size() - i;
+          bool seen = from_end > newest;
+          if (!seen && !hidden.scattered.empty()) seen = hidden.scattered[newest - from_end];
+          ASSERT_EQ(seen, snapshot.Sees(all[i])) << round << " " << step << " " << i;
+        }
+      }
+    }
+    for (const CommitSnapshot& snapshot : open) isolation.Close(snapshot);
+  }
 }
 
 TEST(MemSeries, CountsTheMemoryOfItsChunks) {
   MemSeries series;
   HeadDelta delta;
-  for (int i = 0; i < 1000; ++i) series.Append({i, i * 0.1}, 0, 0, &delta);
+  for (int i = 0; i < 1000; ++i) series.Append({i, i * 0.1}, 0, {}, &delta);
   series.Seal(&delta);
   EXPECT_EQ(delta.chunks, 9);
   EXPECT_GT(delta.bytes, 1000);
@@ -103,9 +196,9 @@ TEST(MemSeries, SplitsOffItsNewestSamples) {
           h.sum = sample.v;
           if (model::IsStaleNan(h.sum)) h = {}, h.sum = model::StaleNan();
           sample.v = Fingerprint(h);
-          ASSERT_TRUE(series.AppendHistogram(sample, h, 0, 0, &delta));
+          ASSERT_TRUE(series.AppendHistogram(sample, h, 0, {}, &delta));
         } else {
-          ASSERT_TRUE(series.Append(sample, 0, 0, &delta));
+          ASSERT_TRUE(series.Append(sample, 0, {}, &delta));
         }
         all.emplace_back(sample.t, std::bit_cast<uint64_t>(series.last_v));
       }
@@ -177,11 +270,11 @@ TEST(HeadSelection, LeavesOutAnUnfinishedCommitBetweenFinishedOnes) {
   const model::Labels labels{{"a", "b"}};
   MemSeries* series = parts.NewSeries(SeriesRef{1}, parts.Hash(labels), labels);
   HeadDelta delta;
-  for (int i = 0; i < 200; ++i) series->Append({i, 1}, 0, 0, &delta);
-  series->Append({1000, 1}, 2, 0, &delta);  // Commit 2 comes first, and is under way still.
-  series->Append({1001, 1}, 1, 0, &delta);
-  series->Append({1002, 1}, 3, 0, &delta);
-  series->Append({1003, 1}, 4, 0, &delta);
+  for (int i = 0; i < 200; ++i) series->Append({i, 1}, 0, {}, &delta);
+  series->Append({1000, 1}, 2, {}, &delta);  // Commit 2 comes first, and is under way still.
+  series->Append({1001, 1}, 1, {}, &delta);
+  series->Append({1002, 1}, 3, {}, &delta);
+  series->Append({1003, 1}, 4, {}, &delta);
 
   HeadSelection selection(1);
   selection.Add(series, {3, {2}}, nullptr, {.range = {150, 5000}});

@@ -146,6 +146,7 @@ class Reader::Impl {
     if (absl::Status status = file_.Open(path); !status.ok()) return status;
     open_ = true;
     assembling_ = false;
+    silent_from_ = kNowhere;
     const std::string_view page = file_.FromHereInPage(0);
     const bool one = page.starts_with(kMagicOne);
     offset_ = one ? kFileHeaderOneBytes : kFileHeaderBytes;
@@ -157,16 +158,17 @@ class Reader::Impl {
                           Crc32c(header.substr(0, offset_ - 4));
     // A file cut off inside its header, or all zeros, is a torn tail like any other.
     if (!good && whole && !AllZero(header)) Report({number, 0}, offset_, "bad file header");
+    if (!good && AllZero(header)) silent_from_ = 0;
     if (good && !one) LookBack(LittleEndianAt<uint64_t>(header, 12));
-    bytes_before_ = file_.size();
     return true;
   }
 
-  // The segment's header tells how long the one before was when it was ended, if that is known.
+  // The segment's header tells how long the one before was when it was ended, if that is known. What
+  // looked like its torn tail was none then.
   void LookBack(uint64_t bytes) {
     const bool there = index_ > 0 && segments_[index_ - 1] + 1 == segments_[index_];
-    if (!there || bytes <= bytes_before_) return;
-    Report({segments_[index_ - 1], static_cast<uint32_t>(bytes_before_)}, bytes - bytes_before_,
+    if (!there || bytes <= end_before_) return;
+    Report({segments_[index_ - 1], static_cast<uint32_t>(end_before_)}, bytes - end_before_,
            "cut short");
   }
 
@@ -176,20 +178,35 @@ class Reader::Impl {
       const std::string_view page = file_.FromHereInPage(offset_);
       const uint64_t to_page_end = kPageBytes - offset_ % kPageBytes;
       Fragment fragment;
-      if (to_page_end <= kFragmentHeaderBytes || (AllZeroHeader(page) && AllZero(page))) {
-        offset_ += to_page_end;  // Padding, or space that was never written.
+      if (to_page_end <= kFragmentHeaderBytes) {
+        offset_ += to_page_end;  // Padding.
+        continue;
+      }
+      if (!page.empty() && AllZeroHeader(page) && AllZero(page)) {
+        silent_from_ = std::min(silent_from_, offset_);  // Never written, if nothing comes after it.
+        offset_ += to_page_end;
         continue;
       }
       if (!ParseFragment(page, &fragment) && !EndsWithTheFile(page, &fragment)) {
         StepOver(page, to_page_end);
         continue;
       }
+      TellZeros();
       const uint32_t at = static_cast<uint32_t>(offset_);
       offset_ += fragment.bytes;
       if (Assemble(fragment, at, record)) return true;
     }
+    if (assembling_) silent_from_ = std::min<uint64_t>(silent_from_, start_);
     assembling_ = false;  // A record begun and never ended: torn.
+    end_before_ = std::min(silent_from_, file_.size());
     return false;
+  }
+
+  // At offset_ is something, so the zeros before it are no end.
+  void TellZeros() {
+    if (silent_from_ == kNowhere) return;
+    Report({segments_[index_], static_cast<uint32_t>(silent_from_)}, offset_ - silent_from_, "zeros");
+    silent_from_ = kNowhere;
   }
 
   // The last fragment of the file may be whole but for its length, which then announces more than
@@ -218,7 +235,10 @@ class Reader::Impl {
     // Nothing after it, and shorter than it says: a torn tail.
     const bool cut_short = page.size() < kFragmentHeaderBytes ||
                            kFragmentHeaderBytes + LengthOf(page) > page.size();
-    if (!resumed && !page.empty() && cut_short && offset_ >= file_.size()) return;
+    if (!resumed && !page.empty() && cut_short && offset_ >= file_.size()) {
+      silent_from_ = std::min(silent_from_, from);
+      return;
+    }
     Report({segments_[index_], static_cast<uint32_t>(from)}, std::min(offset_, file_.size()) - from,
            page.empty() ? "cannot be read" : "bad checksum");
     assembling_ = false;
@@ -276,7 +296,10 @@ class Reader::Impl {
   bool open_ = false;
   PageFile file_;
   uint64_t offset_ = 0;
-  uint64_t bytes_before_ = 0;  // Of the file opened last.
+  // Where, in the file opened last, that begins which gave no record and is no damage either, unless
+  // something comes after it; and where the file before it ended so.
+  static constexpr uint64_t kNowhere = UINT64_MAX;
+  uint64_t silent_from_ = kNowhere, end_before_ = 0;
   // The record being put together.
   bool assembling_ = false;
   uint32_t start_ = 0;

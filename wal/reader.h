@@ -34,7 +34,8 @@ class Reader {  // Not thread-safe.
   ~Reader();
 
   // Called for each piece of damage that was stepped over. A record cut short at the very end of a
-  // segment is a torn tail, a clean end of that segment, and not reported as damage.
+  // segment is a torn tail, a clean end of that segment, and not reported as damage, unless the next
+  // segment knows that this one was longer.
   void OnDamage(std::function<void(const Damage&)> report);
 
   // True with *record valid until the next call; false at the end. After damage it goes on at

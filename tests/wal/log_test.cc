@@ -57,6 +57,11 @@ class LogTest : public ::testing::Test {
   void CutLastBytes(uint64_t n, uint32_t segment = 0) {
     std::filesystem::resize_file(SegmentPath(segment), SegmentBytes(segment) - n);
   }
+  void ZeroBytes(uint64_t offset, uint64_t n) {
+    std::fstream file(SegmentPath(0), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(offset));
+    file << std::string(n, '\0');
+  }
   void FlipBit(uint64_t offset, uint32_t segment = 0) {
     std::fstream file(SegmentPath(segment), std::ios::in | std::ios::out | std::ios::binary);
     file.seekg(static_cast<std::streamoff>(offset));
@@ -172,6 +177,42 @@ TEST_F(LogTest, ZerosAtTheEndAreACleanEnd) {
   std::filesystem::resize_file(SegmentPath(0), 3 * kPageBytes + 17);
   EXPECT_THAT(ReadAll(), ElementsAre("a"));
   EXPECT_THAT(damage_, IsEmpty());
+}
+
+// Of a segment that was ended in order, which the next one knows.
+TEST_F(LogTest, ZerosInPlaceOfTheLastRecordsAreReported) {
+  ASSERT_TRUE(Write({"a", "bb", std::string(300, 'c')}).ok());
+  ASSERT_TRUE(writer_->CutSegment().ok());
+  ASSERT_TRUE(Write({"d"}).ok());
+  const auto bytes = static_cast<uint32_t>(SegmentBytes(0));
+  const uint32_t from = kFileHeaderBytes + 8;  // All but "a".
+  for (const uint32_t at : {from, from + 2, from + 9, from + 11}) {
+    std::filesystem::copy_file(SegmentPath(0), dir() + "/copy");
+    ZeroBytes(at, bytes - at);
+    EXPECT_THAT(ReadAll(), SizeIs(at < from + 9 ? 2 : 3)) << at;
+    ASSERT_THAT(damage_, SizeIs(1)) << at;
+    EXPECT_EQ(damage_[0].from.segment, 0u);
+    EXPECT_EQ(damage_[0].from.offset, at < from + 9 ? from : from + 9) << at;
+    EXPECT_EQ(damage_[0].from.offset + damage_[0].bytes, bytes) << at;
+    std::filesystem::rename(dir() + "/copy", SegmentPath(0));
+  }
+}
+
+TEST_F(LogTest, ZerosBeforeARecordAreReported) {
+  const std::string page(kPageBytes - kFileHeaderBytes - 20 - kFragmentHeaderBytes, 'p');
+  const std::string whole(kPageBytes - kFragmentHeaderBytes, 'w');
+  ASSERT_TRUE(Write({page, std::string(13, 's'), whole, "last"}).ok());
+  ASSERT_THAT(ReadAll(), SizeIs(4));
+  ZeroBytes(kPageBytes - 20, 20);
+  EXPECT_THAT(ReadAll(), ElementsAre(page, whole, "last"));
+  ASSERT_THAT(damage_, SizeIs(1));
+  EXPECT_EQ(damage_[0].from.offset, kPageBytes - 20);
+  EXPECT_EQ(damage_[0].bytes, 20u);
+  ZeroBytes(kPageBytes, kPageBytes);
+  EXPECT_THAT(ReadAll(), ElementsAre(page, "last"));
+  ASSERT_THAT(damage_, SizeIs(1));
+  EXPECT_EQ(damage_[0].bytes, 20u + kPageBytes);
+  EXPECT_EQ(damage_[0].reason, "zeros");
 }
 
 TEST_F(LogTest, EveryPrefixOfASegmentReadsAsAPrefixOfTheRecords) {

@@ -264,7 +264,7 @@ absl::Status RunWorkload(const WorkloadOptions& options, std::mt19937_64& random
   return absl::OkStatus();
 }
 
-absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock) {
+absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock, bool verify) {
   storage::DatabaseOptions options = Options(dir, clock);
   options.wal.sync = wal::Sync::kOs;
   auto db = storage::Database::Open(options);
@@ -328,6 +328,15 @@ absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock) 
     found.reports.push_back(fmt::format("{} blocks set aside, {} damaged chunks",
                                         stats.blocks.unreadable_blocks,
                                         stats.blocks.damaged_chunks));
+  }
+  if (!verify || !found.reports.empty()) return found;
+  for (const storage::BlockMeta& meta : (*db)->blocks()->Metas()) {
+    auto verifier = (*db)->blocks()->NewVerifier(meta.ulid, [&](storage::Damage damage) {
+      found.verified.push_back(std::move(damage.what));
+    });
+    if (!verifier.ok()) return verifier.status();
+    while ((*verifier)->Next(1 << 20)) {
+    }
   }
   return found;
 }

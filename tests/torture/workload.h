@@ -51,12 +51,14 @@ struct WorkloadOptions {
 absl::Status RunWorkload(const WorkloadOptions& options, std::mt19937_64& random,
                          ManualClock* clock, std::vector<Act>* acts);
 
-// Opens the directory, reads all that is there and closes it without flushing what it cannot.
+// Opens the directory, reads all that is there and closes it without flushing what it cannot. With
+// `verify` and nothing to report, all blocks are verified, as `tidemark tsdb verify` does it.
 struct Found {
   Contents contents;
-  std::vector<std::string> reports;  // Query warnings and counted damage.
+  std::vector<std::string> reports;   // Query warnings and counted damage.
+  std::vector<std::string> verified;  // What verifying found.
 };
-absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock);
+absl::StatusOr<Found> ReadDirectory(const std::string& dir, ManualClock* clock, bool verify = false);
 
 // What is wrong with `found` when the acts happened to `before`, those done until
 // `position` surely, unless `doubtful_batches`: then each of them, whole, or not; with `torn_batches`

@@ -85,7 +85,11 @@ class BitStage {
 
 class BitReader {
  public:
-  explicit BitReader(std::string_view bytes) : p_(bytes.data()), end_(p_ + bytes.size()) {}
+  explicit BitReader(std::string_view bytes)
+      : begin_(bytes.data()), p_(begin_), end_(p_ + bytes.size()) {}
+
+  // Bits since the beginning; until it failed.
+  size_t taken() const { return 8 * static_cast<size_t>(p_ - begin_) - static_cast<size_t>(have_); }
 
   // True once a read wanted more bits than there were; zeros stood in for what was missing.
   bool failed() const { return have_ < 0; }
@@ -136,6 +140,7 @@ class BitReader {
     }
   }
 
+  const char* const begin_;
   const char* p_;
   const char* const end_;
   uint64_t buffer_ = 0;  // The next `have_` bits at the top; below, a copy of what p_ points to or 0.

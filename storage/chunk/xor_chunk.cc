@@ -1,6 +1,8 @@
 #include "storage/chunk/xor_chunk.h"
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "storage/base/check.h"
 #include "storage/base/coding.h"
@@ -46,26 +48,6 @@ int64_t Signed(uint64_t bits, int n) {
   return static_cast<int64_t>(bits);
 }
 
-// At most 68 bits; Fill was called.
-int64_t ReadTimeDelta(BitReader* bits) {
-  const auto prefix = static_cast<unsigned>(bits->Peek(4));
-  if (prefix < 0b1000) {
-    bits->Take(1);
-    return 0;
-  }
-  if (prefix == 0b1111) {
-    bits->Take(4);
-    return static_cast<int64_t>(bits->Bits(64));
-  }
-  const int ones = prefix < 0b1100 ? 1 : prefix < 0b1110 ? 2 : 3;
-  constexpr int kWidths[] = {0, 14, 17, 20};
-  const int width = kWidths[ones];
-  bits->Take(ones + 1);
-  const int64_t dod = Signed(bits->Peek(width), width);
-  bits->Take(width);
-  return dod;
-}
-
 // The XOR window of values, in the reader's hands.
 struct ValueWindow {
   int leading = 0, significant = 0;
@@ -92,6 +74,90 @@ struct ValueWindow {
   }
 };
 
+// The third sample and those after it. Bytes are there for whatever a sample may take, so that any
+// eight can be read at any bit: where the next sample begins hangs on one read, not on several.
+class SampleReader {
+ public:
+  // What a sample takes, 68 + 13 + 64 bits at the most, with what a read looks at beyond it.
+  static constexpr size_t kSampleBytes = 32;
+
+  // Samples that begin before `end`, both in bits; kSampleBytes can be read from there.
+  SampleReader(const char* bytes, size_t bit, size_t end) : bytes_(bytes), bit_(bit), end_(end) {}
+
+  bool more() const { return bit_ < end_; }
+  size_t bit() const { return bit_; }
+
+  // Moves on. Returns how many samples this was: several, at most `most`, when nothing changes.
+  [[gnu::always_inline]] int Next(int most, int64_t* delta, uint64_t* value, ValueWindow* window) {
+    uint64_t head = Load(bit_);
+    if (head >> 62 == 0) {
+      const int same = std::min(std::countl_zero(head | uint64_t{1} << (64 - kValid)) / 2, most);
+      bit_ += static_cast<size_t>(2 * same);
+      return same;
+    }
+    if (head >> 63 == 0) {
+      head <<= 1, ++bit_;
+    } else {
+      head = TakeTimeDelta(head, delta);
+    }
+    if (head >> 63 == 0) {
+      ++bit_;
+      return 1;
+    }
+    if (head >> 62 == 0b11) {
+      window->leading = static_cast<int>(head >> 57 & 31);
+      window->significant = static_cast<int>(head >> 51 & 63);
+      if (window->significant == 0) window->significant = 64;
+      // No encoder writes this; bytes from a damaged disk may.
+      if (window->leading + window->significant > 64) window->significant = 64 - window->leading;
+      bit_ += 13;
+    } else {
+      bit_ += 2;
+    }
+    if (window->significant == 0) return 1;  // Likewise: a reused window before the first one.
+    *value ^= LoadBits(window->significant) << (64 - window->leading - window->significant);
+    bit_ += static_cast<size_t>(window->significant);
+    return 1;
+  }
+
+ private:
+  static constexpr int kValid = 57;  // Bits of a read.
+
+  uint64_t Load(size_t bit) const {
+    uint64_t word;
+    std::memcpy(&word, bytes_ + (bit >> 3), 8);
+    return __builtin_bswap64(word) << (bit & 7);
+  }
+  uint64_t LoadBits(int n) const {  // n in 1..64
+    if (n <= kValid) return Load(bit_) >> (64 - n);
+    return Load(bit_) >> 32 << (n - 32) | Load(bit_ + 32) >> (96 - n);
+  }
+  // `head` begins with a difference that is not zero; returns what follows it, 33 bits at the least.
+  uint64_t TakeTimeDelta(uint64_t head, int64_t* delta) {
+    if (head >> 62 == 0b10) {  // As nearly always.
+      *delta = Plus(*delta, Signed(head << 2 >> 50, 14));
+      bit_ += 16;
+      return head << 16;
+    }
+    const int ones = std::min(std::countl_one(head), 4);
+    if (ones == 4) {
+      bit_ += 4;
+      *delta = Plus(*delta, static_cast<int64_t>(LoadBits(64)));
+      bit_ += 64;
+      return Load(bit_);
+    }
+    constexpr int kWidths[] = {0, 14, 17, 20};
+    const int width = kWidths[ones], taken = ones + 1 + width;
+    *delta = Plus(*delta, Signed(head << (ones + 1) >> (64 - width), width));
+    bit_ += static_cast<size_t>(taken);
+    return head << taken;
+  }
+
+  const char* const bytes_;
+  size_t bit_;
+  const size_t end_;  // Of bits where a sample may begin.
+};
+
 // Uvarint of at most 10 bytes, as Go's binary package reads it.
 uint64_t ReadUvarint(BitReader* bits) {
   uint64_t v = 0;
@@ -103,46 +169,97 @@ uint64_t ReadUvarint(BitReader* bits) {
   return v;
 }
 
-absl::Status DecodeXor(const ChunkView& view, model::TimeRange range, SampleColumns* out) {
-  if (view.num_samples <= 0) return absl::OkStatus();
-  if (view.bytes.size() < kHeaderBytes) return base::DataLoss("chunk: {} bytes", view.bytes.size());
-  BitReader bits(view.bytes.substr(kHeaderBytes));
-  // Every sample takes two bits at the least, so a false count cannot ask for much memory.
-  const int n = static_cast<int>(std::min<size_t>(view.num_samples, view.bytes.size() * 4));
-  const size_t base = out->size();
-  out->times.resize(base + n);
-  out->values.resize(base + n);
-  int64_t* const times = out->times.data() + base;
-  double* const values = out->values.data() + base;
-  size_t kept = 0;
-
+// How far decoding has come.
+struct Progress {
   int64_t t = 0, delta = 0;
   uint64_t value = 0;
   ValueWindow window;
-  int i = 0;
-  for (; i < n; ++i) {
-    if (i >= 2) {
-      bits.Fill();
-      delta = Plus(delta, ReadTimeDelta(&bits));
-      t = Plus(t, delta);
-      value = window.Next(&bits, value);
-    } else if (i == 0) {
-      t = base::UnZigZag(ReadUvarint(&bits));
-      value = bits.Bits(64);
-    } else {
-      delta = static_cast<int64_t>(ReadUvarint(&bits));
-      t = Plus(t, delta);
-      value = window.Next(&bits, value);
-    }
-    if (bits.failed() || t > range.max) break;
-    times[kept] = t;
-    values[kept] = std::bit_cast<double>(value);
-    kept += t >= range.min;
+  int read = 0;     // Samples.
+  size_t kept = 0;  // Those of them inside the range.
+  bool failed = false, over = false;
+
+  bool more(int n) const { return !failed && !over && read < n; }
+};
+
+struct Output {
+  model::TimeRange range;
+  int64_t* times;
+  double* values;
+
+  [[gnu::always_inline]] void Keep(Progress* p) const {
+    p->over = p->t > range.max;
+    times[p->kept] = p->t;
+    values[p->kept] = std::bit_cast<double>(p->value);
+    p->kept += (p->t >= range.min) & (p->t <= range.max);
+    ++p->read;
   }
-  out->times.resize(base + kept);
-  out->values.resize(base + kept);
-  if (bits.failed() || n < view.num_samples) {
-    return base::DataLoss("chunk: bytes end in sample {} of {}", i, view.num_samples);
+};
+
+// On to sample `n`, or to where the reader has no more. The bytes are `end` bits long.
+void ReadSamples(SampleReader reader, size_t end, int n, const Output& out, Progress* progress,
+                 size_t* bit) {
+  Progress p = *progress;  // In registers.
+  while (p.more(n) && reader.more()) {
+    int same = reader.Next(n - p.read, &p.delta, &p.value, &p.window);
+    if (reader.bit() > end) [[unlikely]] {  // Then several are of two bits each.
+      p.failed = true;
+      same -= static_cast<int>((reader.bit() - end + 1) / 2);
+      if (same <= 0) break;
+    }
+    do {
+      p.t = Plus(p.t, p.delta);
+      out.Keep(&p);
+    } while (--same > 0 && !p.over);
+  }
+  *progress = p;
+  *bit = reader.bit();
+}
+
+absl::Status DecodeXor(const ChunkView& view, model::TimeRange range, SampleColumns* out) {
+  if (view.num_samples <= 0) return absl::OkStatus();
+  const size_t size = view.bytes.size();
+  if (size < kHeaderBytes) return base::DataLoss("chunk: {} bytes", size);
+  // Every sample takes two bits at the least, so a false count cannot ask for much memory.
+  const int n = static_cast<int>(std::min<size_t>(view.num_samples, size * 4));
+  const size_t base = out->size();
+  out->times.resize(base + n);
+  out->values.resize(base + n);
+  const Output output{range, out->times.data() + base, out->values.data() + base};
+
+  Progress p;
+  BitReader bits(view.bytes.substr(kHeaderBytes));
+  for (int i = 0; i < 2 && p.more(n); ++i) {
+    if (i == 0) {
+      p.t = base::UnZigZag(ReadUvarint(&bits));
+      p.value = bits.Bits(64);
+    } else {
+      p.delta = static_cast<int64_t>(ReadUvarint(&bits));
+      p.t = Plus(p.t, p.delta);
+      p.value = p.window.Next(&bits, p.value);
+    }
+    p.failed = bits.failed();
+    if (!p.failed) output.Keep(&p);
+  }
+  if (p.more(n)) {
+    size_t bit = 8 * kHeaderBytes + bits.taken();
+    if (size > SampleReader::kSampleBytes) {
+      const SampleReader reader(view.bytes.data(), bit, 8 * (size - SampleReader::kSampleBytes));
+      ReadSamples(reader, 8 * size, n, output, &p, &bit);
+    }
+    // The last ones from a copy, with room behind it.
+    const std::string_view rest = view.bytes.substr(bit >> 3);
+    if (p.more(n)) {
+      char roomy[2 * SampleReader::kSampleBytes] = {};
+      std::memcpy(roomy, rest.data(), rest.size());
+      const size_t end = 8 * rest.size();
+      ReadSamples({roomy, bit & 7, end}, end, n, output, &p, &bit);
+      p.failed |= p.more(n);
+    }
+  }
+  out->times.resize(base + p.kept);
+  out->values.resize(base + p.kept);
+  if (p.failed || n < view.num_samples) {
+    return base::DataLoss("chunk: bytes end in sample {} of {}", p.read, view.num_samples);
   }
   return absl::OkStatus();
 }

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "storage/chunk/bit_stream.h"
+#include "tests/testing/plain_xor.h"
 #include "tests/testing/seed.h"
 
 namespace chunk {
@@ -171,6 +172,40 @@ TEST(XorChunk, RandomSeriesComeBack) {
       samples.push_back(s);
     }
     ExpectSameBits(DecodeAll(encoder.view()), samples);
+  }
+}
+
+// Chunks as they are, cut, and with bits turned.
+TEST(XorChunk, IsReadAsBitByBitWhateverItHolds) {
+  std::mt19937_64 random(testing_support::Seed());
+  for (int round = 0; round < 3000; ++round) {
+    XorEncoder encoder;
+    model::Sample s{static_cast<int64_t>(random() % 2'000'000'000'000), 0};
+    const int kind = static_cast<int>(random() % 4);
+    do {
+      s.t += random() % 3 == 0 ? 1 + static_cast<int64_t>(random() % (uint64_t{1} << (random() % 30)))
+                               : 15'000;
+      s.v = kind == 0   ? s.v + static_cast<double>(random() % 100)
+            : kind == 1 ? std::bit_cast<double>(random())
+            : kind == 2 ? static_cast<double>(random() % 1000) / 10
+                        : s.v;
+    } while (encoder.Append(s));
+    ChunkView view = encoder.view();
+    std::string bytes(view.bytes);
+    for (uint64_t flips = round % 3 == 0 ? 0 : random() % 4; flips > 0; --flips) {
+      bytes[random() % bytes.size()] ^= static_cast<char>(1 << random() % 8);
+    }
+    if (round % 5 == 0) bytes.resize(2 + random() % (bytes.size() - 1));
+    view.bytes = bytes;
+    SampleColumns plain, columns;
+    const bool whole = testing_support::PlainXor(bytes).Decode(view.num_samples, &plain);
+    ASSERT_EQ(Decode(view, {}, &columns).ok(), whole) << round;
+    ASSERT_EQ(columns.times, plain.times) << round;
+    for (size_t i = 0; i < plain.size(); ++i) {
+      ASSERT_EQ(std::bit_cast<uint64_t>(columns.values[i]),
+                std::bit_cast<uint64_t>(plain.values[i]))
+          << round << " sample " << i;
+    }
   }
 }
 

@@ -4,9 +4,13 @@
 // a month in day blocks, 15 s apart: 200 counters, 200 gauges, 200 targets that are up but seldom not.
 #include <unistd.h>
 
+#include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <random>
+
+#include <absl/strings/escaping.h>
 
 #include "bench/bench.h"
 #include "promql/engine.h"
@@ -161,6 +165,75 @@ void RunQueries(std::span<const Query> queries, int samples, promql::Engine* eng
   }
 }
 
+constexpr int kTargets = 1000, kNames = 1000;
+
+// A million series as targets bring them: one target after the other, each with every name.
+absl::Status FillWide(storage::Database* db) {
+  std::mt19937_64 random(42);
+  std::vector<std::vector<storage::SeriesRef>> refs(kTargets);
+  for (int t = 0; t < 4; ++t) {
+    for (int target = 0; target < kTargets; ++target) {
+      refs[target].resize(kNames, storage::SeriesRef::kNone);
+      const auto batch = db->NewAppender();
+      for (int i = 0; i < kNames; ++i) {
+        const model::Labels labels = model::Labels::FromPairs(
+            {{"__name__", fmt::format("{}_metric_{:03}_total", i % 9 < 5 ? "node" : "app", i / 4)},
+             {"cluster", "eu-1"},
+             {"instance", fmt::format("10.0.{}.{}:9100", target / 250, target % 250)},
+             {"job", fmt::format("job-{}", target % 20)},
+             {"mode", fmt::format("mode-{}", i % 4)}});
+        refs[target][i] = batch->Append(refs[target][i], labels,
+                                        {kStart + int64_t{15'000} * (kSamples - 4 + t),
+                                         static_cast<double>(random() % 1'000'000) / 7}).ref;
+      }
+      RETURN_IF_ERROR(batch->Commit());
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Instant queries of all of it, by the processor's time and by the clock.
+absl::Status RunWide(const std::string& dir, promql::Engine* engine) {
+  constexpr const char* kTexts[] = {
+      R"(count({__name__=~"(node|app)_.*"}))",
+      R"(count({__name__=~"node_.*"}))",
+      R"(count by (__name__) ({__name__=~".+"}))",
+      R"(count by (job, mode) ({__name__=~".+"}))",
+      R"(count without (instance) ({__name__=~".+"}))",
+      R"(sum({__name__=~".+"}))",
+      R"(sum by (job) ({__name__=~".+"}))",
+      R"(max({__name__=~".+"}))",
+      R"(quantile(0.9, {__name__=~".+"}))",
+      R"(topk(5, {__name__=~".+"}))",
+      R"({__name__=~".+"})",
+      R"(sum by (job) (node_metric_007_total))",
+  };
+  FixedClock clock;
+  storage::DatabaseOptions options;
+  options.dir = dir;
+  options.clock = &clock;
+  ASSIGN_OR_RETURN(const auto db, storage::Database::Open(options));
+  RETURN_IF_ERROR(FillWide(db.get()));
+  const model::TimeMs end = kStart + int64_t{15'000} * (kSamples - 1);
+  for (const char* const text : kTexts) {
+    std::vector<double> walls;
+    bool failed = false;
+    const bench::Timing timing = bench::Measure([&] {
+      const auto begin = std::chrono::steady_clock::now();
+      const auto result = engine->Evaluate(text, {end, end, 0}, db.get());
+      failed |= !result.ok();
+      bench::Keep(result);
+      walls.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    });
+    std::sort(walls.begin(), walls.end());
+    fmt::print("{{\"bench\":\"query_wide\",\"query\":\"{}\",\"cpu_ms\":{:.4g},\"wall_ms\":{:.4g}}}\n",
+               absl::CEscape(text), failed ? -1 : timing.median_s * 1000,
+               failed ? -1 : walls[walls.size() / 2] * 1000);
+    std::fflush(stdout);
+  }
+  return db->Close();
+}
+
 absl::Status RunMonth(const std::string& dir, promql::Engine* engine) {
   RETURN_IF_ERROR(FillMonth(dir));
   storage::DatabaseOptions options;
@@ -191,7 +264,7 @@ absl::Status Run(const std::string& dir, promql::Engine* engine) {
 
 }  // namespace
 
-// What to run may be said: month or hours.
+// What to run may be said: month, hours or wide.
 int main(int argc, char** argv) {
   const std::string dir =
       (std::filesystem::temp_directory_path() / fmt::format("query_bench.{}", getpid())).string();
@@ -200,9 +273,12 @@ int main(int argc, char** argv) {
   promql::Engine engine(options);
   const std::string_view only = argc > 1 ? argv[1] : "";
   absl::Status status;
-  if (only != "month") status = Run(dir, &engine);
-  if (status.ok() && only != "hours") status = RunMonth(dir + ".month", &engine);
+  const auto wanted = [&](std::string_view part) { return only.empty() || only == part; };
+  if (wanted("hours")) status = Run(dir, &engine);
+  if (status.ok() && wanted("month")) status = RunMonth(dir + ".month", &engine);
+  if (status.ok() && wanted("wide")) status = RunWide(dir + ".wide", &engine);
   std::filesystem::remove_all(dir);
+  std::filesystem::remove_all(dir + ".wide");
   std::filesystem::remove_all(dir + ".month");
   if (!status.ok()) fmt::print(stderr, "{}\n", base::message(status));
   return status.ok() ? 0 : 1;

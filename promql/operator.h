@@ -11,6 +11,7 @@
 
 #include "promql/context.h"
 #include "promql/histogram/cell.h"
+#include "promql/labels_list.h"
 #include "storage/model/labels.h"
 
 namespace promql {
@@ -93,7 +94,7 @@ struct Tile {
 
 // Series() without copies: views that live as long as the operator that lent them.
 struct BorrowedSeries {
-  std::vector<model::LabelsView> labels;
+  LabelsList labels;
   // __name__, __type__ and __unit__ are to be thought away: they are still in the views.
   bool hide_metadata = false;
 };
@@ -116,7 +117,7 @@ class Operator {
     if (!series.ok()) return series.status();
     kept_ = *std::move(series);
     BorrowedSeries borrowed;
-    borrowed.labels.assign(kept_.begin(), kept_.end());
+    borrowed.labels = std::vector<model::LabelsView>(kept_.begin(), kept_.end());
     return borrowed;
   }
 

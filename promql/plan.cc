@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include <absl/container/flat_hash_map.h>
+
 #include "promql/context.h"
 #include "promql/duration_expr.h"
 #include "promql/plan_rules.h"
@@ -38,6 +40,25 @@ absl::Status CheckSmoothing(std::string_view function, Smoothing smoothing) {
                          "with {}", function);
   }
   return base::Unimplemented("function {} is not supported yet", function);
+}
+
+// Whether of its input's series an aggregation looks at no more than groups, and labels of a few.
+bool LooksAtFewLabels(const Expr& aggregate) {
+  if (aggregate.without) return false;
+  switch (aggregate.aggregate) {
+    case AggregateOp::kCountValues:
+    case AggregateOp::kLimitk:
+    case AggregateOp::kLimitRatio:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// Whether it is the same, to the bit and with all that is said, in whatever order they come.
+bool TakesAnyOrder(const Expr& aggregate) {
+  if (aggregate.without || !aggregate.grouping.empty()) return false;  // Groups come in that order.
+  return aggregate.aggregate == AggregateOp::kCount || aggregate.aggregate == AggregateOp::kGroup;
 }
 
 class Planner {
@@ -140,6 +161,7 @@ class Planner {
 
   absl::StatusOr<Node> MakeAggregate(const Expr& expr, const Grid& grid) {
     Node node = New(PlanKind::kAggregate, expr, grid);
+    aggregated_[&StripParens(*expr.lhs)] = &expr;
     ASSIGN_OR_RETURN(Node input, Make(*expr.lhs, grid));
     node->input.push_back(std::move(input));
     if (expr.param == nullptr) return node;
@@ -352,6 +374,9 @@ class Planner {
     const model::TimeRange range = node.windows.reach();
     const bool newest = node.kind != PlanKind::kWindow && node.kind != PlanKind::kMatrix &&
                         node.windows.steps == 1 && node.smoothing != Smoothing::kSmoothed;
+    const auto above = aggregated_.find(&selector);
+    const bool few_labels = above != aggregated_.end() && LooksAtFewLabels(*above->second);
+    const bool any_order = above != aggregated_.end() && TakesAnyOrder(*above->second);
     plan_->range.Extend(range);
     std::vector<model::Matcher> matchers = selector.matchers;
     if (const auto more = pushed_.find(&selector); more != pushed_.end()) {
@@ -361,11 +386,14 @@ class Planner {
       PlanSelector& known = plan_->selectors[i];
       if (known.matchers != matchers) continue;
       known.newest = known.newest && newest && known.range.max == range.max;
+      known.few_labels &= few_labels;
+      known.any_order &= any_order;
       known.range.Extend(range);
       known.starts |= node.starts;
       return static_cast<int>(i);
     }
-    plan_->selectors.push_back({std::move(matchers), range, node.starts, newest});
+    plan_->selectors.push_back(
+        {std::move(matchers), range, node.starts, newest, few_labels, any_order});
     return static_cast<int>(plan_->selectors.size()) - 1;
   }
 
@@ -376,6 +404,7 @@ class Planner {
   int64_t steps_left_;
   InvarianceMap invariants_;
   PushedMatchers pushed_;
+  absl::flat_hash_map<const Expr*, const Expr*> aggregated_;  // Argument -> aggregation.
   int needs_totals_ = 0, needs_buckets_ = 0;  // How many around the place being planned.
 };
 

@@ -57,6 +57,8 @@ struct PlanSelector {
   model::TimeRange range = model::TimeRange::None();
   bool starts = false;  // Whether any node looks at start times.
   bool newest = false;  // Nobody looks at more than the newest sample of `range`.
+  bool few_labels = false;  // Nobody looks at the labels of more than a few series.
+  bool any_order = false;   // Nobody minds in which order they come.
 };
 
 struct Plan {

@@ -244,7 +244,11 @@ class MergedQuerier final : public Querier {
   absl::StatusOr<std::unique_ptr<Selection>> Select(const SelectRequest& request) override {
     std::vector<std::unique_ptr<Selection>> selections;
     for (const auto& part : parts_) {
-      ASSIGN_OR_RETURN(std::unique_ptr<Selection> selection, part->Select(request));
+      SelectRequest asked = request;
+      if (part != parts_.back() || !selections.empty()) {  // Merging goes by labels, in order.
+        asked.few_labels = asked.any_order = false;
+      }
+      ASSIGN_OR_RETURN(std::unique_ptr<Selection> selection, part->Select(asked));
       if (selection->size() > 0) selections.push_back(std::move(selection));
     }
     return MergeSelections(std::move(selections));

@@ -1,6 +1,7 @@
 // The way out. First who (labels), then what (samples).
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include "storage/model/exemplar.h"
 #include "storage/model/labels.h"
 #include "storage/model/matcher.h"
+#include "storage/model/sample.h"
 #include "storage/model/start_times.h"
 
 namespace storage {
@@ -23,14 +25,21 @@ class ChangeLog;
 
 using Matchers = std::span<const model::Matcher>;
 
-// The series a Select found, in label order, each label set once. Who they are is known already;
-// what they hold is read one series at a time, by index, from any thread. Keeps alive what it reads,
-// also after its Querier is gone.
+// The series a Select found, in label order if that was not waived, each label set once. Who they are
+// is known already; what they hold is read one series at a time, by index, from any thread. Keeps
+// alive what it reads, also after its Querier is gone; not after the store is.
 class Selection {
  public:
   virtual ~Selection() = default;
   virtual int size() const = 0;
   virtual model::LabelsView labels(int i) const = 0;  // As long as the Selection lives.
+  // Replaces *groups with a number for each series, the same for those that have the same values of
+  // `names` (ascending, distinct): from 0, in the order in which they first come. False when looking
+  // at the labels of all is the only way, which is then the caller's.
+  virtual bool GroupBy(std::span<const std::string> names, std::vector<int>* groups) const {
+    static_cast<void>(names), static_cast<void>(groups);
+    return false;
+  }
   // Replaces *out with the samples of series `i` inside `range` (which lies inside the range of the
   // Select), head and blocks merged in time order, repeats removed. Reuses the capacity of *out.
   // Histograms are passed over; out->histograms says whether there may be any in `range`.
@@ -48,6 +57,13 @@ class Selection {
     static_cast<void>(windows);
     return Read(i, range, out);
   }
+  // Many at once, of a Select for the newest sample only: out[k] becomes that of series begin + k.
+  // One at kUnread is to be asked for by Read.
+  virtual void ReadNewest(int begin, std::span<model::Sample> out) const {
+    static_cast<void>(begin);
+    for (model::Sample& sample : out) sample.t = kUnread;
+  }
+  static constexpr model::TimeMs kUnread = std::numeric_limits<model::TimeMs>::min();
   // Where its samples lie in time, at the widest; known without reading any.
   virtual model::TimeRange Extent(int i) const {
     static_cast<void>(i);
@@ -68,6 +84,8 @@ struct SelectRequest {
   model::TimeRange range;
   bool starts = false;  // ReadStarts will be asked.
   bool newest = false;  // No more than the newest sample of `range` will be looked at.
+  bool few_labels = false;  // The labels of few series will be: they may be made when asked for.
+  bool any_order = false;   // The series may come in any order.
 };
 
 // One moment's view of head and blocks: whatever was committed when it was made, whole batches only,

@@ -82,11 +82,12 @@ class HistogramFunction final : public Operator {
     BorrowedSeries out;
     // What has no metadata because it is hidden needs no merging above.
     out.hide_metadata = input_series_.hide_metadata && !figures_->has_labels();
+    std::vector<model::LabelsView> views;
     for (const BucketGroups::Unit& unit : groups_.units) {
       const model::LabelsView labels =
           unit.group >= 0 ? groups_.labels[unit.group].view() : input_series_.labels[unit.native];
       if (!figures_->has_labels()) {
-        out.labels.push_back(labels);
+        views.push_back(labels);
         continue;
       }
       const model::Labels visible = VisibleLabels(labels, input_series_.hide_metadata);
@@ -94,7 +95,8 @@ class HistogramFunction final : public Operator {
         labels_.push_back(figures_->LabelsOf(visible, k));
       }
     }
-    if (figures_->has_labels()) out.labels.assign(labels_.begin(), labels_.end());
+    if (figures_->has_labels()) views.assign(labels_.begin(), labels_.end());
+    out.labels = std::move(views);
     return out;
   }
 

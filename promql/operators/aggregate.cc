@@ -93,6 +93,10 @@ class Aggregate final : public Operator {
     for (;;) {
       ASSIGN_OR_RETURN(const bool more, input_->Next(context, &tile));
       if (!more) break;
+      if (steps_ == 1 && aggregate_.aggregate == AggregateOp::kCount) {
+        CountCells(tile);
+        continue;
+      }
       for (int i = 0; i < tile.size(); ++i) {
         const Row row = tile.row(i);
         const int series = tile.rows[i];
@@ -114,6 +118,16 @@ class Aggregate final : public Operator {
     }
     histograms_.reset();
     return absl::OkStatus();
+  }
+
+  // The rows of a grid of one step, of either kind.
+  void CountCells(const Tile& tile) {
+    for (size_t i = 0; i < tile.rows.size(); ++i) {
+      if ((tile.present[i] & 1) == 0) continue;
+      const auto group = static_cast<size_t>(group_[static_cast<size_t>(tile.rows[i])]);
+      values_[group] += 1;
+      present_[group] = 1;
+    }
   }
 
   // Takes the histograms out of the row, where they are not simply counted.
@@ -208,16 +222,25 @@ Groups MakeGroups(const Expr& aggregate, const BorrowedSeries& series,
     if (aggregate.without) names.emplace_back(model::kMetricName);
     const LabelPicker picker = aggregate.without ? LabelPicker::AllBut(std::move(names))
                                                  : LabelPicker::Only(std::move(names));
-    Numbering numbering;
     std::string key;
-    groups.of.reserve(n);
-    for (const model::LabelsView labels : series.labels) {
-      picker.Pick(labels, series.hide_metadata, &key);
-      const int group = numbering.Number(key);
-      if (group == static_cast<int>(groups.labels.size())) {
+    if (!aggregate.without &&
+        series.labels.GroupBy(picker.Names(series.hide_metadata), &groups.of)) {
+      for (size_t i = 0; i < n; ++i) {
+        if (groups.of[i] < static_cast<int>(groups.labels.size())) continue;
+        picker.Pick(series.labels[i], series.hide_metadata, &key);
         groups.labels.push_back(model::Labels::FromCanonical(key));
       }
-      groups.of.push_back(group);
+    } else {
+      Numbering numbering;
+      groups.of.reserve(n);
+      for (const model::LabelsView labels : series.labels) {
+        picker.Pick(labels, series.hide_metadata, &key);
+        const int group = numbering.Number(key);
+        if (group == static_cast<int>(groups.labels.size())) {
+          groups.labels.push_back(model::Labels::FromCanonical(key));
+        }
+        groups.of.push_back(group);
+      }
     }
   }
   if (!drop_name.empty()) {

@@ -32,6 +32,12 @@ void LabelPicker::Pick(model::LabelsView labels, bool hide_metadata, std::string
   }
 }
 
+std::vector<std::string> LabelPicker::Names(bool hide_metadata) const {
+  std::vector<std::string> names = names_;
+  if (hide_metadata) std::erase_if(names, IsMetadataLabel);
+  return names;
+}
+
 model::Labels VisibleLabels(model::LabelsView labels, bool hide_metadata) {
   if (!hide_metadata) return model::Labels(labels);
   std::string kept;

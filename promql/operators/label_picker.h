@@ -21,6 +21,8 @@ class LabelPicker {
   // Replaces *out with the canonical bytes of what is kept. Metadata labels count as absent if
   // `hide_metadata`.
   void Pick(model::LabelsView labels, bool hide_metadata, std::string* out) const;
+  // Those it was made of, ascending, each once; without those of metadata if `hide_metadata`.
+  std::vector<std::string> Names(bool hide_metadata) const;
 
  private:
   LabelPicker(std::vector<std::string> names, bool keep);

@@ -14,7 +14,7 @@ namespace {
 
 // Whether the labels are distinct without their metadata because all have the same name in front
 // and nothing else to lose. Says no when it would have to look closer.
-bool SameNameThroughout(const std::vector<model::LabelsView>& series) {
+bool SameNameThroughout(const LabelsList& series) {
   if (series.empty() || series[0].empty()) return false;
   const model::Label first = *series[0].begin();
   if (first.name != model::kMetricName) return false;
@@ -116,7 +116,7 @@ class SameLabels final : public Operator {
     for (const model::LabelsView labels : series->labels) {
       nameless_.push_back(model::LabelsBuilder(labels).Remove(model::kMetricName).Build());
     }
-    series->labels.assign(nameless_.begin(), nameless_.end());
+    series->labels = std::vector<model::LabelsView>(nameless_.begin(), nameless_.end());
     return true;
   }
 

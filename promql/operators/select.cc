@@ -1,9 +1,11 @@
 #include "promql/operators/select.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "promql/functions/mixed_windows.h"
@@ -58,7 +60,22 @@ class Select final : public Operator {
     Tile& tile = part->tile;
     const auto want =
         plan_.smoothing == Smoothing::kNone ? chunk::Want::kLast : chunk::Want::kAll;
+    std::array<model::Sample, kNewestAtOnce> newest;
+    const bool ask_newest = plan_.windows.steps == 1 && value_ != SelectValue::kStart &&
+                            plan_.smoothing == Smoothing::kNone && left_out_.empty();
     for (int i = begin; i < end; ++i) {
+      const size_t at = static_cast<size_t>(i - begin) % kNewestAtOnce;
+      if (ask_newest) {
+        if (at == 0) {
+          RETURN_IF_ERROR(context.Check());
+          const auto n = std::min<size_t>(kNewestAtOnce, static_cast<size_t>(end - i));
+          selection_->ReadNewest(i, std::span(newest).first(n));
+        }
+        if (newest[at].t != storage::Selection::kUnread) {
+          AddNewest(i, newest[at], part);
+          continue;
+        }
+      }
       RETURN_IF_ERROR(context.Check());
       ASSIGN_OR_RETURN(const bool left_out, IsLeftOut(i));
       if (left_out) continue;
@@ -90,6 +107,22 @@ class Select final : public Operator {
       }
     }
     return absl::OkStatus();
+  }
+
+  static constexpr size_t kNewestAtOnce = 256;
+
+  // As LayNewest does.
+  void AddNewest(int series, model::Sample sample, ExchangePart* part) const {
+    const model::TimeMs end = plan_.windows.first_end;
+    if (sample.t > end || sample.t <= end - plan_.windows.range_ms) return;
+    if (model::IsStaleNan(sample.v)) return;
+    const double v = value_ == SelectValue::kSample ? sample.v : static_cast<double>(sample.t) / 1000;
+    Tile& tile = part->tile;  // Its rows are of one cell.
+    tile.rows.push_back(series);
+    tile.values.push_back(v);
+    tile.present.push_back(1);
+    if (!tile.histograms.empty()) tile.histograms.resize(tile.values.size());
+    part->samples_read.Add(0, 1);
   }
 
   absl::StatusOr<bool> IsLeftOut(int series) const {

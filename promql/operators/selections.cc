@@ -32,7 +32,8 @@ absl::StatusOr<const storage::Selection*> Selections::Get(Context& context, int 
     RETURN_IF_ERROR(context.Check());
     const PlanSelector& wanted = plan_->selectors[selector];
     auto selected = context.querier->Select(
-        {wanted.matchers, wanted.range, wanted.starts, wanted.newest});
+        {wanted.matchers, wanted.range, wanted.starts, wanted.newest, wanted.few_labels,
+         wanted.any_order});
     if (!selected.ok()) return base::Annotate(selected.status(), "expanding series");
     selection = *std::move(selected);
   }
@@ -93,10 +94,7 @@ void RemoveStaleMarkers(Samples* samples) {
 }
 
 BorrowedSeries BorrowLabels(const storage::Selection& selection) {
-  BorrowedSeries series;
-  series.labels.reserve(selection.size());
-  for (int i = 0; i < selection.size(); ++i) series.labels.push_back(selection.labels(i));
-  return series;
+  return {.labels = LabelsList(&selection)};
 }
 
 }  // namespace promql

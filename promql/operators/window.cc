@@ -310,7 +310,7 @@ class Window final : public Operator {
   std::vector<OperatorPtr> params_;
   std::vector<std::vector<double>> param_values_;
   std::vector<const double*> param_columns_;
-  std::vector<model::LabelsView> series_;  // Empty when metadata is hidden.
+  LabelsList series_;  // Empty when metadata is hidden.
   std::vector<char> left_out_;            // By series, or empty.
   bool floats_only_ = false;              // See LeaveOut.
   std::string checked_name_;              // Names repeat from series to series.

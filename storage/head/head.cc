@@ -118,17 +118,16 @@ absl::StatusOr<std::vector<ExemplarSeries>> Head::Exemplars(
       by_ref[ref].push_back(exemplar);
     }
   });
-  std::vector<OrderedSeries> order;
+  std::vector<MemSeries*> with_some;
   for (const auto& [ref, exemplars] : by_ref) {
-    if (MemSeries* series = parts_->map.Find(ref)) order.push_back({series, 0});
+    if (MemSeries* series = parts_->map.Find(ref)) with_some.push_back(series);
   }
-  parts_->order.Sort(&order);
   std::vector<ExemplarSeries> out;
-  for (const OrderedSeries& s : order) {
+  for (const uint32_t i : parts_->order.Order(with_some)) {
     std::string labels;
-    parts_->index.AppendLabels(s.series->pairs(), &labels);
+    parts_->index.AppendLabels(with_some[i]->pairs(), &labels);
     out.push_back({model::Labels::FromCanonical(std::move(labels)),
-                   std::move(by_ref[s.series->ref])});
+                   std::move(by_ref[with_some[i]->ref])});
     SortUnique(&out.back().exemplars);
   }
   return out;

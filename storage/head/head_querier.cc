@@ -1,6 +1,7 @@
 #include "storage/head/head_querier.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "storage/base/memory_meter.h"
@@ -24,7 +25,7 @@ void Limit(size_t limit, std::vector<std::string>* list) {
 }  // namespace
 
 HeadQuerier::HeadQuerier(Head::Parts* parts, model::TimeRange range)
-    : parts_(parts), range_(range), pass_(&parts->gate), replaying_(parts->replaying) {
+    : parts_(parts), range_(range), pass_(std::make_shared<GatePass>(&parts->gate)), replaying_(parts->replaying) {
   // The view first: what is dropped between the two is retired into it, never missed.
   {
     absl::MutexLock lock(&parts_->views_mu);
@@ -43,34 +44,33 @@ HeadQuerier::~HeadQuerier() { parts_->isolation.Close(snapshot_); }
 
 absl::StatusOr<std::unique_ptr<Selection>> HeadQuerier::Select(const SelectRequest& request)
     ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  constexpr size_t kAhead = 8;
+  constexpr size_t kAhead = 16;
   ASSIGN_OR_RETURN(const Postings refs, Find(parts_->index, request.matchers));
-  std::vector<MemSeries*> found;
-  found.reserve(refs.size());
-  for (const SeriesRef ref : refs) {
-    MemSeries* series = parts_->map.Find(ref);
-    if (series != nullptr) found.push_back(series);
-  }
-  auto selection = std::make_unique<HeadSelection>(found.size());
+  auto selection = std::make_unique<HeadSelection>(refs.size(), request);
   absl::Mutex* held = nullptr;  // Neighbours share a lock.
   absl::Status status;
-  for (size_t i = 0; i < found.size() && (status = Check(i)).ok(); ++i) {
-    if (i + kAhead < found.size()) {
-      const char* p = reinterpret_cast<const char*>(found[i + kAhead]);
+  std::array<MemSeries*, kAhead> ahead{};  // A ring of those whose memory is on its way.
+  for (size_t i = 0; i < refs.size() + kAhead; ++i) {
+    MemSeries* const series = std::exchange(
+        ahead[i % kAhead], i < refs.size() ? parts_->map.Find(refs[i]) : nullptr);
+    if (const char* p = reinterpret_cast<const char*>(ahead[i % kAhead]); p != nullptr) {
+      __builtin_prefetch(p);
       __builtin_prefetch(p + 64);
       __builtin_prefetch(p + 128);
     }
-    absl::Mutex* stripe = parts_->StripeOf(found[i]->ref);
+    if (series == nullptr) continue;
+    if (status = Check(i); !status.ok()) break;
+    absl::Mutex* stripe = parts_->StripeOf(series->ref);
     if (stripe != held) {
       if (held != nullptr) held->Unlock();
       stripe->Lock();
       held = stripe;
     }
-    selection->Add(found[i], snapshot_, view_.get(), request);
+    selection->Add(series, snapshot_, view_.get());
   }
   if (held != nullptr) held->Unlock();
   RETURN_IF_ERROR(status);
-  RETURN_IF_ERROR(selection->Finish(&parts_->order, parts_->index));
+  RETURN_IF_ERROR(selection->Finish(&parts_->order, parts_->index, pass_));
   return selection;
 }
 

@@ -25,7 +25,7 @@ class HeadQuerier final : public Querier {
 
   Head::Parts* const parts_;
   const model::TimeRange range_;
-  const GatePass pass_;
+  const std::shared_ptr<const GatePass> pass_;  // Shared with Selections that make labels late.
   const bool replaying_;
   std::shared_ptr<RetiredChunks> view_;
   CommitSnapshot snapshot_;

@@ -6,6 +6,7 @@
 
 #include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
+#include "storage/head/label_groups.h"
 #include "storage/merge.h"
 
 namespace storage {
@@ -62,16 +63,25 @@ std::string_view ByteArena::Copy(std::string_view bytes) {
   return {place, bytes.size()};
 }
 
-HeadSelection::HeadSelection(size_t expected_series) {
-  chunks_.reserve(expected_series);
+HeadSelection::HeadSelection(size_t expected_series, const SelectRequest& request)
+    : range_(request.range),
+      starts_wanted_(request.starts),
+      newest_only_(request.newest && !request.starts),
+      few_labels_(request.few_labels),
+      any_order_(request.any_order) {
+  if (newest_only_) {
+    newest_.reserve(expected_series);
+  } else {
+    chunks_.reserve(expected_series);
+    parts_.reserve(expected_series);
+  }
+  places_.reserve(expected_series);
   series_.reserve(expected_series);
-  order_.reserve(expected_series);
 }
 
-void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, RetiredChunks* view,
-                        const SelectRequest& request) {
-  if (request.newest && !request.starts && AddNewest(series, snapshot, request.range)) return;
-  const model::TimeRange range = request.range;
+void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, RetiredChunks* view) {
+  if (newest_only_ && AddNewest(series, snapshot)) return;
+  const model::TimeRange range = range_;
   const size_t first = chunks_.size();
   thread_local std::vector<ChunkPtr> sealed;
   thread_local std::vector<LateSample> retired_late;
@@ -100,7 +110,7 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
     if (last.num_samples == 0) chunks_.pop_back();
   }
   if (!hidden.scattered.empty()) {
-    AddScattered(hidden.scattered, first, range);
+    AddScattered(hidden.scattered, first);
   } else {
     chunks_.erase(std::remove_if(chunks_.begin() + static_cast<std::ptrdiff_t>(first),
                                  chunks_.end(),
@@ -113,32 +123,32 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
   }
   if (chunks_.size() == first && late_.size() == first_late) return;
   const size_t first_start = starts_.size();
-  if (request.starts && chunks_.size() > first) CollectStarts(view, *series, range, &starts_);
-  order_.push_back({series, static_cast<uint32_t>(series_.size())});
-  series_.push_back({{}, static_cast<uint32_t>(first),
-                     static_cast<uint32_t>(chunks_.size() - first),
-                     static_cast<uint32_t>(first_late),
-                     static_cast<uint32_t>(late_.size() - first_late),
-                     static_cast<uint32_t>(first_start),
-                     static_cast<uint32_t>(starts_.size() - first_start)});
+  if (starts_wanted_ && chunks_.size() > first) CollectStarts(view, *series, range, &starts_);
+  series_.push_back(series);
+  places_.push_back(static_cast<uint32_t>(parts_.size()) | kHasParts);
+  parts_.push_back({static_cast<uint32_t>(first), static_cast<uint32_t>(chunks_.size() - first),
+                    static_cast<uint32_t>(first_late),
+                    static_cast<uint32_t>(late_.size() - first_late),
+                    static_cast<uint32_t>(first_start),
+                    static_cast<uint32_t>(starts_.size() - first_start)});
 }
 
 // A late sample is never newer, and of two at one time the one that came in order stays.
-bool HeadSelection::AddNewest(MemSeries* series, const CommitSnapshot& snapshot,
-                              model::TimeRange range) {
+bool HeadSelection::AddNewest(MemSeries* series, const CommitSnapshot& snapshot) {
   const model::TimeMs t = series->last_t.load(std::memory_order_relaxed);
-  if (series->open.empty() || !range.Contains(t)) return false;
-  const Hidden hidden = FindHidden(*series, snapshot);
-  if (hidden.tail > 0 || (!hidden.scattered.empty() && !hidden.scattered.back())) return false;
-  order_.push_back({series, static_cast<uint32_t>(series_.size())});
-  series_.push_back({.labels = {}, .first_chunk = static_cast<uint32_t>(newest_.size())});
+  if (series->open.empty() || !range_.Contains(t)) return false;
+  if (series->older_commits != nullptr || !snapshot.Sees(series->last_seq)) {
+    const Hidden hidden = FindHidden(*series, snapshot);
+    if (hidden.tail > 0 || (!hidden.scattered.empty() && !hidden.scattered.back())) return false;
+  }
+  series_.push_back(series);
+  places_.push_back(static_cast<uint32_t>(newest_.size()));
   newest_.push_back({t, series->last_v});
   return true;
 }
 
 // The rare case: writes the visible samples anew.
-void HeadSelection::AddScattered(const std::vector<bool>& visible, size_t first_chunk,
-                                 model::TimeRange range) {
+void HeadSelection::AddScattered(const std::vector<bool>& visible, size_t first_chunk) {
   MemSeries kept;
   HeadDelta delta;
   size_t left = 0;
@@ -148,7 +158,7 @@ void HeadSelection::AddScattered(const std::vector<bool>& visible, size_t first_
   const auto wanted = [&](model::TimeMs t) {  // Of each in turn.
     const bool sees = left > visible.size() || visible[visible.size() - left];
     --left;
-    return sees && range.Contains(t);
+    return sees && range_.Contains(t);
   };
   chunk::MixedColumns samples;
   for (size_t i = first_chunk; i < chunks_.size(); ++i) {
@@ -172,40 +182,83 @@ void HeadSelection::AddScattered(const std::vector<bool>& visible, size_t first_
   }
 }
 
-absl::Status HeadSelection::Finish(LabelOrder* order, const HeadIndex& index) {
-  constexpr size_t kSeriesPerCheck = 256;
-  order->Sort(&order_);
-  std::vector<Series> sorted;
-  sorted.reserve(series_.size());
-  for (const OrderedSeries& s : order_) {
-    if (sorted.size() % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
-    size_t size = 0;
-    for (const PairId id : s.series->pairs()) size += index.bytes(id).size();
-    char* const begin = arena_.Reserve(size);
-    char* p = begin;
-    for (const PairId id : s.series->pairs()) {
-      const std::string_view pair = index.bytes(id);
-      std::memcpy(p, pair.data(), pair.size());
-      p += pair.size();
-    }
-    Series series = series_[s.index];
-    series.labels = model::LabelsView(std::string_view(begin, size));
-    sorted.push_back(series);
-  }
-  series_ = std::move(sorted);
-  order_ = {};
+absl::Status HeadSelection::Finish(LabelOrder* order, const HeadIndex& index,
+                                   std::shared_ptr<const GatePass> pass) {
+  if (!any_order_) order_ = order->Order(series_);
   chunks_.shrink_to_fit();
+  if (few_labels_) {
+    pass_ = std::move(pass);
+    index_ = &index;
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(MakeLabels(index));
+  series_ = {};
   return absl::OkStatus();
 }
 
+// In the order of adding, which is about the one in which series and pairs lie in memory.
+absl::Status HeadSelection::MakeLabels(const HeadIndex& index) {
+  constexpr uint32_t kSeriesPerCheck = 256;
+  labels_.reserve(series_.size());
+  for (uint32_t n = 0; n < series_.size(); ++n) {
+    if (n % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
+    labels_.push_back(CopyLabels(index, n, &arena_));
+  }
+  return absl::OkStatus();
+}
+
+model::LabelsView HeadSelection::CopyLabels(const HeadIndex& index, uint32_t n,
+                                            ByteArena* arena) const {
+  size_t size = 0;
+  for (const PairId id : series_[n]->pairs()) size += index.bytes(id).size();
+  char* const begin = arena->Reserve(size);
+  char* p = begin;
+  for (const PairId id : series_[n]->pairs()) {
+    const std::string_view pair = index.bytes(id);
+    std::memcpy(p, pair.data(), pair.size());
+    p += pair.size();
+  }
+  return model::LabelsView(std::string_view(begin, size));
+}
+
+model::LabelsView HeadSelection::LateLabels(uint32_t n) const {
+  absl::MutexLock lock(&mu_);
+  const auto [it, added] = late_labels_.try_emplace(n);
+  if (added) it->second = CopyLabels(*index_, n, &late_arena_);
+  return it->second;
+}
+
+bool HeadSelection::GroupBy(std::span<const std::string> names, std::vector<int>* groups) const {
+  if (pass_ == nullptr) return false;
+  LabelGroups by(index_, names, series_.size());
+  std::vector<uint32_t> group(series_.size());
+  for (uint32_t n = 0; n < series_.size(); ++n) group[n] = by.Of(series_[n]->pairs());
+  std::vector<int> number(by.num_groups(), -1);  // By when the first of each comes.
+  int next = 0;
+  groups->resize(series_.size());
+  for (int i = 0; i < size(); ++i) {
+    int& found = number[group[Nth(i)]];
+    if (found < 0) found = next++;
+    (*groups)[static_cast<size_t>(i)] = found;
+  }
+  return true;
+}
+
+void HeadSelection::ReadNewest(int begin, std::span<model::Sample> out) const {
+  for (size_t k = 0; k < out.size(); ++k) {
+    const model::Sample* const newest = Newest(Nth(begin + static_cast<int>(k)));
+    out[k] = newest != nullptr ? *newest : model::Sample{kUnread, 0};
+  }
+}
+
 template <class Columns>
-absl::Status HeadSelection::ReadChunks(const Series& series, model::TimeRange range,
-                                       Columns* out) const {
-  for (uint32_t j = 0; j < series.num_chunks; ++j) {
-    const Chunk& chunk = chunks_[series.first_chunk + j];
+absl::Status HeadSelection::ReadChunks(int i, model::TimeRange range, Columns* out) const {
+  const Parts& parts = PartsOf(Nth(i));
+  for (uint32_t j = 0; j < parts.num_chunks; ++j) {
+    const Chunk& chunk = chunks_[parts.first_chunk + j];
     if (!chunk.view.range.Overlaps(range)) continue;
     if (absl::Status status = chunk::Decode(chunk.view, range, out); !status.ok()) {
-      return base::Annotate(status, "head: series " + series.labels.ToString());
+      return base::Annotate(status, "head: series " + labels(i).ToString());
     }
   }
   return absl::OkStatus();
@@ -213,14 +266,14 @@ absl::Status HeadSelection::ReadChunks(const Series& series, model::TimeRange ra
 
 absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleColumns* out) const {
   out->clear();
-  const Series& series = series_[i];
-  if (const model::Sample* newest = Newest(series); newest != nullptr) {
+  if (const model::Sample* newest = Newest(Nth(i)); newest != nullptr) {
     if (range.Contains(newest->t)) out->times.push_back(newest->t), out->values.push_back(newest->v);
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(ReadChunks(series, range, out));
-  if (series.num_late == 0) return absl::OkStatus();
-  chunk::MixedColumns late = Late(series, range);
+  RETURN_IF_ERROR(ReadChunks(i, range, out));
+  const Parts& parts = PartsOf(Nth(i));
+  if (parts.num_late == 0) return absl::OkStatus();
+  chunk::MixedColumns late = Late(parts, range);
   if (out->histograms || late.histograms.size() > 0) {  // One kind may stand where the other does.
     RETURN_IF_ERROR(ReadMixed(i, range, &late));
     *out = std::move(late.floats);
@@ -235,25 +288,27 @@ absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleCol
 absl::Status HeadSelection::ReadMixed(int i, model::TimeRange range,
                                       chunk::MixedColumns* out) const {
   out->clear();
-  const Series& series = series_[i];
-  if (Newest(series) != nullptr) return Read(i, range, &out->floats);
-  RETURN_IF_ERROR(ReadChunks(series, range, out));
-  if (series.num_late == 0) return absl::OkStatus();
-  chunk::MixedColumns merged = Late(series, range);
+  if (Newest(Nth(i)) != nullptr) return Read(i, range, &out->floats);
+  RETURN_IF_ERROR(ReadChunks(i, range, out));
+  const Parts& parts = PartsOf(Nth(i));
+  if (parts.num_late == 0) return absl::OkStatus();
+  chunk::MixedColumns merged = Late(parts, range);
   MergeMixed(*out, &merged);
   std::swap(*out, merged);
   return absl::OkStatus();
 }
 
 model::TimeRange HeadSelection::Extent(int i) const {
-  const Series& series = series_[i];
-  model::TimeRange extent = model::TimeRange::None();
-  if (const model::Sample* newest = Newest(series); newest != nullptr) extent.Extend(newest->t);
-  for (uint32_t j = 0; j < series.num_chunks; ++j) {
-    extent.Extend(chunks_[series.first_chunk + j].view.range);
+  if (const model::Sample* newest = Newest(Nth(i)); newest != nullptr) {
+    return {newest->t, newest->t};
   }
-  for (uint32_t j = 0; j < series.num_late; ++j) {
-    extent.Extend(late_[series.first_late + j].sample.t);
+  const Parts& parts = PartsOf(Nth(i));
+  model::TimeRange extent = model::TimeRange::None();
+  for (uint32_t j = 0; j < parts.num_chunks; ++j) {
+    extent.Extend(chunks_[parts.first_chunk + j].view.range);
+  }
+  for (uint32_t j = 0; j < parts.num_late; ++j) {
+    extent.Extend(late_[parts.first_late + j].sample.t);
   }
   return extent;
 }
@@ -261,18 +316,19 @@ model::TimeRange HeadSelection::Extent(int i) const {
 absl::Status HeadSelection::ReadStarts(int i, model::TimeRange range,
                                        model::StartRuns* out) const {
   out->clear();
-  const Series& series = series_[i];
-  const std::span in_order(starts_.data() + series.first_start, series.num_starts);
-  const std::span late(late_.data() + series.first_late, series.num_late);
+  if (Newest(Nth(i)) != nullptr) return absl::OkStatus();
+  const Parts& parts = PartsOf(Nth(i));
+  const std::span in_order(starts_.data() + parts.first_start, parts.num_starts);
+  const std::span late(late_.data() + parts.first_late, parts.num_late);
   const bool mixes = std::any_of(late.begin(), late.end(), [&](const LateSample& l) {
-    return range.Contains(l.sample.t) && (l.start != 0 || series.num_starts > 0);
+    return range.Contains(l.sample.t) && (l.start != 0 || parts.num_starts > 0);
   });
   if (!mixes) {
     model::AppendStarts(in_order, range, out);
     return absl::OkStatus();
   }
   chunk::MixedColumns samples;
-  RETURN_IF_ERROR(ReadChunks(series, range, &samples));
+  RETURN_IF_ERROR(ReadChunks(i, range, &samples));
   model::StartColumns merged, part;
   for (const LateSample& l : late) {
     if (!range.Contains(l.sample.t)) continue;
@@ -285,10 +341,10 @@ absl::Status HeadSelection::ReadStarts(int i, model::TimeRange range,
   return absl::OkStatus();
 }
 
-chunk::MixedColumns HeadSelection::Late(const Series& series, model::TimeRange range) const {
+chunk::MixedColumns HeadSelection::Late(const Parts& parts, model::TimeRange range) const {
   chunk::MixedColumns late;
-  for (uint32_t j = 0; j < series.num_late; ++j) {
-    const LateSample& l = late_[series.first_late + j];
+  for (uint32_t j = 0; j < parts.num_late; ++j) {
+    const LateSample& l = late_[parts.first_late + j];
     if (!range.Contains(l.sample.t)) continue;
     if (l.histogram == nullptr) {
       late.floats.times.push_back(l.sample.t);

@@ -9,60 +9,81 @@ namespace {
 // So many series without rank are sorted by their labels before all are ranked anew.
 constexpr size_t kFewUnranked = 512;
 
-bool ByRank(const OrderedSeries& a, const OrderedSeries& b) {
-  return a.series->rank < b.series->rank;
-}
+size_t FewOf(size_t series) { return std::max(kFewUnranked, series / 16); }
 
 }  // namespace
 
-// False when too many have no rank.
-bool LabelOrder::SortByRank(std::vector<OrderedSeries>* list) {
-  const auto middle = std::partition(list->begin(), list->end(), [](const OrderedSeries& s) {
-    return s.series->rank != 0;
-  });
-  const size_t unranked = static_cast<size_t>(list->end() - middle);
-  if (unranked > kFewUnranked && unranked > list->size() / 16) return false;
-  const size_t ranked = list->size() - unranked;
-  if (ranked > max_rank_ / 8) {  // Dense: everyone straight to his place.
-    std::vector<OrderedSeries> places(max_rank_ + 1);
-    for (auto it = list->begin(); it != middle; ++it) places[it->series->rank] = *it;
-    auto out = list->begin();
-    for (const OrderedSeries& s : places) {
-      if (s.series != nullptr) *out++ = s;
+bool LabelOrder::OrderByRank(List list, size_t most, std::vector<uint32_t>* order) {
+  order->clear();
+  order->reserve(list.size());
+  std::vector<uint32_t> unranked;
+  const auto put_off = [&](size_t i) {
+    unranked.push_back(static_cast<uint32_t>(i));
+    return unranked.size() <= most;
+  };
+  if (list.size() > max_rank_ / 8) {  // Dense: everyone straight to his place.
+    std::vector<uint32_t> places(max_rank_ + 1);
+    for (size_t i = 0; i < list.size(); ++i) {
+      const uint32_t rank = list[i]->rank;
+      // One that is about to be forgotten may stand where another was put meanwhile.
+      if (rank != 0 && places[rank] == 0) {
+        places[rank] = static_cast<uint32_t>(i) + 1;
+      } else if (!put_off(i)) {
+        return false;
+      }
+    }
+    for (const uint32_t place : places) {
+      if (place != 0) order->push_back(place - 1);
     }
   } else {
-    std::sort(list->begin(), middle, ByRank);
+    std::vector<uint64_t> keyed;
+    keyed.reserve(list.size());
+    for (size_t i = 0; i < list.size(); ++i) {
+      const uint64_t rank = list[i]->rank;
+      if (rank != 0) {
+        keyed.push_back(rank << 32 | i);
+      } else if (!put_off(i)) {
+        return false;
+      }
+    }
+    std::sort(keyed.begin(), keyed.end());
+    for (const uint64_t key : keyed) order->push_back(static_cast<uint32_t>(key));
   }
-  if (unranked == 0) return true;
-
-  const auto less = [this](const OrderedSeries& a, const OrderedSeries& b) {
-    return index_->Less(a.series->pairs(), b.series->pairs());
-  };
-  std::sort(middle, list->end(), less);
-  std::vector<OrderedSeries> merged;
-  merged.reserve(list->size());
-  auto from = list->begin();
-  for (auto it = middle; it != list->end(); ++it) {
-    const auto to = std::lower_bound(from, middle, *it, less);
-    merged.insert(merged.end(), from, to);
-    merged.push_back(*it);
-    from = to;
-  }
-  merged.insert(merged.end(), from, middle);
-  *list = std::move(merged);
+  if (!unranked.empty()) PutBetween(list, std::move(unranked), order);
   return true;
 }
 
-void LabelOrder::Sort(std::vector<OrderedSeries>* list) {
+void LabelOrder::PutBetween(List list, std::vector<uint32_t> unranked,
+                            std::vector<uint32_t>* order) const {
+  const auto less = [&](uint32_t a, uint32_t b) {
+    return index_->Less(list[a]->pairs(), list[b]->pairs());
+  };
+  std::sort(unranked.begin(), unranked.end(), less);
+  std::vector<uint32_t> merged;
+  merged.reserve(list.size());
+  auto from = order->begin();
+  for (const uint32_t i : unranked) {
+    const auto to = std::lower_bound(from, order->end(), i, less);
+    merged.insert(merged.end(), from, to);
+    merged.push_back(i);
+    from = to;
+  }
+  merged.insert(merged.end(), from, order->end());
+  *order = std::move(merged);
+}
+
+std::vector<uint32_t> LabelOrder::Order(std::span<MemSeries* const> list) {
+  std::vector<uint32_t> order;
   {
     absl::ReaderMutexLock lock(&mu_);
-    if (SortByRank(list)) return;
+    if (OrderByRank(list, FewOf(list.size()), &order)) return order;
   }
   absl::MutexLock lock(&mu_);
   // Whoever had the lock before may have ranked them.
-  if (SortByRank(list)) return;
+  if (OrderByRank(list, FewOf(list.size()), &order)) return order;
   RankAllLocked();
-  std::sort(list->begin(), list->end(), ByRank);
+  OrderByRank(list, list.size(), &order);
+  return order;
 }
 
 std::vector<MemSeries*> LabelOrder::RankAll() {
@@ -76,9 +97,14 @@ void LabelOrder::Forget(MemSeries* series) {
 }
 
 std::vector<MemSeries*> LabelOrder::RankAllLocked() {
-  std::vector<OrderedSeries> list;
-  map_->ForEach([&](MemSeries* series) { list.push_back({series, 0}); });
-  if (!SortByRank(&list)) {
+  std::vector<MemSeries*> list;
+  map_->ForEach([&](MemSeries* series) { list.push_back(series); });
+  std::vector<MemSeries*> ordered;
+  ordered.reserve(list.size());
+  std::vector<uint32_t> order;
+  if (OrderByRank(list, FewOf(list.size()), &order)) {
+    for (const uint32_t i : order) ordered.push_back(list[i]);
+  } else {
     // Pairs are far fewer than series: order those, and series are lists of numbers.
     const std::vector<uint32_t> places = index_->PairPlaces();
     const auto place = [&](PairId id) { return places[static_cast<uint32_t>(id)]; };
@@ -88,10 +114,10 @@ std::vector<MemSeries*> LabelOrder::RankAllLocked() {
     };
     std::vector<Keyed> keyed;
     keyed.reserve(list.size());
-    for (const OrderedSeries& s : list) {
-      const auto pairs = s.series->pairs();
+    for (MemSeries* const series : list) {
+      const auto pairs = series->pairs();
       const uint64_t first = pairs.empty() ? 0 : place(pairs[0]);
-      keyed.push_back({first << 32 | (pairs.size() < 2 ? 0 : place(pairs[1])), s.series});
+      keyed.push_back({first << 32 | (pairs.size() < 2 ? 0 : place(pairs[1])), series});
     }
     std::sort(keyed.begin(), keyed.end(), [&](const Keyed& a, const Keyed& b) {
       if (a.key != b.key) return a.key < b.key;
@@ -99,15 +125,10 @@ std::vector<MemSeries*> LabelOrder::RankAllLocked() {
       return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end(),
                                           [&](PairId i, PairId j) { return place(i) < place(j); });
     });
-    for (size_t i = 0; i < list.size(); ++i) list[i].series = keyed[i].series;
+    for (const Keyed& k : keyed) ordered.push_back(k.series);
   }
-  std::vector<MemSeries*> ordered;
-  ordered.reserve(list.size());
   max_rank_ = 0;
-  for (const OrderedSeries& s : list) {
-    s.series->rank = ++max_rank_;
-    ordered.push_back(s.series);
-  }
+  for (MemSeries* const series : ordered) series->rank = ++max_rank_;
   return ordered;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <absl/base/thread_annotations.h>
@@ -12,24 +13,23 @@
 
 namespace storage {
 
-// A series and where it stands in the caller's own list.
-struct OrderedSeries {
-  MemSeries* series = nullptr;
-  uint32_t index = 0;
-};
-
 class LabelOrder {  // Thread-safe. Callers are inside the gate.
  public:
   LabelOrder(const SeriesMap* map, const HeadIndex* index) : map_(map), index_(index) {}
 
-  void Sort(std::vector<OrderedSeries>* list);
+  // Where in `list` its series stand, in label order.
+  std::vector<uint32_t> Order(std::span<MemSeries* const> list);
   // All series, in order; each has a rank afterwards.
   std::vector<MemSeries*> RankAll();
   // Of a series that was unlinked: its place may be given to another.
   void Forget(MemSeries* series);
 
  private:
-  bool SortByRank(std::vector<OrderedSeries>* list) ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  using List = std::span<MemSeries* const>;
+  // Replaces *order. False when more than `most` of them have no rank.
+  bool OrderByRank(List list, size_t most, std::vector<uint32_t>* order)
+      ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  void PutBetween(List list, std::vector<uint32_t> unranked, std::vector<uint32_t>* order) const;
   std::vector<MemSeries*> RankAllLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const SeriesMap* const map_;

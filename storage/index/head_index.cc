@@ -249,6 +249,11 @@ std::vector<uint32_t> HeadIndex::PairPlaces() const {
   return places;
 }
 
+uint32_t HeadIndex::num_ids() const {
+  absl::ReaderMutexLock lock(&mu_);
+  return num_ids_;
+}
+
 uint64_t HeadIndex::num_pairs() const {
   absl::ReaderMutexLock lock(&mu_);
   return listed_pairs_;

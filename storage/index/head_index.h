@@ -65,6 +65,7 @@ class HeadIndex final : public Index {  // Thread-safe.
   // By id: the place of each pair among all pairs, in order of name and value, from 1.
   std::vector<uint32_t> PairPlaces() const;
 
+  uint32_t num_ids() const;    // All ids are below it; those of series found before it was asked.
   uint64_t num_pairs() const;  // Listed ones.
   uint64_t heap_bytes() const;
   // References on that pair: the series that carry it, listed or not.

@@ -224,13 +224,13 @@ TEST(HeadSelectionTest, HiddenSamplesBetweenVisibleOnesAreLeftOutWhateverTheirKi
     }
   }
   EXPECT_EQ(delta.samples, 20);
-  HeadSelection selection(1);
+  HeadSelection selection(1, {});
   RetiredChunks view;
   {
     absl::MutexLock lock(parts.StripeOf(series->ref));
-    selection.Add(series, {4, {2}}, &view, {});
+    selection.Add(series, {4, {2}}, &view);
   }
-  ASSERT_TRUE(selection.Finish(&parts.order, parts.index).ok());
+  ASSERT_TRUE(selection.Finish(&parts.order, parts.index, nullptr).ok());
   ASSERT_EQ(selection.size(), 1);
   chunk::MixedColumns read;
   ASSERT_TRUE(selection.ReadMixed(0, {}, &read).ok());

@@ -276,9 +276,9 @@ TEST(HeadSelection, LeavesOutAnUnfinishedCommitBetweenFinishedOnes) {
   series->Append({1002, 1}, 3, {}, &delta);
   series->Append({1003, 1}, 4, {}, &delta);
 
-  HeadSelection selection(1);
-  selection.Add(series, {3, {2}}, nullptr, {.range = {150, 5000}});
-  ASSERT_TRUE(selection.Finish(&parts.order, parts.index).ok());
+  HeadSelection selection(1, {.range = {150, 5000}});
+  selection.Add(series, {3, {2}}, nullptr);
+  ASSERT_TRUE(selection.Finish(&parts.order, parts.index, nullptr).ok());
   ASSERT_EQ(selection.size(), 1);
   EXPECT_EQ(selection.labels(0), labels.view());
   chunk::SampleColumns columns;

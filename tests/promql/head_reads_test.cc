@@ -1,0 +1,137 @@
+// Over the real head labels are made late, series come in any order where that does not matter, and
+// newest samples come many at once. Over memory none of it: answers must be the same to the bit.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <random>
+
+#include "promql/engine.h"
+#include "promql/testing/memory_queryable.h"
+#include "storage/database.h"
+#include "storage/model/sample.h"
+#include "tests/testing/random_histogram.h"
+#include "tests/testing/seed.h"
+#include "tests/testing/temp_dir.h"
+
+namespace promql {
+namespace {
+
+constexpr int kSamples = 40;  // One each 15 s.
+constexpr int64_t kStepMs = 15'000;
+constexpr model::TimeMs kStart = 1'700'000'000'000;
+
+std::string Print(const Value& value) {
+  std::string out;
+  for (const VectorSample& s : value.vector) {
+    out += fmt::format("{} {:x}\n", s.labels.ToString(),
+                       s.histogram != nullptr ? 0 : std::bit_cast<uint64_t>(s.sample.v));
+  }
+  for (const Series& s : value.matrix) {
+    out += s.labels.ToString();
+    for (const model::Sample& p : s.points) out += fmt::format(" {:x}", std::bit_cast<uint64_t>(p.v));
+    out += fmt::format(" and {} histograms\n", s.histograms.size());
+  }
+  return out;
+}
+
+std::vector<model::Labels> RandomSeries(std::mt19937_64* random, int n) {
+  std::map<std::string, model::Labels> distinct;
+  while (static_cast<int>(distinct.size()) < n) {
+    std::vector<model::Labels::Pair> pairs{{"__name__", fmt::format("m{}", (*random)() % 4)},
+                                           {"i", fmt::format("{}", (*random)() % 100)}};
+    for (const char* name : {"A", "__type__", "job"}) {
+      if ((*random)() % 3 != 0) pairs.emplace_back(name, fmt::format("{}", (*random)() % 5));
+    }
+    const model::Labels labels = model::Labels::FromPairs(std::move(pairs));
+    distinct.emplace(labels.ToString(), labels);
+  }
+  std::vector<model::Labels> series;
+  for (const auto& [text, labels] : distinct) series.push_back(labels);
+  std::shuffle(series.begin(), series.end(), *random);
+  return series;
+}
+
+void Compare(bool with_histograms) {
+  const uint64_t seed = testing_support::Seed();
+  SCOPED_TRACE(seed);
+  std::mt19937_64 random(seed);
+  const auto below = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+  promql_test::MemoryQueryable memory;
+  const testing_support::TempDir temp;
+  storage::DatabaseOptions options;
+  options.dir = temp.path();
+  const auto db = storage::Database::Open(options);
+  ASSERT_TRUE(db.ok()) << db.status();
+  testing_support::RandomHistogram histograms(seed, false, false, false);
+  const std::vector<model::Labels> series = RandomSeries(&random, 700);
+  for (int i = 0; i < kSamples; ++i) {
+    const auto batch = (*db)->NewAppender();
+    const model::TimeMs t = kStart + i * kStepMs;
+    for (const model::Labels& labels : series) {
+      if (below(20) == 0) continue;
+      if (with_histograms && labels.Get("i") == "7" && below(2) == 0) {
+        model::AnyHistogram h = histograms.Next();
+        if (batch->AppendHistogram(storage::SeriesRef::kNone, labels, t, h).outcome ==
+            storage::Outcome::kAccepted) {
+          memory.AddHistogram(labels, t, std::move(h));
+        }
+        continue;
+      }
+      const double values[] = {model::StaleNan(), model::NormalNan(), 0.0, -0.0, 1e300, 0.1 * below(50)};
+      const double v = values[below(12) == 0 ? below(5) : 5];
+      ASSERT_EQ(batch->Append(storage::SeriesRef::kNone, labels, {t, v}).outcome,
+                storage::Outcome::kAccepted);
+      memory.Add(labels, t, v);
+    }
+    ASSERT_TRUE(batch->Commit().ok());
+  }
+  static constexpr const char* kAggregations[] = {"sum", "avg", "count", "group", "min", "max",
+                                                  "stddev", "quantile", "topk", "bottomk", "limitk"};
+  static constexpr const char* kGroupings[] = {
+      "", "by (job)", "by (__name__)", "by (A, job)", "by (__type__, i)", "by (none)", "by ()",
+      "without (i)"};
+  static constexpr const char* kSelectors[] = {
+      R"({__name__=~"m.*"})", "m0", R"({__name__=~"m1|m2", job!="3"})", R"({i=~".*7", job=""})"};
+  Engine::Options engine_options;
+  engine_options.features.experimental_functions = true;
+  Engine engine(engine_options);
+  int filled = 0;
+  for (int round = 0; round < testing_support::Rounds(600); ++round) {
+    const std::string aggregation = kAggregations[below(std::size(kAggregations))];
+    std::string input = kSelectors[below(std::size(kSelectors))];
+    if (below(8) == 0) input += " offset 1m";
+    if (below(8) == 0) input = fmt::format("rate({}[2m])", input);
+    if (below(8) == 0) input = fmt::format("timestamp({})", input);
+    const char* const parameter = aggregation == "quantile"  ? "0.7, "
+                                  : aggregation.ends_with("k") ? "5, "
+                                                               : "";
+    std::string query = fmt::format("{} {} ({}{})", aggregation,
+                                    kGroupings[below(std::size(kGroupings))], parameter, input);
+    // Both look at one selection, and want different things of it.
+    if (below(6) == 0) query += fmt::format(" or count({0}) or {0}", input);
+    Grid grid{kStart + below(kSamples * 15) * 1000, 0, 0};
+    if (below(3) == 0) grid.step_ms = 10'000 + below(100'000);
+    grid.end = grid.start + below(10) * grid.step_ms;
+    const auto want = engine.Evaluate(query, grid, &memory);
+    const auto got = engine.Evaluate(query, grid, db->get());
+    SCOPED_TRACE(fmt::format("{} from {} to {} by {}", query, grid.start, grid.end, grid.step_ms));
+    ASSERT_EQ(want.status().message(), got.status().message());
+    if (!want.ok()) continue;
+    ASSERT_EQ(Print(got->value), Print(want->value));
+    // Histograms of one chunk have the buckets of each other, empty ones too, and those count.
+    if (!with_histograms) {
+      EXPECT_EQ(got->stats.samples, want->stats.samples);
+    }
+    EXPECT_EQ(got->annotations.warnings, want->annotations.warnings);
+    EXPECT_EQ(got->annotations.infos, want->annotations.infos);
+    filled += !want->value.vector.empty() || !want->value.matrix.empty();
+  }
+  EXPECT_GT(filled, testing_support::Rounds(600) / 2);
+  ASSERT_TRUE((*db)->Close().ok());
+}
+
+TEST(HeadReads, GiveTheAnswersOfMemory) { Compare(/*with_histograms=*/false); }
+TEST(HeadReads, OfHistogramsToo) { Compare(/*with_histograms=*/true); }
+
+}  // namespace
+}  // namespace promql

@@ -86,23 +86,13 @@ void Extrapolated(const chunk::SampleColumns& samples, const WindowGrid& windows
   for (size_t w = 0; w < spans.present.size(); ++w) out.present[w] |= spans.present[w];
 }
 
-// One window's factor.
-double ExtrapolationFactor(model::TimeMs range_start, model::TimeMs range_end,
-                           model::TimeMs first_time, model::TimeMs last_time, size_t count,
-                           double first_value, double increase) {
-  double to_start = static_cast<double>(first_time - range_start) / 1000;
-  double to_end = static_cast<double>(range_end - last_time) / 1000;
-  const double sampled = static_cast<double>(last_time - first_time) / 1000;
-  const double between_samples = sampled / static_cast<double>(count - 1);
-  const double threshold = between_samples * 1.1;
-  if (to_start >= threshold) to_start = between_samples / 2;
+// One window's factor. A counter is not taken below zero.
+double ExtrapolationFactor(const WindowSpan& span, double first_value, double increase) {
+  double to_start = span.to_start;
   if (increase > 0 && first_value >= 0) {
-    // A counter is not taken below zero.
-    const double to_zero = sampled * (first_value / increase);
-    if (to_zero < to_start) to_start = to_zero;
+    to_start = std::min(to_start, span.sampled * (first_value / increase));
   }
-  if (to_end >= threshold) to_end = between_samples / 2;
-  return sampled == 0 ? 1 : (sampled + to_start + to_end) / sampled;
+  return (span.sampled + to_start + span.to_end) / span.sampled;
 }
 
 // The same from the start of the first sample, where the counter was zero.
@@ -144,8 +134,8 @@ void ExtrapolatedFromStarts(const chunk::SampleColumns& samples,
       increase += values[begin];
       factor = FactorFromStart(range_end, starts[begin], times[begin], times[end - 1], end - begin);
     } else {
-      factor = ExtrapolationFactor(range_start, range_end, times[begin], times[end - 1],
-                                   samples.Count(begin, end), values[begin], increase);
+      const WindowSpan span = SpanOf(samples, begin, end, range_end, windows.range_ms);
+      factor = ExtrapolationFactor(span, values[begin], increase);
     }
     if (kPerSecond) factor /= range_seconds;
     out.Set(i, increase * factor);

@@ -6,6 +6,19 @@
 
 namespace promql::kernels {
 
+WindowSpan SpanOf(const chunk::SampleColumns& samples, size_t begin, size_t end,
+                  model::TimeMs window_end, int64_t range_ms) {
+  const model::TimeMs first_time = samples.times[begin], last_time = samples.times[end - 1];
+  double to_start = static_cast<double>(first_time - (window_end - range_ms)) / 1000;
+  double to_end = static_cast<double>(window_end - last_time) / 1000;
+  const double sampled = static_cast<double>(last_time - first_time) / 1000;
+  const double between = sampled / static_cast<double>(samples.Count(begin, end) - 1);
+  const double threshold = between * 1.1;
+  if (to_start >= threshold) to_start = between / 2;
+  if (to_end >= threshold) to_end = between / 2;
+  return {sampled, to_start, to_end};
+}
+
 void WindowEdges::Find(const std::vector<model::TimeMs>& times, const WindowGrid& windows) {
   if (found_) return;
   begin_.assign(windows.steps, 0);
@@ -36,15 +49,8 @@ const WindowSpans& WindowEdges::Spans(const chunk::SampleColumns& samples,
       s.first[i] = s.last[i] = static_cast<int32_t>(std::min(begin, samples.size() - 1));
       continue;
     }
-    const model::TimeMs range_end = windows.end(i), range_start = range_end - windows.range_ms;
-    const model::TimeMs first_time = samples.times[begin], last_time = samples.times[end - 1];
-    double to_start = static_cast<double>(first_time - range_start) / 1000;
-    double to_end = static_cast<double>(range_end - last_time) / 1000;
-    const double sampled = static_cast<double>(last_time - first_time) / 1000;
-    const double between = sampled / static_cast<double>(samples.Count(begin, end) - 1);
-    const double threshold = between * 1.1;
-    if (to_start >= threshold) to_start = between / 2;
-    if (to_end >= threshold) to_end = between / 2;
+    const auto [sampled, to_start, to_end] =
+        SpanOf(samples, begin, end, windows.end(i), windows.range_ms);
     s.first[i] = begin_[i], s.last[i] = end_[i] - 1;
     s.sampled[i] = sampled, s.to_start[i] = to_start, s.to_end[i] = to_end;
     s.present[i >> 6] |= uint64_t{1} << (i & 63);

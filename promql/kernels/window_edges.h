@@ -22,6 +22,14 @@ struct WindowSpans {
   std::vector<uint64_t> present;  // A bit per step.
 };
 
+// How far the samples [begin, end), at least two, of the window that ends at `window_end` reach, and
+// how far they may be stretched: in seconds. spec 1.5, steps 4 to 7.
+struct WindowSpan {
+  double sampled, to_start, to_end;
+};
+WindowSpan SpanOf(const chunk::SampleColumns& samples, size_t begin, size_t end,
+                  model::TimeMs window_end, int64_t range_ms);
+
 class WindowEdges {  // Not thread-safe.
  public:
   // What was found is of other times: look again when asked.

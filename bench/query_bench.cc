@@ -36,6 +36,13 @@ class FixedClock : public base::Clock {
   int64_t NowMs() const override { return kStart + int64_t{15'000} * kSamples; }
 };
 
+absl::StatusOr<std::unique_ptr<storage::Database>> Open(const std::string& dir, FixedClock* clock) {
+  storage::DatabaseOptions options;
+  options.dir = dir;
+  options.clock = clock;
+  return storage::Database::Open(options);
+}
+
 absl::Status Fill(storage::Database* db) {
   std::mt19937_64 random(42);
   std::vector<model::Labels> labels;
@@ -209,10 +216,7 @@ absl::Status RunWide(const std::string& dir, promql::Engine* engine) {
       R"(sum by (job) (node_metric_007_total))",
   };
   FixedClock clock;
-  storage::DatabaseOptions options;
-  options.dir = dir;
-  options.clock = &clock;
-  ASSIGN_OR_RETURN(const auto db, storage::Database::Open(options));
+  ASSIGN_OR_RETURN(const auto db, Open(dir, &clock));
   RETURN_IF_ERROR(FillWide(db.get()));
   const model::TimeMs end = kStart + int64_t{15'000} * (kSamples - 1);
   for (const char* const text : kTexts) {
@@ -251,10 +255,7 @@ absl::Status RunMonth(const std::string& dir, promql::Engine* engine) {
 
 absl::Status Run(const std::string& dir, promql::Engine* engine) {
   FixedClock clock;
-  storage::DatabaseOptions options;
-  options.dir = dir;
-  options.clock = &clock;
-  ASSIGN_OR_RETURN(const auto db, storage::Database::Open(options));
+  ASSIGN_OR_RETURN(const auto db, Open(dir, &clock));
   RETURN_IF_ERROR(Fill(db.get()));
   RunQueries(kQueries, kSamples, engine, db.get(), "head");
   RETURN_IF_ERROR(db->FlushHead());

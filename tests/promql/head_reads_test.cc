@@ -118,7 +118,8 @@ void Compare(bool with_histograms) {
     ASSERT_EQ(want.status().message(), got.status().message());
     if (!want.ok()) continue;
     ASSERT_EQ(Print(got->value), Print(want->value));
-    // Histograms of one chunk have the buckets of each other, empty ones too, and those count.
+    // How many samples a histogram counts for goes by its buckets, and the head may lay those out
+    // otherwise than memory does.
     if (!with_histograms) {
       EXPECT_EQ(got->stats.samples, want->stats.samples);
     }

@@ -13,10 +13,10 @@ Cursor::Cursor(std::shared_ptr<const Block> block, model::TimeRange range)
     : block_(std::move(block)),
       range_(range),
       tombstones_(block_->tombstones()),
-      series_(*block_),
+      series_(*block_, /*fill_cache=*/false),
       exemplar_reader_(*block_, FoundBy::kMerge),
       start_reader_(*block_, FoundBy::kMerge),
-      times_(*block_) {}
+      times_(*block_, /*fill_cache=*/false) {}
 
 Cursor::~Cursor() = default;
 

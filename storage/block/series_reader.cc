@@ -15,8 +15,8 @@ std::string_view View(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
 }  // namespace
 
-SeriesReader::SeriesReader(const Block& block)
-    : block_(block), it_(block.NewIterator(/*fill_cache=*/true)) {}
+SeriesReader::SeriesReader(const Block& block, bool fill_cache)
+    : block_(block), it_(block.NewIterator(fill_cache)) {}
 
 SeriesReader::~SeriesReader() = default;
 

@@ -12,7 +12,8 @@ namespace storage::block {
 
 class SeriesReader {  // Not thread-safe. The block must outlive it.
  public:
-  explicit SeriesReader(const Block& block);
+  // `fill_cache` false for who goes through the block once, as merges do.
+  explicit SeriesReader(const Block& block, bool fill_cache = true);
   ~SeriesReader();
 
   // Cheap when `ref` is a little above the one before. kDataLoss when the entry is damaged.

@@ -54,7 +54,9 @@ TimeColumns::Column TimeColumns::Get(uint32_t id) const {
   rocksdb::PinnableSlice value;
   {
     const base::MemoryMeter::Scope cache(nullptr);
-    if (!block_.db().rocks()->Get(rocksdb::ReadOptions(), block_.handle(), key, &value).ok()) {
+    rocksdb::ReadOptions options;
+    options.fill_cache = fill_cache_;
+    if (!block_.db().rocks()->Get(options, block_.handle(), key, &value).ok()) {
       return nullptr;
     }
   }

@@ -49,7 +49,9 @@ class TimeColumns {
  public:
   using Column = std::shared_ptr<const std::vector<model::TimeMs>>;
 
-  explicit TimeColumns(const Block& block) : block_(block) {}
+  // `fill_cache` as in SeriesReader.
+  explicit TimeColumns(const Block& block, bool fill_cache = true)
+      : block_(block), fill_cache_(fill_cache) {}
   // Null when it is damaged or missing.
   Column Get(uint32_t id) const;
 
@@ -57,6 +59,7 @@ class TimeColumns {
   static constexpr size_t kMaxKeptTimes = 256 << 10;
 
   const Block& block_;
+  const bool fill_cache_;
   mutable absl::Mutex mu_;
   mutable absl::flat_hash_map<uint32_t, Column> kept_ ABSL_GUARDED_BY(mu_);
   mutable std::deque<uint32_t> order_ ABSL_GUARDED_BY(mu_);

@@ -193,6 +193,22 @@ TEST_F(BlockStoreTest, CursorGivesTheVeryBytes) {
   EXPECT_EQ((*cursor)->damaged_chunks(), 0u);
 }
 
+TEST_F(BlockStoreTest, CursorLeavesTheCacheAlone) {
+  for (int level : {0, 1}) {  // A merge reads what no query may ever ask for.
+    BlockMeta like;
+    like.level = level;
+    const BlockMeta meta = WriteBlock(*store_, Data(200, 500), like);
+    Reopen();
+    const int64_t before = store_->cache_used_bytes();
+    auto cursor = *store_->NewCursor(meta.ulid);
+    while (*cursor->Next()) continue;
+    cursor.reset();  // The block it stands in is counted.
+    EXPECT_LT(store_->cache_used_bytes() - before, 1024) << level;
+    ReadAll(*QuerierOf(meta), kAll);
+    EXPECT_GT(store_->cache_used_bytes() - before, 10'000) << level;
+  }
+}
+
 TEST_F(BlockStoreTest, WriterRefusesWhatIsOutOfOrder) {
   const testing_support::Chunks chunks({{1, 1}, {2, 2}});
   auto writer = *store_->NewBlock({});

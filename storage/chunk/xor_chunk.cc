@@ -266,7 +266,7 @@ absl::Status DecodeXor(const ChunkView& view, model::TimeRange range, SampleColu
 
 }  // namespace
 
-void XorEncoder::Start(model::Sample sample) {
+void XorAppender::Start(model::Sample sample) {
   std::string bytes(kHeaderBytes, '\0');
   base::AppendZigZag(&bytes, sample.t);
   base::AppendBigEndian(&bytes, std::bit_cast<uint64_t>(sample.v));
@@ -276,8 +276,8 @@ void XorEncoder::Start(model::Sample sample) {
   leading_zeros_ = 0xff;
 }
 
-void XorEncoder::WriteValue(double v, BitStage* bits) {
-  const uint64_t diff = std::bit_cast<uint64_t>(v) ^ std::bit_cast<uint64_t>(last_v_);
+void XorAppender::WriteValue(double v, double last, BitStage* bits) {
+  const uint64_t diff = std::bit_cast<uint64_t>(v) ^ std::bit_cast<uint64_t>(last);
   if (diff == 0) return bits->Bit(false);
   const int leading = std::min(std::countl_zero(diff), 31);
   const int trailing = std::countr_zero(diff);
@@ -293,14 +293,15 @@ void XorEncoder::WriteValue(double v, BitStage* bits) {
   bits->Bits(diff >> trailing, significant);
 }
 
-bool XorEncoder::Append(model::Sample sample) {
+bool XorAppender::Append(model::Sample sample, model::Sample last) {
   if (num_samples_ >= kMaxSamples || bits_.size() >= kMaxBytes) return false;
   if (num_samples_ == 0) {
     Start(sample);
   } else {
-    DCHECK(sample.t > last_t_);
+    DCHECK(sample.t > last.t);
+    const int64_t delta = Minus(sample.t, last.t);  // Negative where it takes all 64 bits.
+    if (delta < 0 || delta > kMaxGapMs) return false;
     BitStage bits(static_cast<unsigned char>(bits_.back()), free_bits_);
-    const int64_t delta = Minus(sample.t, last_t_);
     if (num_samples_ == 1) {
       std::string varint;
       base::AppendVarint(&varint, static_cast<uint64_t>(delta));
@@ -308,32 +309,30 @@ bool XorEncoder::Append(model::Sample sample) {
     } else {
       WriteTimeDelta(&bits, Minus(delta, last_delta_ms_));
     }
-    last_delta_ms_ = delta;
-    WriteValue(sample.v, &bits);
+    last_delta_ms_ = static_cast<uint32_t>(delta);
+    WriteValue(sample.v, last.v, &bits);
     if (free_bits_ > 0) bits_.Shrink(bits_.size() - 1);  // It comes again, fuller.
     bits_.append(bits.Finish());
     free_bits_ = static_cast<uint8_t>(bits.free_bits());
   }
   ++num_samples_;
-  bits_[0] = static_cast<char>(num_samples_ >> 8);
+  bits_[0] = 0;
   bits_[1] = static_cast<char>(num_samples_);
-  last_t_ = sample.t;
-  last_v_ = sample.v;
   return true;
 }
 
-ChunkView XorEncoder::view() const {
+ChunkView XorAppender::view(model::TimeMs last_t) const {
   model::TimeMs first = 0;
   if (num_samples_ > 0) {
     std::string_view bytes = bits_.view().substr(kHeaderBytes);
     CHECK(base::GetZigZag(&bytes, &first));
   }
-  return {Encoding::kXor, {first, last_t_}, num_samples_, bits_.view()};
+  return {Encoding::kXor, {first, last_t}, num_samples_, bits_.view()};
 }
 
-std::string XorEncoder::Seal() && {
+std::string XorAppender::Seal() && {
   std::string bytes(bits_.view());
-  *this = XorEncoder();
+  *this = XorAppender();
   return bytes;
 }
 

@@ -13,37 +13,53 @@ namespace chunk {
 
 class BitStage;
 
-// The open end of one float series. Movable; 1 per series in the head, so it is kept small.
-// Not thread-safe.
-class XorEncoder {
+// The open end of one float series, whose owner keeps the sample that came last. Movable; one per
+// series in the head, so it is small. Not thread-safe.
+class XorAppender {
  public:
   static constexpr int kMaxSamples = 120;
   static constexpr size_t kMaxBytes = 1024;
+  static constexpr int64_t kMaxGapMs = UINT32_MAX;  // 49 days.
 
-  // False when full (kMaxSamples or kMaxBytes): nothing is written; seal and start another.
+  // `last`: what was appended before this; of no matter when empty(). False when full (kMaxSamples or
+  // kMaxBytes) or when the gap is too wide: nothing is written; seal and start another.
   // Requires a time later than the one before.
-  [[nodiscard]] bool Append(model::Sample sample);
+  [[nodiscard]] bool Append(model::Sample sample, model::Sample last);
 
   bool empty() const { return num_samples_ == 0; }
   int num_samples() const { return num_samples_; }
-  model::Sample last() const { return {last_t_, last_v_}; }
-  // The first `num_samples()` samples; valid until the next Append. The count header inside the
-  // bytes is written too.
-  ChunkView view() const;
-  std::string Seal() &&;  // The final bytes. Leaves the encoder empty.
+  // The first `num_samples()` samples, up to `last_t`; valid until the next Append. The count header
+  // inside the bytes is written too.
+  ChunkView view(model::TimeMs last_t) const;
+  std::string Seal() &&;  // The final bytes. Leaves it empty.
   size_t heap_bytes() const { return bits_.heap_bytes(); }
 
  private:
   void Start(model::Sample sample);
-  void WriteValue(double v, BitStage* bits);
+  void WriteValue(double v, double last, BitStage* bits);
 
   base::TightBuffer bits_;
-  model::TimeMs last_t_ = 0;
-  double last_v_ = 0;
-  int64_t last_delta_ms_ = 0;
-  uint16_t num_samples_ = 0;
+  uint32_t last_delta_ms_ = 0;
+  uint8_t num_samples_ = 0;
   uint8_t leading_zeros_ = 0xff, trailing_zeros_ = 0;
   uint8_t free_bits_ = 0;  // Unused low bits of the last byte.
+};
+static_assert(XorAppender::kMaxSamples <= UINT8_MAX);
+
+class XorEncoder {  // One that keeps the last sample itself.
+ public:
+  [[nodiscard]] bool Append(model::Sample sample) {
+    if (!end_.Append(sample, last_)) return false;
+    last_ = sample;
+    return true;
+  }
+  bool empty() const { return end_.empty(); }
+  ChunkView view() const { return end_.view(last_.t); }
+  std::string Seal() && { return std::move(end_).Seal(); }
+
+ private:
+  XorAppender end_;
+  model::Sample last_;
 };
 
 }  // namespace chunk

@@ -32,7 +32,8 @@ Verdict MemSeries::Judge(model::Sample sample, const TimeRules& rules) const {
 
 bool MemSeries::Append(model::Sample sample, CommitSeq seq, const CommitHorizon& horizon,
                        HeadDelta* delta) {
-  if (sample.t <= last_t.load(std::memory_order_relaxed)) return false;
+  const model::Sample last{last_t.load(std::memory_order_relaxed), last_v};
+  if (sample.t <= last.t) return false;
   if (histogram) [[unlikely]] {
     if (model::IsStaleNan(sample.v)) {
       model::AnyHistogram stale;
@@ -44,11 +45,11 @@ bool MemSeries::Append(model::Sample sample, CommitSeq seq, const CommitHorizon&
   }
   if (open.empty()) ++delta->chunks;
   auto before = static_cast<int64_t>(open.heap_bytes());
-  if (!open.Append(sample)) {
+  if (!open.Append(sample, last)) {
     Seal(delta);
     ++delta->chunks;
     before = static_cast<int64_t>(open.heap_bytes());
-    CHECK(open.Append(sample));
+    CHECK(open.Append(sample, last));
   }
   delta->bytes += static_cast<int64_t>(open.heap_bytes()) - before;
   Took(sample, seq, horizon, delta);

@@ -72,7 +72,7 @@ struct Seldom {
   model::StartRuns starts;  // Of what came in order and is in memory.
 };
 
-struct MemSeries {
+struct alignas(64) MemSeries {  // Two lines of the processor's cache.
   // Constant once the series can be found.
   base::Hash128 hash;  // Of the canonical labels, seeded; taken for the labels themselves.
   SeriesRef ref = SeriesRef::kNone;
@@ -88,7 +88,8 @@ struct MemSeries {
   uint32_t rank = 0;                     // In label order, 0: none yet. Guarded by LabelOrder.
   std::unique_ptr<PairId[]> pair_ids;
 
-  // Guarded by the stripe's lock.
+  // Guarded by the stripe's lock. `last_t` and `last_v` are the last sample of `open` as well, when that
+  // has any.
   uint32_t emptied : 1 = 1;    // Since the last DropFlushed there was no chunk.
   uint32_t histogram : 1 = 0;  // The newest sample is one: seldom->histograms, and `open` is empty.
   uint32_t has_starts : 1 = 0; // seldom->starts has any.
@@ -97,7 +98,7 @@ struct MemSeries {
   double last_v = 0;           // Of a histogram its fingerprint.
   std::unique_ptr<std::vector<CommitRun>> older_commits;
   std::unique_ptr<std::vector<ChunkPtr>> sealed;
-  chunk::XorEncoder open;
+  chunk::XorAppender open;
   std::unique_ptr<Seldom> seldom;  // Null for nearly all.
 
   std::span<const PairId> pairs() const { return {pair_ids.get(), num_pairs}; }
@@ -110,7 +111,9 @@ struct MemSeries {
   bool HasOpen() const {
     return !open.empty() || (histogram && !seldom->histograms->empty());
   }
-  chunk::ChunkView OpenView() const { return histogram ? seldom->histograms->view() : open.view(); }
+  chunk::ChunkView OpenView() const {
+    return histogram ? seldom->histograms->view() : open.view(last_t.load(std::memory_order_relaxed));
+  }
 
   // Whether a commit brought samples since the start, not only replay.
   bool HasCommits() const { return last_seq != 0 || older_commits != nullptr; }
@@ -167,6 +170,7 @@ struct MemSeries {
   void DropSeldom();  // When there is nothing in it.
   void NoteCommit(CommitSeq seq, const CommitHorizon& horizon);
 };
+static_assert(sizeof(MemSeries) == 128);
 
 // Samples of a series that `snapshot` must not see: `tail` of the newest. When hidden ones lie
 // among visible ones (two commits reached the series the other way round), `scattered` lists each

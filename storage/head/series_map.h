@@ -24,7 +24,7 @@ class SeriesPool {
   void Delete(MemSeries* series);
 
  private:
-  static constexpr size_t kSlab = 128;
+  static constexpr size_t kSlab = 112;  // 14 KiB: the largest that jemalloc packs closely.
   struct Slot {
     alignas(MemSeries) unsigned char bytes[sizeof(MemSeries)];
   };

@@ -106,12 +106,29 @@ TEST(XorChunk, HasPrometheusLayout) {
   EXPECT_EQ(encoder.view().bytes, expected);
 }
 
+TEST(XorChunk, SealsBeforeAGapOfSevenWeeks) {
+  constexpr int64_t kWidest = XorAppender::kMaxGapMs;
+  constexpr model::TimeMs kLeast = std::numeric_limits<int64_t>::min() + 1;
+  XorEncoder encoder;
+  ASSERT_TRUE(encoder.Append({kLeast, 1}));
+  EXPECT_FALSE(encoder.Append({std::numeric_limits<int64_t>::max(), 2}));
+  EXPECT_FALSE(encoder.Append({kLeast + kWidest + 1, 2}));
+  ASSERT_TRUE(encoder.Append({kLeast + kWidest, 2}));
+  ASSERT_TRUE(encoder.Append({kLeast + kWidest + 1, 3}));  // Differences of differences may be as wide.
+  ASSERT_TRUE(encoder.Append({kLeast + 2 * kWidest + 1, 4}));
+  std::vector<std::pair<model::TimeMs, double>> read;
+  for (const model::Sample& sample : DecodeAll(encoder.view())) read.emplace_back(sample.t, sample.v);
+  EXPECT_THAT(read, ::testing::ElementsAre(std::pair(kLeast, 1), std::pair(kLeast + kWidest, 2),
+                                           std::pair(kLeast + kWidest + 1, 3),
+                                           std::pair(kLeast + 2 * kWidest + 1, 4)));
+}
+
 TEST(XorChunk, SealsAfterOneHundredTwentySamples) {
   XorEncoder encoder;
   for (int i = 0; i < 120; ++i) ASSERT_TRUE(encoder.Append({i * 15'000, 1.0 * i}));
   EXPECT_FALSE(encoder.Append({121 * 15'000, 0}));
-  EXPECT_EQ(encoder.num_samples(), 120);
-  EXPECT_EQ(encoder.last().t, 119 * 15'000);
+  EXPECT_EQ(encoder.view().num_samples, 120);
+  EXPECT_EQ(encoder.view().range.max, 119 * 15'000);
   std::string bytes = std::move(encoder).Seal();
   EXPECT_TRUE(encoder.empty());
   EXPECT_EQ(DecodeAll({Encoding::kXor, {0, 119 * 15'000}, 120, bytes}).size(), 120u);
@@ -134,8 +151,18 @@ TEST(XorChunk, KeepsEveryKindOfValueAndTime) {
       {16385, 5e-324},           {90'000, 1e308},   {1'000'000, 0.1},
       {2'000'000'000'000, 0.2},  {std::numeric_limits<int64_t>::max(), 3}};
   XorEncoder encoder;
-  for (const auto& s : samples) ASSERT_TRUE(encoder.Append(s));
-  ExpectSameBits(DecodeAll(encoder.view()), samples);
+  std::vector<model::Sample> read;
+  const auto seal = [&] {
+    for (const model::Sample& s : DecodeAll(encoder.view())) read.push_back(s);
+    encoder = XorEncoder();
+  };
+  for (const auto& s : samples) {
+    if (encoder.Append(s)) continue;
+    seal();
+    ASSERT_TRUE(encoder.Append(s));
+  }
+  seal();
+  ExpectSameBits(read, samples);
 }
 
 TEST(XorChunk, DeltaOfDeltaBucketEdgesComeBack) {

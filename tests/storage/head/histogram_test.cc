@@ -269,7 +269,7 @@ TEST(HistogramBytes, ComeBackToTheBit) {
   }
 }
 
-TEST(MemSeriesSize, IsWhatTheReadmeSays) { EXPECT_EQ(sizeof(MemSeries), 152u); }
+TEST(MemSeriesSize, IsWhatTheReadmeSays) { EXPECT_EQ(sizeof(MemSeries), 128u); }
 
 }  // namespace
 }  // namespace storage

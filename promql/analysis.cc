@@ -42,7 +42,6 @@ class Measured final : public Operator {
     Analysis::Call call(analysis_, plan_, &context.samples->looked_at());
     auto series = op_->Series(context);
     if (series.ok()) call.AddSeries(series->size());
-    drop_name_ = op_->drop_name();
     return series;
   }
 
@@ -50,9 +49,10 @@ class Measured final : public Operator {
     Analysis::Call call(analysis_, plan_, &context.samples->looked_at());
     auto series = op_->Borrow(context);
     if (series.ok()) call.AddSeries(series->labels.size());
-    drop_name_ = op_->drop_name();
     return series;
   }
+
+  const std::vector<char>& drop_name() const override { return op_->drop_name(); }
 
   void LeaveOut(std::vector<char> series, bool floats_only) override {
     op_->LeaveOut(std::move(series), floats_only);

@@ -122,9 +122,10 @@ class Operator {
   }
 
   // With Context::delayed_name_removal: 1 for each series whose name is to be dropped when the
-  // query ends. Empty when that is none. Set by Series() or Borrow(); operators that pass their
-  // input's series on pass these on too.
-  const std::vector<char>& drop_name() const { return drop_name_; }
+  // query ends. Empty when that is none; else of the size it has once Series() or Borrow() was
+  // called. It may hang on the steps at which a series has values: that of a series is certain once
+  // its row has been handed out. Operators that pass their input's series on pass these on too.
+  virtual const std::vector<char>& drop_name() const { return drop_name_; }
 
   // Says, at most once and before the first Next, of which series (1) nobody looks at a row: those
   // may be left out, with `floats_only` but for series that hold histograms. Passed on to the input

@@ -278,15 +278,12 @@ class OfHistograms final : public Operator {
       : call_(call), function_(function), input_(std::move(input)) {}
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
-    auto series = input_->Series(context);
-    drop_name_ = input_->drop_name();
-    return series;
+    return input_->Series(context);
   }
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
-    auto series = input_->Borrow(context);
-    drop_name_ = input_->drop_name();
-    return series;
+    return input_->Borrow(context);
   }
+  const std::vector<char>& drop_name() const override { return input_->drop_name(); }
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     ASSIGN_OR_RETURN(const bool more, input_->Next(context, out));
     for (int r = 0; r < out->size(); ++r) {

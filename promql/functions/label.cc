@@ -27,21 +27,27 @@ class SetLabel final : public Operator {
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     ASSIGN_OR_RETURN(std::vector<model::Labels> series, input_->Series(context));
-    drop_name_ = input_->drop_name();
+    drop_name_.resize(input_->drop_name().size());
+    if (target_ == model::kMetricName) named_.resize(drop_name_.size());
     model::LabelsBuilder builder;
     for (size_t i = 0; i < series.size(); ++i) {
       const std::optional<std::string> value = value_(series[i]);
       if (!value.has_value()) continue;
       builder.Reset(series[i]);
       series[i] = builder.Set(target_, *value).Build();
-      // A name given on purpose is to stay.
-      if (target_ == model::kMetricName && !drop_name_.empty()) drop_name_[i] = 0;
+      if (!named_.empty()) named_[i] = 1;
     }
     return series;
   }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
-    return input_->Next(context, out);
+    ASSIGN_OR_RETURN(const bool more, input_->Next(context, out));
+    if (!drop_name_.empty()) {
+      for (const int i : out->rows) {
+        drop_name_[i] = input_->drop_name()[i] && (named_.empty() || !named_[i]);
+      }
+    }
+    return more;
   }
 
   std::string Describe() const override { return std::string(call_.function->name); }
@@ -51,6 +57,7 @@ class SetLabel final : public Operator {
   OperatorPtr input_;
   const std::string target_;
   const LabelValue value_;
+  std::vector<char> named_;  // By series, where names may be dropped: one given here is to stay.
 };
 
 bool IsLabelName(std::string_view name) { return !name.empty() && model::IsValidUtf8(name); }
@@ -61,9 +68,8 @@ absl::Status CheckTarget(const Expr& call, std::string_view target) {
 }
 
 OperatorPtr Make(const Expr& call, OperatorPtr input, std::string target, LabelValue value) {
-  return MergeSame(std::make_unique<SetLabel>(call, std::move(input), std::move(target),
-                                              std::move(value)),
-                   /*at_once=*/true);
+  return MergeRelabeled(std::make_unique<SetLabel>(call, std::move(input), std::move(target),
+                                                   std::move(value)));
 }
 
 }  // namespace

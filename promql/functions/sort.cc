@@ -34,7 +34,6 @@ class Sort final : public Operator {
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     ASSIGN_OR_RETURN(std::vector<model::Labels> series, input_->Series(context));
-    drop_name_ = input_->drop_name();
     if (context.grid.start != context.grid.end) {
       context.annotations->Warn(
           "sort is ineffective for range queries since results are always ordered by labels",
@@ -49,8 +48,12 @@ class Sort final : public Operator {
       out.push_back(std::move(one.labels));
       drop_name.push_back(one.drop_name);
     }
-    if (!drop_name_.empty()) drop_name_ = std::move(drop_name);
+    if (!input_->drop_name().empty()) drop_name_ = std::move(drop_name);
     return out;
+  }
+
+  const std::vector<char>& drop_name() const override {
+    return sorted_.empty() ? input_->drop_name() : drop_name_;
   }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
@@ -75,6 +78,7 @@ class Sort final : public Operator {
 
  private:
   absl::Status ReadAll(Context& context, std::vector<model::Labels> series) {
+    const std::vector<char>& flags = input_->drop_name();
     Tile tile;
     for (;;) {
       ASSIGN_OR_RETURN(const bool more, input_->Next(context, &tile));
@@ -87,7 +91,7 @@ class Sort final : public Operator {
         const int i = tile.rows[r];
         sorted_.push_back({std::move(series[i]), row.values[0],
                            row.is_histogram(0) ? row.histograms[0] : nullptr,
-                           drop_name_.empty() ? char{0} : drop_name_[i]});
+                           flags.empty() ? char{0} : flags[i]});
       }
     }
   }

@@ -22,10 +22,10 @@ class Aggregate final : public Operator {
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     ASSIGN_OR_RETURN(series_, input_->Borrow(context));
-    Groups groups = MakeGroups(aggregate_, series_, input_->drop_name());
+    Groups groups = MakeGroups(aggregate_, series_);
     group_ = std::move(groups.of);
     num_groups_ = static_cast<int>(groups.labels.size());
-    drop_name_ = std::move(groups.drop_name);
+    if (!input_->drop_name().empty()) drop_name_.resize(groups.labels.size());
     return std::move(groups.labels);
   }
 
@@ -42,6 +42,7 @@ class Aggregate final : public Operator {
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     if (!folded_) {
       RETURN_IF_ERROR(FoldAll(context));
+      FindDropped();
       folded_ = true;
     }
     out->Reset(steps_);
@@ -100,9 +101,12 @@ class Aggregate final : public Operator {
       for (int i = 0; i < tile.size(); ++i) {
         const Row row = tile.row(i);
         const int series = tile.rows[i];
+        const bool flagged = !drop_name_.empty() && input_->drop_name()[series] != 0;
+        if (flagged) FlagHistograms(row, group_[series]);
         if (row.histograms != nullptr || histograms_.has_value()) {
           RETURN_IF_ERROR(FoldHistograms(context, row, series));
         }
+        if (flagged) FlagRow(row, group_[series]);
         Fold(row, group_[series]);
       }
     }
@@ -122,9 +126,11 @@ class Aggregate final : public Operator {
 
   // The rows of a grid of one step, of either kind.
   void CountCells(const Tile& tile) {
+    const std::vector<char>& flags = input_->drop_name();
     for (size_t i = 0; i < tile.rows.size(); ++i) {
       if ((tile.present[i] & 1) == 0) continue;
       const auto group = static_cast<size_t>(group_[static_cast<size_t>(tile.rows[i])]);
+      if (!flags.empty()) drop_name_[group] |= flags[static_cast<size_t>(tile.rows[i])];
       values_[group] += 1;
       present_[group] = 1;
     }
@@ -167,6 +173,39 @@ class Aggregate final : public Operator {
     }
   }
 
+  // Steps at which a member whose name is to be dropped has a value.
+  void FlagRow(const Row& row, int group) {
+    if (flagged_.empty()) flagged_.resize(present_.size());
+    for (int w = 0; w < words_; ++w) flagged_[size_t(group) * words_ + w] |= row.present[w];
+  }
+
+  // Before histograms are taken out. Those that are left out count too, once the group has a float.
+  void FlagHistograms(const Row& row, int group) {
+    if (row.histograms == nullptr) return;
+    switch (aggregate_.aggregate) {
+      case AggregateOp::kSum:
+      case AggregateOp::kAvg:
+      case AggregateOp::kCount:
+      case AggregateOp::kGroup: return FlagRow(row, group);
+      default: break;
+    }
+    if (flagged_.empty()) flagged_.resize(present_.size());
+    const Row into = At(group);
+    for (int w = 0; w < words_; ++w) {
+      flagged_[size_t(group) * words_ + w] |= row.present[w] & into.present[w];
+    }
+  }
+
+  // As in Prometheus: the members of a group's last step say whether it loses its name.
+  void FindDropped() {
+    for (int group = 0; group < num_groups_ && !flagged_.empty(); ++group) {
+      const int last = LastStep(At(group));
+      if (last < 0) continue;
+      const uint64_t word = flagged_[size_t(group) * words_ + last / 64];
+      drop_name_[group] = static_cast<char>(word >> (last % 64) & 1);
+    }
+  }
+
   bool HasZero() {
     for (int group = 0; group < num_groups_; ++group) {
       const Row row = At(group);
@@ -199,7 +238,7 @@ class Aggregate final : public Operator {
   std::vector<double> values_;
   std::vector<double> extra_;  // Compensation of sum and avg; mean of the variances.
   std::vector<double> count_;
-  std::vector<uint64_t> present_, incremental_;
+  std::vector<uint64_t> present_, incremental_, flagged_;
   BorrowedSeries series_;                      // Of the input.
   std::optional<HistogramGroups> histograms_;  // Once a tile had some.
   std::vector<HistogramPtr> results_;          // groups x steps, or empty.
@@ -210,8 +249,7 @@ class Aggregate final : public Operator {
 
 }  // namespace
 
-Groups MakeGroups(const Expr& aggregate, const BorrowedSeries& series,
-                  const std::vector<char>& drop_name) {
+Groups MakeGroups(const Expr& aggregate, const BorrowedSeries& series) {
   Groups groups;
   const size_t n = series.labels.size();
   if (!aggregate.without && aggregate.grouping.empty()) {  // One group: no label is looked at.
@@ -242,10 +280,6 @@ Groups MakeGroups(const Expr& aggregate, const BorrowedSeries& series,
         groups.of.push_back(group);
       }
     }
-  }
-  if (!drop_name.empty()) {
-    groups.drop_name.resize(groups.labels.size());
-    for (size_t i = 0; i < n; ++i) groups.drop_name[groups.of[i]] |= drop_name[i];
   }
   return groups;
 }

@@ -18,9 +18,7 @@ void InformOfIgnored(const Expr& aggregate, PositionRange pos, AnnotationSink* a
 struct Groups {
   std::vector<int> of;                // Series -> group.
   std::vector<model::Labels> labels;  // By group.
-  std::vector<char> drop_name;        // By group: whether any member is to lose its name. Or empty.
 };
-Groups MakeGroups(const Expr& aggregate, const BorrowedSeries& series,
-                  const std::vector<char>& drop_name);
+Groups MakeGroups(const Expr& aggregate, const BorrowedSeries& series);
 
 }  // namespace promql

@@ -70,20 +70,22 @@ class Info final : public Operator {
           series.push_back(rules_.Enrich(base[b], found, &part.conflict));
         }
         part.out = static_cast<int>(series.size()) - 1;
-        if (!input_->drop_name().empty()) drop_name_.push_back(input_->drop_name()[b]);
         parts_.push_back(std::move(part));
       }
     }
     first_part_.push_back(static_cast<int>(parts_.size()));
+    if (!input_->drop_name().empty()) drop_name_.resize(series.size());
     return series;
   }
 
   // Gives each cell of the row to the series it belongs to at its step.
   absl::Status Split(const Row& row, int base, Tile* out) {
     const int* const set_of_step = index_.SetOfStep(base);
+    const std::vector<char>& flags = input_->drop_name();
     for (int p = first_part_[base]; p < first_part_[base + 1]; ++p) {
       const Part& part = parts_[p];
       if (part.out < 0) continue;
+      if (!flags.empty()) drop_name_[part.out] = flags[base];
       CopyRow(row, part.out, out);
       Row copy = out->row(out->size() - 1);
       if (set_of_step != nullptr) {

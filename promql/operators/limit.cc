@@ -59,7 +59,6 @@ class Limit final : public Operator {
     ASSIGN_OR_RETURN(params_, DrainScalar(context, param_.get()));
     ASSIGN_OR_RETURN(const bool any, ratio_ ? CheckRatios(context) : CheckK(params_));
     ASSIGN_OR_RETURN(BorrowedSeries series, input_->Borrow(context));
-    drop_name_ = input_->drop_name();
     nothing_ = !any;
     if (nothing_) return series;
     if (ratio_) {
@@ -67,13 +66,15 @@ class Limit final : public Operator {
         places_.push_back(PlaceOf(labels, series.hide_metadata));
       }
     } else {
-      Groups groups = MakeGroups(aggregate_, series, {});
+      Groups groups = MakeGroups(aggregate_, series);
       group_ = std::move(groups.of);
       RETURN_IF_ERROR(context.CheckRoom(groups.labels.size() * params_.size() * sizeof(passed_[0])));
       passed_.resize(groups.labels.size() * params_.size());
     }
     return series;
   }
+
+  const std::vector<char>& drop_name() const override { return input_->drop_name(); }
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     if (nothing_) {

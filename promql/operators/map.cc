@@ -22,17 +22,17 @@ class Cells final : public Operator {
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     auto series = input_->Series(context);
-    drop_name_ = input_->drop_name();
     RETURN_IF_ERROR(DrainParams(context));
     return series;
   }
 
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     auto series = input_->Borrow(context);
-    drop_name_ = input_->drop_name();
     RETURN_IF_ERROR(DrainParams(context));
     return series;
   }
+
+  const std::vector<char>& drop_name() const override { return input_->drop_name(); }
 
   void LeaveOut(std::vector<char> series, bool floats_only) override {
     input_->LeaveOut(std::move(series), floats_only);

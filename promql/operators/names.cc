@@ -31,10 +31,18 @@ bool HasTypeOrUnit(model::LabelsView labels) {
   return labels.Has("__type__") || labels.Has("__unit__");
 }
 
+// When series that are merged without losing anything are looked at, and in what order.
+enum class Judged {
+  kByStep,        // Step by step; those of an instant query only when it ends.
+  kByStepAtOnce,  // Likewise, those of an instant query too.
+  kBySeries,      // Series after series.
+};
+
 class SameLabels final : public Operator {
  public:
-  SameLabels(OperatorPtr input, std::optional<Drop> drop, OnSameLabels rule, bool at_once = false)
-      : input_(std::move(input)), drop_(drop), rule_(rule), at_once_(at_once) {}
+  SameLabels(OperatorPtr input, std::optional<Drop> drop, OnSameLabels rule,
+             Judged judged = Judged::kByStep)
+      : input_(std::move(input)), drop_(drop), rule_(rule), judged_(judged) {}
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     ASSIGN_OR_RETURN(const BorrowedSeries borrowed, Borrow(context));
@@ -48,7 +56,6 @@ class SameLabels final : public Operator {
 
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     ASSIGN_OR_RETURN(BorrowedSeries series, input_->Borrow(context));
-    drop_name_ = input_->drop_name();
     if (drop_.has_value() && context.delayed_name_removal) {
       drop_name_.assign(series.labels.size(), 1);
       return series;
@@ -67,11 +74,15 @@ class SameLabels final : public Operator {
           std::any_of(series.labels.begin(), series.labels.end(), HasTypeOrUnit)) {
         context.watch->hangs = true;
       }
-    } else if (!at_once_ && context.delayed_name_removal && context.grid.size() == 1) {
+    } else if (judged_ == Judged::kByStep && context.delayed_name_removal && context.grid.size() == 1) {
       return series;  // Judged when the query ends.
     }
     Group(&series);
     return series;
+  }
+
+  const std::vector<char>& drop_name() const override {
+    return group_.empty() && !drop_.has_value() ? input_->drop_name() : drop_name_;
   }
 
   // Those that may meet another are looked at here.
@@ -93,11 +104,13 @@ class SameLabels final : public Operator {
       if (!more) return Flush(context, out);
       out->Reset(tile_.steps);
       for (int i = 0; i < tile_.size(); ++i) {
-        const int group = group_[tile_.rows[i]];
+        const int series = tile_.rows[i];
+        const int group = group_[series];
         if (group < num_single_) {
           CopyRow(tile_.row(i), group, out);
+          if (!drop_name_.empty()) drop_name_[group] = input_->drop_name()[series];
         } else {
-          RETURN_IF_ERROR(Merge(context, tile_.row(i), group - num_single_));
+          RETURN_IF_ERROR(Merge(context, tile_.row(i), series, group - num_single_));
         }
       }
       if (out->size() > 0) return true;
@@ -141,7 +154,6 @@ class SameLabels final : public Operator {
     }
     std::vector<int> place(members.size(), -1);  // Group -> output series.
     std::vector<model::LabelsView> labels;
-    std::vector<char> flags;
     group_.resize(numbers.size());
     for (const bool alone : {true, false}) {
       for (size_t i = 0; i < numbers.size(); ++i) {
@@ -150,14 +162,13 @@ class SameLabels final : public Operator {
         if (place[n] < 0) {
           place[n] = static_cast<int>(labels.size());
           labels.push_back(series->labels[i]);
-          if (!drop_name_.empty()) flags.push_back(drop_name_[i]);
         }
         group_[i] = place[n];
       }
       if (alone) num_single_ = static_cast<int>(labels.size());
     }
     series->labels = std::move(labels);
-    drop_name_ = std::move(flags);
+    if (!input_->drop_name().empty()) drop_name_.resize(series->labels.size());
     held_row_.assign(series->labels.size() - num_single_, -1);
   }
 
@@ -172,8 +183,15 @@ class SameLabels final : public Operator {
     return more;
   }
 
-  absl::Status Merge(Context& context, const Row& row, int group) {
+  absl::Status Merge(Context& context, const Row& row, int series, int group) {
     if (!HasAny(row)) return absl::OkStatus();
+    if (!drop_name_.empty()) {
+      const bool first = held_row_[group] < 0;
+      if (first || (judged_ != Judged::kBySeries &&
+                    FirstStep(row) < FirstStep(held_.row(held_row_[group])))) {
+        drop_name_[num_single_ + group] = input_->drop_name()[series];
+      }
+    }
     if (held_.steps == 0) held_.Reset(row.steps);
     if (held_row_[group] < 0) {
       RETURN_IF_ERROR(context.Charge(row.steps));
@@ -207,7 +225,7 @@ class SameLabels final : public Operator {
   OperatorPtr input_;
   const std::optional<Drop> drop_;
   const OnSameLabels rule_;
-  const bool at_once_;
+  const Judged judged_;
   std::vector<model::Labels> nameless_;
   std::vector<int> group_;      // Input series -> output series. Empty: they are the same.
   std::vector<char> seen_;      // kReject, by group: whether a series of it had a value.
@@ -226,7 +244,12 @@ OperatorPtr DropNames(OperatorPtr input, OnSameLabels rule, Drop what) {
 
 OperatorPtr MergeSame(OperatorPtr input, bool at_once) {
   return std::make_unique<SameLabels>(std::move(input), std::nullopt, OnSameLabels::kMerge,
-                                      at_once);
+                                      at_once ? Judged::kByStepAtOnce : Judged::kByStep);
+}
+
+OperatorPtr MergeRelabeled(OperatorPtr input) {
+  return std::make_unique<SameLabels>(std::move(input), std::nullopt, OnSameLabels::kMerge,
+                                      Judged::kBySeries);
 }
 
 absl::Status SameLabelsetError() {

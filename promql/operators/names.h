@@ -19,8 +19,13 @@ OperatorPtr DropNames(OperatorPtr input, OnSameLabels rule, Drop what = Drop::kM
 
 // Merges series with equal labels as DropNames does, names left alone: after operators whose output
 // may repeat a label set at different steps. With delayed name removal an instant query is judged
-// when it ends, unless `at_once`.
+// when it ends, unless `at_once`; and that of them which has the first step says whether the name
+// is to be dropped.
 OperatorPtr MergeSame(OperatorPtr input, bool at_once = false);
+
+// The same at once, after functions that see whole series: of those that have any value, the first
+// in order says it.
+OperatorPtr MergeRelabeled(OperatorPtr input);
 
 absl::Status SameLabelsetError();
 

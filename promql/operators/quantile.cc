@@ -22,8 +22,8 @@ class QuantileAggregate final : public Operator {
     ASSIGN_OR_RETURN(quantiles_, DrainScalar(context, param_.get()));
     ASSIGN_OR_RETURN(const BorrowedSeries series, input_->Borrow(context));
     WarnOfParameters(context);
-    Groups groups = MakeGroups(aggregate_, series, input_->drop_name());
-    drop_name_ = std::move(groups.drop_name);
+    Groups groups = MakeGroups(aggregate_, series);
+    if (!input_->drop_name().empty()) drop_name_.resize(groups.labels.size());
     // Members of each group, one after the other.
     first_.resize(groups.labels.size() + 1);
     for (const int group : groups.of) ++first_[group + 1];
@@ -59,7 +59,12 @@ class QuantileAggregate final : public Operator {
         }
         if (!values.empty()) row.Set(step, Quantile(quantiles_[step], values));
       }
-      if (!HasAny(row)) out->DropLastRow();
+      const int last = LastStep(row);
+      if (last < 0) {
+        out->DropLastRow();
+      } else if (!drop_name_.empty()) {
+        drop_name_[next_] = IsDropped(last);
+      }
     }
     if (out->size() > 0) return true;
     table_.Clear();
@@ -69,6 +74,19 @@ class QuantileAggregate final : public Operator {
   std::string Describe() const override { return "quantile, holds its input"; }
 
  private:
+  // Whether the members of group `next_` have it lose its name, as they are at its last step: from
+  // the first float on, histograms count too.
+  bool IsDropped(int step) const {
+    bool any = false, dropped = false;
+    for (int i = first_[next_]; i < first_[next_ + 1]; ++i) {
+      const HeldRow held = table_.row(members_[i]);
+      if (!held.has(step) || (!any && held.is_histogram(step))) continue;
+      any = true;
+      dropped |= input_->drop_name()[members_[i]] != 0;
+    }
+    return dropped;
+  }
+
   // One warning for each way in which the parameter is no quantile.
   void WarnOfParameters(Context& context) const {
     double largest = -INFINITY, smallest = INFINITY;

@@ -110,7 +110,7 @@ class Rank final : public Operator {
     ASSIGN_OR_RETURN(const bool any, CheckK(ks));
     if (!any) return std::vector<model::Labels>();
     const double largest = *std::max_element(ks.begin(), ks.end());
-    groups_ = MakeGroups(aggregate_, series, input_->drop_name());
+    groups_ = MakeGroups(aggregate_, series);
     RETURN_IF_ERROR(Collect(context, ks, largest));
     return Choose(series, input_->drop_name());
   }

@@ -60,17 +60,17 @@ class VectorScalar final : public Operator {
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     auto series = vector_->Series(context);
-    drop_name_ = vector_->drop_name();
     ASSIGN_OR_RETURN(scalars_, DrainScalar(context, scalar_.get()));
     return series;
   }
 
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
     auto series = vector_->Borrow(context);
-    drop_name_ = vector_->drop_name();
     ASSIGN_OR_RETURN(scalars_, DrainScalar(context, scalar_.get()));
     return series;
   }
+
+  const std::vector<char>& drop_name() const override { return vector_->drop_name(); }
 
   // Something may be said of any histogram, and of any cell of a trim.
   void LeaveOut(std::vector<char> series, bool) override {

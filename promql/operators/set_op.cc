@@ -21,8 +21,13 @@ class SetOp final : public Operator {
     groups_ = MatchSeries(*binary_.matching, lhs, rhs);
     num_lhs_ = static_cast<int>(lhs.labels.size());
     std::vector<model::Labels> series;
-    AddSide(lhs, lhs_->drop_name(), &series);
-    if (binary_.op == BinaryOp::kOr) AddSide(rhs, rhs_->drop_name(), &series);
+    AddSide(lhs, &series);
+    bool flags = !lhs_->drop_name().empty();
+    if (binary_.op == BinaryOp::kOr) {
+      AddSide(rhs, &series);
+      flags |= !rhs_->drop_name().empty();
+    }
+    if (flags) drop_name_.resize(series.size());
     return series;
   }
 
@@ -43,10 +48,12 @@ class SetOp final : public Operator {
     if (!left_done_) {
       ASSIGN_OR_RETURN(const bool more, lhs_->Next(context, out));
       for (int i = 0; i < out->size(); ++i) Left(out->row(i), groups_.lhs[out->rows[i]]);
+      TakeFlags(lhs_->drop_name(), *out, 0);
       if (more || binary_.op != BinaryOp::kOr) return more;
       left_done_ = true;
     }
     ASSIGN_OR_RETURN(const bool more, rhs_->Next(context, out));
+    TakeFlags(rhs_->drop_name(), *out, num_lhs_);
     for (int i = 0; i < out->size(); ++i) {
       Mask(out->row(i), groups_.rhs[out->rows[i]], /*keep_seen=*/false);
       out->rows[i] += num_lhs_;
@@ -57,15 +64,16 @@ class SetOp final : public Operator {
   std::string Describe() const override { return fmt::format("{}", ToString(binary_.op)); }
 
  private:
-  void AddSide(const BorrowedSeries& side, const std::vector<char>& flags,
-               std::vector<model::Labels>* series) {
+  static void AddSide(const BorrowedSeries& side, std::vector<model::Labels>* series) {
     for (const model::LabelsView labels : side.labels) {
       series->push_back(VisibleLabels(labels, side.hide_metadata));
     }
-    if (flags.empty() && drop_name_.empty()) return;
-    drop_name_.resize(series->size() - side.labels.size());
-    drop_name_.insert(drop_name_.end(), flags.begin(), flags.end());
-    drop_name_.resize(series->size());
+  }
+
+  // Those of a side's rows; its series are those from `first` on.
+  void TakeFlags(const std::vector<char>& flags, const Tile& rows, int first) {
+    if (flags.empty()) return;
+    for (const int i : rows.rows) drop_name_[first + i] = flags[i];
   }
 
   // What can neither come out nor decide what does.

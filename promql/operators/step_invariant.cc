@@ -17,7 +17,6 @@ class StepInvariant final : public Operator {
     Context once = Once(context);
     auto series = input_->Series(once);
     CountForEveryStep(context);
-    drop_name_ = input_->drop_name();
     return series;
   }
 
@@ -25,9 +24,10 @@ class StepInvariant final : public Operator {
     Context once = Once(context);
     auto series = input_->Borrow(once);
     CountForEveryStep(context);
-    drop_name_ = input_->drop_name();
     return series;
   }
+
+  const std::vector<char>& drop_name() const override { return input_->drop_name(); }
 
   void LeaveOut(std::vector<char> series, bool floats_only) override {
     input_->LeaveOut(std::move(series), floats_only);

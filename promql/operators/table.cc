@@ -15,6 +15,20 @@ bool HasAny(const Row& row) {
   return false;
 }
 
+int FirstStep(const Row& row) {
+  for (int w = 0; w < Words(row.steps); ++w) {
+    if (row.present[w] != 0) return w * 64 + std::countr_zero(row.present[w]);
+  }
+  return -1;
+}
+
+int LastStep(const Row& row) {
+  for (int w = Words(row.steps) - 1; w >= 0; --w) {
+    if (row.present[w] != 0) return w * 64 + 63 - std::countl_zero(row.present[w]);
+  }
+  return -1;
+}
+
 void CopyRow(const Row& row, int series, Tile* out) {
   Row copy = out->AddRow(series);
   if (row.histograms != nullptr && HasHistograms(row)) {

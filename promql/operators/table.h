@@ -13,6 +13,8 @@
 namespace promql {
 
 bool HasAny(const Row& row);
+int FirstStep(const Row& row);  // Of those it has; -1 when it has none.
+int LastStep(const Row& row);
 inline int Words(int steps) { return (steps + 63) / 64; }
 // Appends a copy of `row` to *out as series `series`.
 void CopyRow(const Row& row, int series, Tile* out);

@@ -47,7 +47,6 @@ class Window final : public Operator {
       param_columns_.push_back(values.data());
     }
     ASSIGN_OR_RETURN(BorrowedSeries series, source_->Borrow(context));
-    drop_name_ = source_->drop_name();
     if (!series.hide_metadata) series_ = series.labels;
     if (source_->random_access()) {
       rows_.emplace(static_cast<int>(series.labels.size()),
@@ -57,6 +56,8 @@ class Window final : public Operator {
     }
     return series;
   }
+
+  const std::vector<char>& drop_name() const override { return source_->drop_name(); }
 
   void LeaveOut(std::vector<char> series, bool floats_only) override {
     if (!source_->random_access() || spec_.check != nullptr ||

@@ -338,6 +338,34 @@ std::string RandomQuery::Join(int depth) {
   return "(" + Side(depth) + " " + op + " " + match + " " + Side(depth) + ")";
 }
 
+std::string RandomQuery::Names(int depth) {
+  static constexpr const char* kShifts[] = {"", "", " offset 1m", " offset 7m", " @ 900"};
+  static constexpr const char* kMatch[] = {"", "", "on (x)", "on (x, y)", "ignoring (y)"};
+  static constexpr const char* kFold[] = {"sum", "max", "count", "group", "stddev"};
+  static constexpr const char* kBy[] = {"by (__name__)", "by (__name__, x)", "without (x)",
+                                        "by (y)"};
+  if (depth <= 0) {
+    const std::string selector = Selector() + Pick(kShifts);
+    switch (Below(5)) {
+      case 0: return "(" + selector + " > 0)";
+      case 1: return "(-" + selector + ")";
+      case 2: return "(-" + selector + " < 0)";
+      case 3: return "(" + selector + " > bool 0)";
+      default: return selector;
+    }
+  }
+  const std::string l = Names(depth - 1);
+  switch (Below(8)) {
+    case 0: return "last_over_time(" + l + "[" + (OneIn(2) ? "5m" : "90s") + ":1m])";
+    case 1: return Pick(kFold) + " " + Pick(kBy) + " (" + l + ")";
+    case 2: return "quantile " + Pick(kBy) + " (0.5, " + l + ")";
+    case 3: return "(" + l + (OneIn(2) ? " unless " : " and ") + Pick(kMatch) + " " +
+                   Names(depth - 1) + ")";
+    case 4: return "(" + l + " >= " + Scalar(0) + ")";
+    default: return "(" + l + " or " + Pick(kMatch) + " " + Names(depth - 1) + ")";
+  }
+}
+
 std::string RandomQuery::Vector(int depth) {
   static constexpr const char* kWindow[] = {
       "rate",           "increase",        "delta",         "irate",         "idelta",

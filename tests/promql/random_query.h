@@ -23,6 +23,8 @@ class RandomQuery {
   std::string Vector(int depth);
   // One out of two that match in part: sides are simple, and often hold to a few labels.
   std::string Join(int depth);
+  // One in which equal labels come from several sides, some of which are to lose their names.
+  std::string Names(int depth);
 
  private:
   int Below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }

@@ -135,7 +135,10 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Aggregate(const Expr& exp
       }
       default: return base::Unimplemented("slow evaluator: {}", ToString(op));
     }
-    out.push_back({labels, v});
+    const bool dropped =
+        op != AggregateOp::kCountValues &&
+        std::any_of(members.begin(), members.end(), [](const Element& e) { return e.dropped; });
+    out.push_back({labels, v, nullptr, dropped});
   }
   return out;
 }

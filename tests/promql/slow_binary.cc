@@ -39,7 +39,7 @@ double SlowEvaluator::OfNumbers(BinaryOp op, double l, double r) {
 // The cell of a binary operator between vectors, or of a vector and a scalar. `keep`: 0 for nothing
 // at all, else whether a comparison holds.
 SlowEvaluator::Element SlowEvaluator::Operate(const Expr& expr, Element l, Element r,
-                                              bool* keep) {
+                                              bool* keep) const {
   const BinaryOp op = expr.op;
   *keep = true;
   Element out = l;
@@ -102,9 +102,9 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Binary(const Expr& expr,
     const Element got = l_scalar ? Operate(expr, other, e, &keep) : Operate(expr, e, other, &keep);
     if (!keep) continue;
     if (Arithmetic(expr.op) || expr.return_bool) {
-      out.push_back({Nameless(e.labels), got.value, got.histogram});
+      out.push_back(Nameless({e.labels, got.value, got.histogram}));
     } else if (IsTrim(expr.op)) {
-      out.push_back(got);
+      out.push_back({e.labels, got.value, got.histogram, e.dropped});
     } else if (got.value == 1) {
       out.push_back(e);
     }
@@ -156,7 +156,8 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Join(const Expr& expr, co
     const Element got = Operate(expr, l, r, &keep);
     if (!keep) return absl::OkStatus();
     model::Labels labels = m.labels;
-    if (Arithmetic(expr.op) || expr.return_bool) labels = Nameless(labels);
+    const bool loses_name = expr.return_bool && !delayed_names_;
+    if (Arithmetic(expr.op) || loses_name) labels = promql::Nameless(labels);
     if (matching.card == MatchCard::kOneToOne) {
       labels = matching.on ? Only(labels, names) : Without(labels, names);
     }
@@ -169,7 +170,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Join(const Expr& expr, co
     if (matching.card != MatchCard::kOneToOne) id += "|" + labels.bytes();
     if (!used.insert(id).second) return base::Aborted("multiple matches for labels");
     if (Arithmetic(expr.op) || expr.return_bool || IsTrim(expr.op)) {
-      out.push_back({labels, got.value, got.histogram});
+      out.push_back({labels, got.value, got.histogram, delayed_names_ && expr.return_bool});
     } else if (got.value == 1) {
       out.push_back({labels, l.value, l.histogram});
     }

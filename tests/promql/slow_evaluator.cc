@@ -44,6 +44,39 @@ bool Matches(const Expr& selector, const model::Labels& labels) {
 
 }  // namespace
 
+SlowEvaluator::Element SlowEvaluator::Nameless(Element e) const {
+  if (delayed_names_) {
+    e.dropped = true;
+  } else {
+    e.labels = promql::Nameless(e.labels);
+  }
+  return e;
+}
+
+absl::Status SlowEvaluator::SettleNames(const Expr& expr, Elements* elements) const {
+  if (!delayed_names_ || grid_.size() == 1) return absl::OkStatus();
+  const auto [found, is_new] = settled_->try_emplace({&expr, grid_.start});
+  if (is_new) {
+    Dropped settled;
+    for (int i = 0; i < grid_.size(); ++i) {
+      ASSIGN_OR_RETURN(const Elements here, Unsettled(expr, grid_.at(i)));
+      for (const Element& e : here) {
+        const auto [at, first] = settled.emplace(e.labels.bytes(), e.dropped);
+        // Of an aggregation the last step counts.
+        if (!first && expr.kind == ExprKind::kAggregate) at->second = e.dropped;
+      }
+    }
+    (*settled_)[{&expr, grid_.start}] = std::move(settled);
+  }
+  const Dropped& settled = settled_->at({&expr, grid_.start});
+  for (Element& e : *elements) {
+    const auto at = settled.find(std::string(e.labels.bytes()));
+    if (at == settled.end()) return base::Internal("a step off the grid");
+    e.dropped = at->second;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SlowEvaluator::CheckDistinct(const Elements& elements) {
   std::set<std::string> seen;
   for (const Element& e : elements) {
@@ -73,7 +106,10 @@ absl::StatusOr<std::vector<Series>> SlowEvaluator::Evaluate(const Expr& expr) co
       all[model::Labels()].points.push_back({t, v});
       continue;
     }
-    ASSIGN_OR_RETURN(const Elements elements, Vector(expr, t));
+    ASSIGN_OR_RETURN(Elements elements, Vector(expr, t));
+    for (Element& e : elements) {
+      if (e.dropped) e.labels = promql::Nameless(e.labels);
+    }
     RETURN_IF_ERROR(CheckDistinct(elements));
     for (const Element& e : elements) {
       Series& series = all[e.labels];
@@ -194,10 +230,15 @@ absl::StatusOr<std::vector<SlowEvaluator::Window>> SlowEvaluator::Matrix(const E
   }
   const model::TimeMs end = Shift(expr.shift, t);
   const int64_t step = expr.step_ms != 0 ? expr.step_ms : subquery_step_ms_;
-  std::map<model::Labels, std::vector<SlowSample>> all;
+  SlowEvaluator inside = *this;
+  inside.grid_.step_ms = step;
+  const model::TimeMs first = Shift(expr.shift, grid_.start) - expr.range_ms + 1;
+  inside.grid_.start = first + (step - first % step) % step;
+  inside.grid_.end = Shift(expr.shift, grid_.end) / step * step;
+  std::map<model::Labels, Window> all;
   for (model::TimeMs at = end - expr.range_ms + 1; at <= end; ++at) {
     if (at % step != 0) continue;
-    ASSIGN_OR_RETURN(const Elements elements, Vector(*expr.lhs, at));
+    ASSIGN_OR_RETURN(const Elements elements, inside.Vector(*expr.lhs, at));
     RETURN_IF_ERROR(CheckDistinct(elements));
     for (const Element& e : elements) {
       SlowHistogramPtr h = e.histogram;
@@ -206,17 +247,36 @@ absl::StatusOr<std::vector<SlowEvaluator::Window>> SlowEvaluator::Matrix(const E
         unknown.hint = model::ResetHint::kUnknown;
         h = Shared(std::move(unknown));
       }
-      all[e.labels].push_back({at, e.value, h});
+      Window& window = all[e.labels];
+      window.samples.push_back({at, e.value, h});
+      window.dropped = e.dropped;
     }
     at += step - 1;
   }
-  for (auto& [labels, points] : all) out.push_back({labels, points, end});
+  for (auto& [labels, window] : all) {
+    window.labels = labels;
+    window.end = end;
+    out.push_back(std::move(window));
+  }
   return out;
 }
 
 absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Vector(const Expr& with_parens,
                                                               model::TimeMs t) const {
   const Expr& expr = Bare(with_parens);
+  ASSIGN_OR_RETURN(Elements out, Unsettled(expr, t));
+  // Elsewhere a series comes out of one that came in, and keeps what is known of it.
+  const bool merges =
+      (expr.kind == ExprKind::kBinary && expr.op == BinaryOp::kOr) ||
+      (expr.kind == ExprKind::kAggregate && expr.aggregate != AggregateOp::kTopk &&
+       expr.aggregate != AggregateOp::kBottomk) ||
+      (expr.kind == ExprKind::kCall && expr.function->name == "info");
+  if (merges) RETURN_IF_ERROR(SettleNames(expr, &out));
+  return out;
+}
+
+absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Unsettled(const Expr& expr,
+                                                                 model::TimeMs t) const {
   switch (expr.kind) {
     case ExprKind::kVectorSelector: return Select(expr, t, Of::kSample);
     case ExprKind::kAggregate: return Aggregate(expr, t);
@@ -226,7 +286,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Vector(const Expr& with_p
       ASSIGN_OR_RETURN(Elements v, Vector(*expr.lhs, t));
       if (!expr.negate) return v;
       for (Element& e : v) {
-        e.labels = Nameless(e.labels);
+        e = Nameless(std::move(e));
         e.value = -e.value;
         if (e.histogram != nullptr) e.histogram = Shared(Scaled(*e.histogram, -1));
       }
@@ -250,7 +310,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
       Bare(*expr.args[0]).kind == ExprKind::kVectorSelector) {
     ASSIGN_OR_RETURN(out, Select(Bare(*expr.args[0]), t,
                                  f == "timestamp" ? Of::kTime : Of::kStart));
-    for (Element& e : out) e.labels = Nameless(e.labels);
+    for (Element& e : out) e = Nameless(std::move(e));
     RETURN_IF_ERROR(CheckDistinct(out));
     return out;
   }
@@ -270,7 +330,8 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
       const auto cell = OverMixed(f, w.samples, w.end - range, w.end, param, smoothing);
       if (!cell) continue;
       const bool keeps = f == "last_over_time" || f == "first_over_time";
-      out.push_back({keeps ? w.labels : Nameless(w.labels), cell->v, cell->h});
+      const Element got{w.labels, cell->v, cell->h, w.dropped};
+      out.push_back(keeps ? got : Nameless(got));
     }
     RETURN_IF_ERROR(CheckDistinct(out));
     return out;
@@ -306,7 +367,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Call(const Expr& expr,
     } else {
       return base::Unimplemented("slow evaluator: {}", f);
     }
-    out.push_back({Nameless(e.labels), v});
+    out.push_back(Nameless({e.labels, v}));
   }
   RETURN_IF_ERROR(CheckDistinct(out));
   return out;
@@ -330,7 +391,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::OfHistograms(const Expr& 
     const double v = f == "histogram_quantile"   ? SlowQuantile(a, *e.histogram)
                      : f == "histogram_fraction" ? SlowFraction(a, b, *e.histogram)
                                                  : Figure(f, *e.histogram);
-    out.push_back({Nameless(e.labels), v, nullptr});
+    out.push_back(Nameless({e.labels, v, nullptr}));
   }
   RETURN_IF_ERROR(CheckDistinct(out));
   return out;

@@ -88,7 +88,7 @@ absl::StatusOr<SlowEvaluator::Elements> SlowEvaluator::Info(const Expr& expr,
     }
     model::LabelsBuilder builder(e.labels);
     for (const auto& [name, value] : added) builder.Set(name, value);
-    out.push_back({builder.Build(), e.value});
+    out.push_back({builder.Build(), e.value, nullptr, e.dropped});
   }
   RETURN_IF_ERROR(CheckDistinct(out));
   return out;

@@ -122,6 +122,7 @@ void Scheduler::CleanIfAsked() {
   }
   const auto start = std::chrono::steady_clock::now();
   absl::Status status = Clean();
+  if (absl::IsCancelled(status)) return;  // Stopped, as who waits is told; done after the next start.
   absl::MutexLock lock(&mu_);
   ++stats_.cleanings;
   stats_.cleaning_seconds += SecondsSince(start);

@@ -68,7 +68,8 @@ class Scheduler {
   void RequestFlush();  // Soon, on the thread.
   void SetRetention(RetentionOptions retention);
   // Rewrites every block of which something is deleted, on the thread, and waits for it: a merge
-  // under way is finished first. What is deleted meanwhile may stay. kUnavailable while stopped.
+  // under way is finished first. What is deleted meanwhile may stay. kUnavailable while stopped, and
+  // when Stop comes amid it.
   absl::Status CleanTombstones();
 
   // What the thread does every check_interval_ms: flush if it is time, drop what is expired, merge

@@ -74,6 +74,12 @@ void WriteAnalysis(JsonWriter* json, const promql::NodeReport& node) {
   json->Double(node.self_s);
   json->Key("totalTime");
   json->Double(node.total_s);
+  json->Key("number");
+  json->Int(node.number);
+  if (node.shared_with != 0) {
+    json->Key("sharedWith");
+    json->Int(node.shared_with);
+  }
   json->Key("inputs");
   json->BeginArray();
   for (const promql::NodeReport& input : node.inputs) WriteAnalysis(json, input);

@@ -12,7 +12,8 @@ namespace api {
 void WriteQueryStats(JsonWriter* json, const promql::QueryStats& stats, const promql::Grid& grid);
 
 // explain=analyze: {"node":"aggregate","expr":"sum(up)","steps":1,"series":1,"rows":1,"samples":0,
-// "bytes":4096,"selfTime":0.00001,"totalTime":0.0002,"inputs":[...]}; see promql/analysis.h.
+// "bytes":4096,"selfTime":0.00001,"totalTime":0.0002,"number":1,"inputs":[...]}, and "sharedWith":3
+// where an equal part was evaluated; see promql/analysis.h.
 void WriteAnalysis(JsonWriter* json, const promql::NodeReport& node);
 
 }  // namespace api

@@ -154,6 +154,18 @@ constexpr Query kQueries[] = {
     {"instant_select", "many", 0},
 };
 
+// With parts that stand in them more than once.
+constexpr Query kRepeating[] = {
+    {"share_of_sum_6h_90s",
+     "sum by (job) (rate(requests_total[5m])) / on () group_left sum(rate(requests_total[5m]))", 90},
+    {"difference_6h_90s",
+     "rate(requests_total[5m]) / (rate(requests_total[5m]) + 1)", 90},
+    {"same_sums_6h_90s",
+     "sum by (job) (rate(requests_total[5m])) / (sum by (job) (rate(requests_total[5m])) + 1)", 90},
+    {"same_selects_6h_90s", "sum(requests_total * 2) / count(requests_total * 2)", 90},
+    {"same_windows_instant", "sum(rate(requests_total[1h])) / count(rate(requests_total[1h]))", 0},
+};
+
 void RunQueries(std::span<const Query> queries, int samples, promql::Engine* engine,
                 storage::Database* db, std::string_view where) {
   const model::TimeMs end = kStart + int64_t{15'000} * (samples - 1);
@@ -260,6 +272,11 @@ absl::Status Run(const std::string& dir, promql::Engine* engine) {
   RunQueries(kQueries, kSamples, engine, db.get(), "head");
   RETURN_IF_ERROR(db->FlushHead());
   RunQueries(kQueries, kSamples, engine, db.get(), "block");
+  promql::Engine::Options each = engine->options();
+  each.share_equal_parts = false;
+  promql::Engine each_time(each);
+  RunQueries(kRepeating, kSamples, engine, db.get(), "shared");
+  RunQueries(kRepeating, kSamples, &each_time, db.get(), "each_time");
   return db->Close();
 }
 

@@ -80,7 +80,22 @@ OperatorPtr Analysis::Measure(const PlanNode& plan, OperatorPtr op) {
 }
 
 NodeReport Analysis::Report(const PlanNode& root) const {
+  Numbers numbers;
+  Number(root, &numbers);
+  return Report(root, numbers);
+}
+
+void Analysis::Number(const PlanNode& node, Numbers* numbers) const {
+  numbers->emplace(&node, static_cast<int>(numbers->size()) + 1);
+  if (shared_.contains(&node)) return;
+  for (const auto& input : node.input) {
+    if (input != nullptr) Number(*input, numbers);
+  }
+}
+
+NodeReport Analysis::Report(const PlanNode& root, const Numbers& numbers) const {
   NodeReport report;
+  report.number = numbers.at(&root);
   report.node = NameOf(root.kind);
   report.expression = ToString(*root.expr);
   report.steps = root.grid.size();
@@ -94,8 +109,12 @@ NodeReport Analysis::Report(const PlanNode& root) const {
     report.self_s = absl::ToDoubleSeconds(f.self);
     report.total_s = absl::ToDoubleSeconds(f.total);
   }
+  if (const auto it = shared_.find(&root); it != shared_.end()) {
+    report.shared_with = numbers.at(it->second);
+    return report;
+  }
   for (const auto& input : root.input) {
-    if (input != nullptr) report.inputs.push_back(Report(*input));
+    if (input != nullptr) report.inputs.push_back(Report(*input, numbers));
   }
   return report;
 }

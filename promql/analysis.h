@@ -18,6 +18,8 @@ namespace promql {
 // laying out series) is part of the wait for them. `bytes` is the most memory the node itself held
 // of what that thread allocated; 0 in a program without jemalloc.
 struct NodeReport {
+  int number = 0;          // From 1, in the order of the query.
+  int shared_with = 0;     // If not 0, the number of the equal node that was evaluated for it, too.
   std::string node;        // select, window, aggregate ...
   std::string expression;  // What it evaluates.
   int64_t steps = 0, series = 0, rows = 0, samples = 0, bytes = 0;
@@ -30,6 +32,8 @@ class Analysis {
  public:
   // `op` with its calls measured as those of `plan`, which outlives both; so does this.
   OperatorPtr Measure(const PlanNode& plan, OperatorPtr op);
+  // That what is asked of `plan` was evaluated as `evaluated`.
+  void Share(const PlanNode& plan, const PlanNode& evaluated) { shared_[&plan] = &evaluated; }
   // Of a plan that has been evaluated.
   NodeReport Report(const PlanNode& root) const;
 
@@ -62,7 +66,12 @@ class Analysis {
     absl::Duration self, total;
   };
 
+  using Numbers = absl::flat_hash_map<const PlanNode*, int>;
+  void Number(const PlanNode& node, Numbers* numbers) const;
+  NodeReport Report(const PlanNode& node, const Numbers& numbers) const;
+
   absl::flat_hash_map<const PlanNode*, Figures> figures_;
+  absl::flat_hash_map<const PlanNode*, const PlanNode*> shared_;
   Call* innermost_ = nullptr;
 };
 

@@ -15,6 +15,7 @@
 #include "promql/operators/scalar_op.h"
 #include "promql/operators/select.h"
 #include "promql/operators/set_op.h"
+#include "promql/operators/shared.h"
 #include "promql/operators/step_invariant.h"
 #include "promql/operators/window.h"
 #include "promql/signatures.h"
@@ -145,12 +146,32 @@ absl::StatusOr<OperatorPtr> BuildNode(const PlanNode& plan, Selections* selectio
   return base::Internal("a part of the query that gives no rows");
 }
 
-}  // namespace
-
-absl::StatusOr<OperatorPtr> Build(const PlanNode& plan, Selections* selections) {
+absl::StatusOr<OperatorPtr> BuildMeasured(const PlanNode& plan, Selections* selections) {
   ASSIGN_OR_RETURN(OperatorPtr made, BuildNode(plan, selections));
   if (selections->analysis() == nullptr) return made;
   return selections->analysis()->Measure(plan, std::move(made));
+}
+
+// Of a node that has equals.
+absl::StatusOr<OperatorPtr> BuildReader(const PlanNode& plan, Selections* selections) {
+  const PlanNode& evaluated = *selections->plan().equal_parts[plan.equal_part];
+  std::shared_ptr<SharedPart>& part = *selections->part(plan.equal_part);
+  if (part == nullptr) {
+    ASSIGN_OR_RETURN(OperatorPtr input, BuildMeasured(evaluated, selections));
+    part = MakeSharedPart(std::move(input));
+  }
+  Analysis* const analysis = selections->analysis();
+  const auto make_own = [&plan, selections] { return BuildMeasured(plan, selections); };
+  if (analysis == nullptr || &plan == &evaluated) return MakeReader(part, make_own, nullptr);
+  const auto share = [analysis, &plan, &evaluated] { analysis->Share(plan, evaluated); };
+  OperatorPtr reader = MakeReader(part, make_own, share);
+  return analysis->Measure(plan, std::move(reader));
+}
+
+}  // namespace
+
+absl::StatusOr<OperatorPtr> Build(const PlanNode& plan, Selections* selections) {
+  return plan.equal_part < 0 ? BuildMeasured(plan, selections) : BuildReader(plan, selections);
 }
 
 absl::StatusOr<std::unique_ptr<SampleSource>> BuildMatrix(const PlanNode& plan,

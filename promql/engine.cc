@@ -207,6 +207,7 @@ class Engine::Impl {
     plan_options.default_subquery_step_ms = default_subquery_step_ms_.load();
     plan_options.max_samples = options_.max_samples;
     plan_options.push_matchers = options_.leave_out_unmatched;
+    plan_options.share_equal_parts = options_.share_equal_parts;
     plan_options.use_start_timestamps = options_.use_start_timestamps;
     Grid checked = grid;
     if (grid.step_ms == 0) checked.end = grid.start;

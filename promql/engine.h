@@ -107,6 +107,8 @@ class Engine {  // Thread-safe; one per process; owns the gate on concurrent que
     // not read, where the answer is the same without, annotations and errors included. False: all
     // are, to compare.
     bool leave_out_unmatched = true;
+    // Parts that stand in a query more than once are evaluated once. False: each time, to compare.
+    bool share_equal_parts = true;
     int64_t result_cache_bytes = 0;  // For answers to range queries. 0: none are kept.
     int threads = 0;  // That queries may use together, besides those that call. 0: cores - 1.
   };

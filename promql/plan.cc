@@ -9,6 +9,7 @@
 
 #include "promql/context.h"
 #include "promql/duration_expr.h"
+#include "promql/equal_parts.h"
 #include "promql/plan_rules.h"
 #include "promql/printer.h"
 #include "promql/pushed_matchers.h"
@@ -443,6 +444,7 @@ absl::StatusOr<Plan> MakePlan(const Expr& expr, const Grid& grid, const PlanOpti
   Plan plan;
   RETURN_IF_ERROR(Planner(grid, options, &plan).Run(expr));
   if (plan.range.empty()) plan.range = {0, 0};
+  if (options.share_equal_parts) FindEqualParts(&plan);
   return plan;
 }
 

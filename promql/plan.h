@@ -49,6 +49,7 @@ struct PlanNode {
   Smoothing smoothing = Smoothing::kNone;  // kSelect, kWindow, kMatrix: of the selector.
   Buckets buckets = Buckets::kAll;  // Of a node with a selector: what it needs of histograms.
   bool starts = false;              // Likewise: whether it looks at start times.
+  int equal_part = -1;              // Index into Plan::equal_parts, or none.
 };
 
 // A distinct set of matchers and all the time it is looked at in.
@@ -64,6 +65,8 @@ struct PlanSelector {
 struct Plan {
   std::unique_ptr<PlanNode> root;
   std::vector<PlanSelector> selectors;
+  // Of nodes that are equal the last: it is evaluated for all of them. equal_parts.h
+  std::vector<const PlanNode*> equal_parts;
   model::TimeRange range = model::TimeRange::None();  // All that is looked at; or 0..0.
 };
 
@@ -73,6 +76,7 @@ struct PlanOptions {
   int64_t max_samples = 50'000'000;
   bool use_start_timestamps = false;  // See Engine::Options.
   bool push_matchers = true;          // pushed_matchers.h
+  bool share_equal_parts = true;      // equal_parts.h
 };
 
 // kInvalidArgument: a duration that comes to nothing sensible, a type the grid does not allow.

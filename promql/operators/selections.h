@@ -1,5 +1,5 @@
 // What the operators of one query share. The Selections: each distinct selector is selected once and
-// read by all who use it. And the Analysis, if there is to be one.
+// read by all who use it. Likewise parts that are equal. And the Analysis, if there is to be one.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,10 @@ class Selections {  // Not thread-safe but for Read; the Selections in it are.
  public:
   // `analysis` may be null.
   explicit Selections(const Plan* plan, class Analysis* analysis = nullptr)
-      : plan_(plan), analysis_(analysis), selections_(plan->selectors.size()) {}
+      : plan_(plan),
+        analysis_(analysis),
+        selections_(plan->selectors.size()),
+        parts_(plan->equal_parts.size()) {}
 
   // Selects on first use. Storage's errors come as "expanding series: ...".
   absl::StatusOr<const storage::Selection*> Get(Context& context, int selector);
@@ -32,11 +35,15 @@ class Selections {  // Not thread-safe but for Read; the Selections in it are.
   static absl::StatusOr<bool> HoldsFloatsOnly(const storage::Selection& selection, int i,
                                               const WindowGrid& windows);
   Analysis* analysis() const { return analysis_; }
+  const Plan& plan() const { return *plan_; }
+  // Of Plan::equal_parts, to be set by whoever builds the first of the nodes.
+  std::shared_ptr<class SharedPart>* part(int equal_part) { return &parts_[equal_part]; }
 
  private:
   const Plan* plan_;
   class Analysis* const analysis_;
   std::vector<std::unique_ptr<storage::Selection>> selections_;
+  std::vector<std::shared_ptr<class SharedPart>> parts_;
 };
 
 void RemoveStaleMarkers(Samples* samples);

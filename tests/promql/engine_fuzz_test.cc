@@ -84,8 +84,16 @@ struct Tally {
 };
 
 struct What {
-  bool histograms = false, starts = false, delayed_names = false;
+  bool histograms = false, starts = false, delayed_names = false, repeats = false;
 };
+
+// How much it looks at hangs on the query alone, not on how often parts were evaluated.
+void ExpectSameStats(const QueryStats& a, const QueryStats& b) {
+  EXPECT_EQ(a.samples, b.samples);
+  EXPECT_EQ(a.samples_read, b.samples_read);
+  EXPECT_EQ(a.samples_by_step, b.samples_by_step);
+  EXPECT_EQ(a.samples_read_by_step, b.samples_read_by_step);
+}
 
 void CompareOnce(uint64_t seed, What what, Tally* tally) {
   RandomQuery random(seed, what.histograms, what.starts);
@@ -97,11 +105,15 @@ void CompareOnce(uint64_t seed, What what, Tally* tally) {
   options.features.binop_fill = true;
   options.use_start_timestamps = what.starts;
   options.delayed_name_removal = what.delayed_names;
+  options.per_step_stats = true;
   Engine engine(options);
   options.leave_out_unmatched = false;
-  Engine thorough(options);  // Reads all there is.
+  Engine sharing(options);
+  options.share_equal_parts = false;
+  Engine thorough(options);  // Reads all there is, as often as it is asked for.
   for (int i = 0; i < 20; ++i) {
-    const std::string query = i % 4 == 0                         ? random.Join(2)
+    const std::string query = what.repeats                      ? random.Repeated(2)
+                              : i % 4 == 0                      ? random.Join(2)
                               : what.delayed_names && i % 4 < 3 ? random.Names(3)
                                                                 : random.Vector(3);
     const Grid grid = i % 3 == 0 ? Grid{600'000 + i * 7'000, 600'000 + i * 7'000, 1000}
@@ -112,16 +124,23 @@ void CompareOnce(uint64_t seed, What what, Tally* tally) {
         SlowEvaluator(&data, grid, 300'000, 60'000, what.starts, what.delayed_names)
             .Evaluate(**expr);
     const auto actual = engine.Evaluate(query, grid, &data);
-    const auto thoroughly = thorough.Evaluate(query, grid, &data);
+    const QueryOptions by_step{.stats_by_step = true};
+    const auto thoroughly = thorough.Evaluate(query, grid, &data, by_step);
+    const auto shared = sharing.Evaluate(query, grid, &data, by_step);
     SCOPED_TRACE(fmt::format("seed {} query {} grid {}..{} by {}", seed, query, grid.start,
                              grid.end, grid.step_ms));
     ASSERT_EQ(expected.ok(), actual.ok())
         << base::message(expected.status()) << "\n" << base::message(actual.status());
     ASSERT_EQ(actual.status(), thoroughly.status());
+    ASSERT_EQ(shared.status(), thoroughly.status());
     if (actual.ok()) {
       ASSERT_EQ(Print(actual->value.matrix), Print(thoroughly->value.matrix));
       ASSERT_EQ(actual->annotations.warnings, thoroughly->annotations.warnings);
       ASSERT_EQ(actual->annotations.infos, thoroughly->annotations.infos);
+      ASSERT_EQ(Print(shared->value.matrix), Print(thoroughly->value.matrix));
+      ASSERT_EQ(shared->annotations.warnings, thoroughly->annotations.warnings);
+      ASSERT_EQ(shared->annotations.infos, thoroughly->annotations.infos);
+      ExpectSameStats(shared->stats, thoroughly->stats);
       tally->spared += actual->stats.samples_read < thoroughly->stats.samples_read;
     }
     if (!expected.ok()) {
@@ -166,6 +185,13 @@ TEST(EngineFuzz, AgreesWithTheSlowEvaluatorOnStarts) { CompareMany({.starts = tr
 
 TEST(EngineFuzz, AgreesWithTheSlowEvaluatorOnHistogramsWithStarts) {
   CompareMany({.histograms = true, .starts = true});
+}
+
+TEST(EngineFuzz, AgreesWithTheSlowEvaluatorOnEqualParts) {
+  CompareMany({.repeats = true});
+  CompareMany({.histograms = true, .repeats = true});
+  CompareMany({.delayed_names = true, .repeats = true});
+  CompareMany({.histograms = true, .starts = true, .repeats = true});
 }
 
 }  // namespace

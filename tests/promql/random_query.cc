@@ -366,6 +366,38 @@ std::string RandomQuery::Names(int depth) {
   }
 }
 
+std::string RandomQuery::Repeated(int depth) {
+  static constexpr const char* kFold[] = {"sum", "max", "count", "avg", "quantile by (x) (0.5,"};
+  static constexpr const char* kOver[] = {"max_over_time", "sum_over_time", "count_over_time"};
+  static constexpr const char* kMatch[] = {"", "on (x, y)", "ignoring (y)"};
+  static constexpr const char* kArithmetic[] = {"+", "/", "-", "> bool", "<="};
+  const std::string part = depth > 1 && OneIn(2) ? Repeated(depth - 1) : Vector(depth);
+  const auto fold = [&](const std::string& of) {
+    const std::string how = Pick(kFold);
+    return how + (how.back() == ',' ? " " : " " + Grouping() + " (") + of + ")";
+  };
+  const auto over = [&](const char* range) {
+    // Those that drop names have none to drop: see Matrix.
+    const std::string window = std::string("[") + range + ":1m])";
+    if (OneIn(2)) return "last_over_time((" + part + ")" + window;
+    return Pick(kOver) + "((sum by (x, y) (" + part + "))" + window;
+  };
+  const std::string arithmetic = " " + Pick(kArithmetic) + " ";
+  switch (Below(8)) {
+    case 0: return "(" + part + arithmetic + part + ")";
+    case 1: {
+      const std::string folded = fold(part);
+      return "(" + folded + arithmetic + Pick(kMatch) + " (" + folded + " + " + fold(part) + "))";
+    }
+    case 2: return "(" + fold(part) + " or " + fold("(" + part + ")") + ")";
+    case 3: return "(" + part + " unless " + Pick(kMatch) + " (" + part + " > " + Scalar(0) + "))";
+    case 4: return "(" + over("3m") + " or " + over(OneIn(2) ? "3m" : "4m") + ")";
+    case 5: return "((" + part + " and " + Join(1) + ") or " + part + ")";
+    case 6: return "(" + part + " + scalar(" + fold(part) + ") * scalar(" + part + "))";
+    default: return "(" + Vector(depth - 1) + " or " + part + " or " + fold(part) + ")";
+  }
+}
+
 std::string RandomQuery::Vector(int depth) {
   static constexpr const char* kWindow[] = {
       "rate",           "increase",        "delta",         "irate",         "idelta",

@@ -25,6 +25,8 @@ class RandomQuery {
   std::string Join(int depth);
   // One in which equal labels come from several sides, some of which are to lose their names.
   std::string Names(int depth);
+  // One with parts that stand in it more than once.
+  std::string Repeated(int depth);
 
  private:
   int Below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }

@@ -74,7 +74,7 @@ int main() {
       bytes = 0;
       chunk::XorEncoder encoder;
       const auto seal = [&] {
-        counts.push_back(encoder.num_samples());
+        counts.push_back(encoder.view().num_samples);
         chunks.push_back(std::move(encoder).Seal());
         bytes += chunks.back().size();
       };

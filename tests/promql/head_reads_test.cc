@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <map>
 #include <random>
 
 #include "promql/engine.h"
@@ -118,8 +119,8 @@ void Compare(bool with_histograms) {
     ASSERT_EQ(want.status().message(), got.status().message());
     if (!want.ok()) continue;
     ASSERT_EQ(Print(got->value), Print(want->value));
-    // How many samples a histogram counts for goes by its buckets, and the head may lay those out
-    // otherwise than memory does.
+    // How many samples a histogram counts for goes by its buckets, and memory has each as it came, not
+    // all of a chunk alike: see HistogramsCountForWhatTheirChunkLaysOut.
     if (!with_histograms) {
       EXPECT_EQ(got->stats.samples, want->stats.samples);
     }
@@ -133,6 +134,67 @@ void Compare(bool with_histograms) {
 
 TEST(HeadReads, GiveTheAnswersOfMemory) { Compare(/*with_histograms=*/false); }
 TEST(HeadReads, OfHistogramsToo) { Compare(/*with_histograms=*/true); }
+
+// A counter with `counts` of observations by bucket; empty ones are not among its buckets.
+model::Histogram CounterOf(const std::map<int, int>& counts) {
+  model::Histogram h;
+  h.zero_threshold = 1e-128;
+  int next = 0, last = 0;
+  for (const auto& [index, count] : counts) {
+    if (h.positive_spans.empty() || index != next) h.positive_spans.push_back({index - next, 0});
+    ++h.positive_spans.back().length;
+    h.positive_buckets.push_back(count - last);
+    h.count += static_cast<uint64_t>(count);
+    next = index + 1;
+    last = count;
+  }
+  h.sum = static_cast<double>(h.count);
+  return h;
+}
+
+// Figures of Prometheus 3.14, which lays histograms out in chunks as we do: an early one has the
+// buckets that came later too, and counts as large as they are. A reset begins a chunk of few.
+TEST(HeadReads, HistogramsCountForWhatTheirChunkLaysOut) {
+  const testing_support::TempDir temp;
+  storage::DatabaseOptions options;
+  options.dir = temp.path();
+  const auto db = storage::Database::Open(options);
+  ASSERT_TRUE(db.ok()) << db.status();
+  const model::Labels labels = model::Labels::FromPairs({{"__name__", "h"}});
+  const Grid grid{kStart, kStart + 4 * kStepMs, kStepMs};
+  model::TimeMs t = kStart;
+  for (const std::map<int, int>& counts : std::vector<std::map<int, int>>{
+           {{0, 1}},
+           {{0, 1}, {1, 1}},
+           {{0, 1}, {1, 1}, {7, 2}, {20, 1}},
+           {{0, 2}, {1, 1}, {7, 2}, {20, 1}},
+           {{3, 1}}}) {
+    const auto batch = (*db)->NewAppender();
+    model::AnyHistogram h = CounterOf(counts);
+    ASSERT_EQ(batch->AppendHistogram(storage::SeriesRef::kNone, labels, t, h).outcome,
+              storage::Outcome::kAccepted);
+    ASSERT_TRUE(batch->Commit().ok());
+    t += kStepMs;
+  }
+  Engine engine(Engine::Options{});
+  for (const bool flushed : {false, true}) {
+    SCOPED_TRACE(flushed);
+    if (flushed) {
+      ASSERT_TRUE((*db)->FlushHead().ok());
+    }
+    for (const auto& [query, samples] : std::vector<std::pair<std::string, int64_t>>{
+             {"h", 4 * 14 + 12},
+             {"sum(h)", 4 * 14 + 12},
+             {"histogram_count(h)", 55},
+             {"rate(h[2m])", 14 + 28 + 42 + 56 + 68},
+             {"count_over_time(h[5m])", 14 + 28 + 42 + 56 + 68}}) {
+      const auto result = engine.Evaluate(query, grid, db->get());
+      ASSERT_TRUE(result.ok()) << result.status();
+      EXPECT_EQ(result->stats.samples, samples) << query;
+    }
+  }
+  ASSERT_TRUE((*db)->Close().ok());
+}
 
 }  // namespace
 }  // namespace promql

@@ -18,11 +18,7 @@ class Info final : public Operator {
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     ASSIGN_OR_RETURN(const BorrowedSeries base, input_->Borrow(context));
-    std::vector<model::Labels> series;
-    series.reserve(base.labels.size());
-    for (const model::LabelsView labels : base.labels) {
-      series.push_back(VisibleLabels(labels, base.hide_metadata));
-    }
+    const std::vector<model::Labels> series = VisibleLabels(base);
     RETURN_IF_ERROR(index_.Load(context, plan_.windows, rules_, series));
     return Enrich(series);
   }

@@ -48,6 +48,15 @@ model::Labels VisibleLabels(model::LabelsView labels, bool hide_metadata) {
   return model::Labels::FromCanonical(std::move(kept));
 }
 
+std::vector<model::Labels> VisibleLabels(const BorrowedSeries& series) {
+  std::vector<model::Labels> visible;
+  visible.reserve(series.labels.size());
+  for (const model::LabelsView labels : series.labels) {
+    visible.push_back(VisibleLabels(labels, series.hide_metadata));
+  }
+  return visible;
+}
+
 int Numbering::Number(std::string_view key) {
   const auto found = numbers_.find(key);
   if (found != numbers_.end()) return found->second;

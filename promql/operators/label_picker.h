@@ -32,6 +32,7 @@ class LabelPicker {
 
 // Labels without metadata labels, if those are hidden.
 model::Labels VisibleLabels(model::LabelsView labels, bool hide_metadata);
+std::vector<model::Labels> VisibleLabels(const BorrowedSeries& series);  // Of each.
 
 // Numbers distinct byte strings in the order they come.
 class Numbering {

@@ -30,12 +30,7 @@ class Window final : public Operator {
 
   absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
     ASSIGN_OR_RETURN(const BorrowedSeries borrowed, Borrow(context));
-    std::vector<model::Labels> series;
-    series.reserve(borrowed.labels.size());
-    for (const model::LabelsView labels : borrowed.labels) {
-      series.push_back(VisibleLabels(labels, borrowed.hide_metadata));
-    }
-    return series;
+    return VisibleLabels(borrowed);
   }
 
   absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {

@@ -74,6 +74,7 @@ class Limit final : public Operator {
 
   absl::StatusOr<bool> Next(Context& context, Tile* out) override {
     if (nothing_) {
+      RETURN_IF_ERROR(PassOver(context, input_.get()));
       out->Reset(context.grid.size());
       return false;
     }

@@ -108,7 +108,10 @@ class Rank final : public Operator {
     ASSIGN_OR_RETURN(const std::vector<double> ks, DrainScalar(context, param_.get()));
     ASSIGN_OR_RETURN(const BorrowedSeries series, input_->Borrow(context));
     ASSIGN_OR_RETURN(const bool any, CheckK(ks));
-    if (!any) return std::vector<model::Labels>();
+    if (!any) {
+      RETURN_IF_ERROR(PassOver(context, input_.get()));
+      return std::vector<model::Labels>();
+    }
     const double largest = *std::max_element(ks.begin(), ks.end());
     groups_ = MakeGroups(aggregate_, series);
     RETURN_IF_ERROR(Collect(context, ks, largest));

@@ -124,6 +124,14 @@ void Table::Expand(int series, Row out) const {
   }
 }
 
+absl::Status PassOver(Context& context, Operator* input) {
+  Tile tile;
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool more, input->Next(context, &tile));
+    if (!more) return absl::OkStatus();
+  }
+}
+
 absl::StatusOr<std::vector<double>> DrainScalar(Context& context, Operator* scalar) {
   ASSIGN_OR_RETURN(const BorrowedSeries series, scalar->Borrow(context));
   std::vector<double> values(context.grid.size());

@@ -79,5 +79,7 @@ class Table {  // Not thread-safe.
 
 // All values of a scalar operator, one for each step of the context's grid. Calls Borrow and Next.
 absl::StatusOr<std::vector<double>> DrainScalar(Context& context, Operator* scalar);
+// Evaluates what nobody wants the rows of: for its annotations, errors and samples.
+absl::Status PassOver(Context& context, Operator* input);
 
 }  // namespace promql

@@ -57,13 +57,12 @@ MemSeries* RefTable::Find(SeriesRef ref) const {
   if (n > kMaxRef) return nullptr;
   const Middle* middle = FindMiddle(n >> (kLeafBits + kMiddleBits));
   if (middle == nullptr) return nullptr;
-  const Leaf* leaf =
-      middle->leaves[(n >> kLeafBits) % (1 << kMiddleBits)].load(std::memory_order_acquire);
+  const Leaf* leaf = middle->leaves[LeafNumber(n)].load(std::memory_order_acquire);
   if (leaf == nullptr) return nullptr;
   return leaf->series[n % (1 << kLeafBits)].load(std::memory_order_acquire);
 }
 
-std::atomic<RefTable::Leaf*>* RefTable::LeafPlace(uint64_t n) {
+RefTable::Middle* RefTable::MiddleOf(uint64_t n) {
   const uint64_t page = n >> (kLeafBits + kMiddleBits);
   uint64_t i = page;
   Middle* middle;
@@ -76,28 +75,30 @@ std::atomic<RefTable::Leaf*>* RefTable::LeafPlace(uint64_t n) {
     middle = new Middle(page);
     top_[i & kTopMask].store(middle, std::memory_order_release);
   }
-  return &middle->leaves[(n >> kLeafBits) % (1 << kMiddleBits)];
+  return middle;
 }
 
 void RefTable::Set(SeriesRef ref, MemSeries* series) {
   const uint64_t n = static_cast<uint64_t>(ref);
   CHECK(n <= kMaxRef);
   absl::MutexLock lock(&mu_);
-  std::atomic<Leaf*>* place = LeafPlace(n);
-  Leaf* leaf = place->load(std::memory_order_relaxed);
-  if (leaf == nullptr) place->store(leaf = new Leaf, std::memory_order_release);
-  ++leaf->live;
+  Middle* const middle = MiddleOf(n);
+  std::atomic<Leaf*>& place = middle->leaves[LeafNumber(n)];
+  Leaf* leaf = place.load(std::memory_order_relaxed);
+  if (leaf == nullptr) place.store(leaf = new Leaf, std::memory_order_release);
+  ++middle->live[LeafNumber(n)];
   leaf->series[n % (1 << kLeafBits)].store(series, std::memory_order_release);
 }
 
 void RefTable::Clear(SeriesRef ref, Garbage* garbage) {
   const uint64_t n = static_cast<uint64_t>(ref);
   absl::MutexLock lock(&mu_);
-  std::atomic<Leaf*>* place = LeafPlace(n);
-  Leaf* leaf = place->load(std::memory_order_relaxed);
+  Middle* const middle = MiddleOf(n);
+  std::atomic<Leaf*>& place = middle->leaves[LeafNumber(n)];
+  Leaf* leaf = place.load(std::memory_order_relaxed);
   leaf->series[n % (1 << kLeafBits)].store(nullptr, std::memory_order_release);
-  if (--leaf->live > 0) return;
-  place->store(nullptr, std::memory_order_release);
+  if (--middle->live[LeafNumber(n)] > 0) return;
+  place.store(nullptr, std::memory_order_release);
   garbage->push_back(std::shared_ptr<Leaf>(leaf));
 }
 

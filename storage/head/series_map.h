@@ -51,17 +51,18 @@ class RefTable {
  private:
   static constexpr int kLeafBits = 8, kMiddleBits = 12, kTopBits = 16;
   static constexpr uint64_t kTopMask = (uint64_t{1} << kTopBits) - 1;
-  struct Leaf {
+  struct Leaf {  // 2 KiB to the byte, which the allocator has a class of.
     std::array<std::atomic<MemSeries*>, 1 << kLeafBits> series{};
-    int live = 0;  // Guarded by mu_.
   };
   struct Middle {
     explicit Middle(uint64_t number) : page(number) {}
     const uint64_t page;  // The refs whose bits above these are so.
     std::array<std::atomic<Leaf*>, 1 << kMiddleBits> leaves{};
+    std::array<uint16_t, 1 << kMiddleBits> live{};  // Refs of each leaf that are set. Guarded by mu_.
   };
   const Middle* FindMiddle(uint64_t page) const;
-  std::atomic<Leaf*>* LeafPlace(uint64_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static size_t LeafNumber(uint64_t n) { return (n >> kLeafBits) % (1 << kMiddleBits); }
+  Middle* MiddleOf(uint64_t n) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);  // Made when there is none.
 
   absl::Mutex mu_;  // Of growing and shrinking.
   size_t pages_ ABSL_GUARDED_BY(mu_) = 0;

@@ -93,7 +93,7 @@ Cardinality HeadIndex::TopCardinality(size_t limit) const {
     uint64_t size = 0;
     WalkValues(name, [&, &name = name](const Pair& pair, std::string_view value) {
       mu_.AssertReaderHeld();
-      const uint64_t count = pair.postings.size();
+      const uint64_t count = pair.holders.size();
       if (count == 0) return;
       size += value.size();
       pairs.Offer(count, [&] { return fmt::format("{}={}", name, value); });

@@ -66,11 +66,9 @@ PairId HeadIndex::NewPair(std::string_view bytes) {
   auto it = names_.find(name);
   if (it == names_.end()) {
     it = names_.emplace(std::string(name), std::make_unique<Name>()).first;
-    it->second->text = name;
     it->second->pairs = absl::btree_set<PairId, ByValue>(ByValue{this});
   }
-  pair.name = it->second.get();
-  pair.name->pairs.insert(id);
+  it->second->pairs.insert(id);
   by_bytes_.insert(id);
   return id;
 }
@@ -78,8 +76,9 @@ PairId HeadIndex::NewPair(std::string_view bytes) {
 void HeadIndex::FreePair(PairId id) {
   Pair& pair = at(id);
   by_bytes_.erase(id);
-  pair.name->pairs.erase(id);
-  if (pair.name->pairs.empty()) names_.erase(std::string(pair.name->text));
+  const auto name = names_.find(label(id).name);
+  name->second->pairs.erase(id);
+  if (name->second->pairs.empty()) names_.erase(name);
   pair_bytes_ -= pair.size;
   pair = Pair();
   free_ids_.push_back(id);
@@ -112,11 +111,11 @@ void HeadIndex::Release(std::span<const PairId> pairs) {
 
 void HeadIndex::AddTo(PairId id, std::span<const SeriesRef> refs) {
   Pair& pair = at(id);
-  if (pair.postings.empty()) {
-    ++pair.name->listed;
+  if (pair.holders.empty()) {
+    ++NameOf(id)->listed;
     ++listed_pairs_;
   }
-  pair.postings.Add(refs);
+  pair.holders.Add(refs);
 }
 
 void HeadIndex::Add(std::span<const IndexEntry> entries) {
@@ -174,10 +173,10 @@ void HeadIndex::Remove(std::span<const IndexEntry> entries) {
     for (; i < by_pair.size() && by_pair[i].first == id; ++i) refs.push_back(by_pair[i].second);
     absl::MutexLock lock(&mu_);  // One list at a time, so that nobody waits long.
     Pair& pair = at(id);
-    if (pair.postings.empty()) continue;
-    pair.postings.Remove(refs);
-    if (pair.postings.empty()) {
-      --pair.name->listed;
+    if (pair.holders.empty()) continue;
+    pair.holders.Remove(refs);
+    if (pair.holders.empty()) {
+      --NameOf(id)->listed;
       --listed_pairs_;
     }
   }
@@ -196,7 +195,7 @@ absl::StatusOr<PostingsPtr> HeadIndex::For(std::string_view name, std::string_vi
   model::AppendLabel(&bytes, name, value);
   absl::ReaderMutexLock lock(&mu_);
   const auto it = by_bytes_.find(std::string_view(bytes));
-  if (it != by_bytes_.end()) at(*it).postings.AppendTo(out.get());
+  if (it != by_bytes_.end()) at(*it).holders.AppendTo(out.get());
   return out;
 }
 
@@ -230,20 +229,19 @@ absl::StatusOr<std::vector<std::string>> HeadIndex::ValuesWithPrefix(
   for (auto it = found->pairs.lower_bound(prefix); it != found->pairs.end(); ++it) {
     const std::string_view value = label(*it).value;
     if (!value.starts_with(prefix)) break;
-    if (!at(*it).postings.empty()) out.emplace_back(value);
+    if (!at(*it).holders.empty()) out.emplace_back(value);
   }
   return out;
 }
 
 std::vector<uint32_t> HeadIndex::PairPlaces() const {
   absl::ReaderMutexLock lock(&mu_);
-  std::vector<const Name*> names;
-  for (const auto& [text, name] : names_) names.push_back(name.get());
-  std::sort(names.begin(), names.end(),
-            [](const Name* a, const Name* b) { return a->text < b->text; });
+  std::vector<std::pair<std::string_view, const Name*>> names;
+  for (const auto& [text, name] : names_) names.emplace_back(text, name.get());
+  std::sort(names.begin(), names.end());
   std::vector<uint32_t> places(num_ids_);
   uint32_t place = 0;
-  for (const Name* name : names) {
+  for (const auto& [text, name] : names) {
     for (const PairId id : name->pairs) places[static_cast<uint32_t>(id)] = ++place;
   }
   return places;

@@ -21,6 +21,7 @@
 
 #include "storage/base/hash.h"
 #include "storage/head/head_info.h"
+#include "storage/index/holders.h"
 #include "storage/index/posting_list.h"
 #include "storage/index/postings.h"
 #include "storage/index/stable_array.h"
@@ -77,15 +78,14 @@ class HeadIndex final : public Index {  // Thread-safe.
   Cardinality TopCardinality(size_t limit) const;
 
  private:
-  struct Name;
-  struct Pair {
+  struct Pair {  // Of these there may be more than series.
     // Constant while referenced.
     std::unique_ptr<char[]> bytes;
     uint32_t size = 0;
     uint32_t references = 0;  // This and what follows: guarded by mu_.
-    Name* name = nullptr;
-    PostingList postings;
+    Holders holders;
   };
+  static_assert(sizeof(Pair) == 24);
   struct ByValue {
     using is_transparent = void;
     const HeadIndex* index;
@@ -94,9 +94,8 @@ class HeadIndex final : public Index {  // Thread-safe.
     bool operator()(std::string_view a, PairId b) const { return a < index->label(b).value; }
   };
   struct Name {
-    std::string text;
     absl::btree_set<PairId, ByValue> pairs;
-    uint32_t listed = 0;  // Pairs with postings.
+    uint32_t listed = 0;  // Pairs with holders.
   };
   struct PairHash {
     using is_transparent = void;
@@ -117,6 +116,9 @@ class HeadIndex final : public Index {  // Thread-safe.
   void FreePair(PairId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddTo(PairId id, std::span<const SeriesRef> refs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   const Name* FindName(std::string_view name) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  Name* NameOf(PairId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return names_.find(label(id).name)->second.get();
+  }
   // Calls visit(pair, value) in value order under the lock, which is let go from time to time.
   void WalkValues(std::string_view name,
                   absl::FunctionRef<void(const Pair&, std::string_view)> visit) const;

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/index/holders.h"
 #include "storage/index/posting_list.h"
 #include "storage/index/stable_array.h"
 
@@ -74,6 +75,33 @@ TEST(PostingList, AgreesWithASetHoweverItIsFilled) {
       if (!model.empty()) {
         ASSERT_EQ(list.last(), SeriesRef{*model.rbegin()});
       }
+    }
+  }
+}
+
+TEST(Holders, AgreeWithASetHoweverTheyComeAndGo) {
+  std::mt19937_64 random(13);
+  for (int round = 0; round < 300; ++round) {
+    Holders holders;
+    Numbers model;
+    // Few numbers and small batches: none, one and two are met again and again.
+    const uint64_t max = round % 3 == 0 ? Holders::kMaxRef : 2 + random() % 6;
+    for (int step = 0; step < 60; ++step) {
+      Numbers batch = RandomNumbers(&random, random() % 3, max);
+      if (random() % 2 == 0) {
+        holders.Add(Of(batch));
+        model.insert(batch.begin(), batch.end());
+      } else {
+        if (random() % 4 == 0) batch.insert(model.begin(), model.end());
+        holders.Remove(Of(batch));
+        for (const uint64_t n : batch) model.erase(n);
+      }
+      if (random() % 8 == 0) holders = Holders(std::move(holders));
+      Postings out;
+      holders.AppendTo(&out);
+      ASSERT_EQ(out, Of(model)) << "round " << round << " step " << step;
+      ASSERT_EQ(holders.size(), model.size());
+      ASSERT_EQ(holders.empty(), model.empty());
     }
   }
 }

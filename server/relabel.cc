@@ -10,6 +10,7 @@
 #include "storage/base/check.h"
 #include "storage/base/status.h"
 #include "storage/model/matcher.h"
+#include "storage/model/regex_syntax.h"
 
 namespace server {
 namespace {
@@ -25,27 +26,6 @@ bool IsValidName(std::string_view name, bool legacy) {
 }
 
 bool HasVariable(std::string_view s) { return s.find('$') != std::string_view::npos; }
-
-// Go also takes (?<name>...), which RE2 here knows as (?P<name>...).
-std::string InRe2Syntax(std::string_view pattern) {
-  std::string out;
-  bool in_class = false;
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    out += c;
-    if (c == '\\' && i + 1 < pattern.size()) {
-      out += pattern[++i];
-    } else if (c == '[') {
-      in_class = true;
-    } else if (c == ']') {
-      in_class = false;
-    } else if (c == '(' && !in_class && pattern.substr(i + 1).starts_with("?<")) {
-      out += "?P";
-      ++i;
-    }
-  }
-  return out;
-}
 
 // A replacement, cut into literal text and capture groups once. Go's rules: $name takes the longest
 // run of word characters, ${name} ends the name, $$ is a dollar, and a group that is not there is
@@ -318,7 +298,7 @@ absl::StatusOr<RelabelAction> ParseRelabelAction(std::string_view name) {
 absl::Status CompileRelabel(RelabelConfig* config, bool legacy_names) {
   RETURN_IF_ERROR(Check(*config, legacy_names));
   auto compiled = std::make_shared<RelabelRegex>();
-  const std::string pattern = InRe2Syntax(config->regex);
+  const std::string pattern = model::InRe2Syntax(config->regex);
   ASSIGN_OR_RETURN(compiled->whole, model::AnchoredRegex::Compile(pattern));
   if (config->action == RelabelAction::kReplace || config->action == RelabelAction::kLabelMap) {
     RE2::Options options;

@@ -8,6 +8,7 @@
 #include "storage/base/status.h"
 #include "storage/model/labels.h"
 #include "storage/model/regex_error.h"
+#include "storage/model/regex_syntax.h"
 
 namespace model {
 namespace {
@@ -86,14 +87,16 @@ class Regex final : public AnchoredRegex {
     RE2::Options options;
     options.set_log_errors(false);
     options.set_max_mem(64 << 20);
-    const std::string whole = fmt::format("^(?s:{})$", pattern);
+    const std::string for_re2 = InRe2Syntax(pattern);
+    const std::string whole = fmt::format("^(?s:{})$", for_re2);
     regex->re2_ = std::make_unique<RE2>(whole, options);
     // Prometheus parses the pattern alone first: so are its errors, and "a)(b" is one of them.
     if (!regex->re2_->ok() || pattern.find(')') != std::string_view::npos) {
-      const RE2 alone(re2::StringPiece(pattern.data(), pattern.size()), options);
+      const RE2 alone(for_re2, options);
       if (!alone.ok()) return CompileError(alone, pattern);
       if (!regex->re2_->ok()) return CompileError(*regex->re2_, whole);
     }
+    RETURN_IF_ERROR(CheckGoSyntax(pattern));
     if (regex->Analyse()) {
       regex->re2_.reset();
     } else {

@@ -26,7 +26,12 @@ absl::Status CompileError(const RE2& re2, std::string_view whole) {
     case RE2::ErrorPatternTooLarge: what = "expression too large", where = whole; break;
     default: break;
   }
-  return base::InvalidArgument("error parsing regexp: {}: `{}`", what, where);
+  std::string as_written(where);
+  // What InRe2Syntax has put in.
+  if (as_written.starts_with("(?P<") && whole.find(where) == std::string_view::npos) {
+    as_written.erase(2, 1);
+  }
+  return base::InvalidArgument("error parsing regexp: {}: `{}`", what, as_written);
 }
 
 }  // namespace model

@@ -11,7 +11,8 @@ class RE2;
 
 namespace model {
 
-// kInvalidArgument: error parsing regexp: missing closing ]: `[a)$`. `whole` is the expression.
+// kInvalidArgument: error parsing regexp: missing closing ]: `[a)$`. `whole` is the expression
+// as it was written, before InRe2Syntax.
 absl::Status CompileError(const re2::RE2& re2, std::string_view whole);
 
 }  // namespace model

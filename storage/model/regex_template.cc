@@ -6,32 +6,12 @@
 
 #include "storage/base/status.h"
 #include "storage/model/regex_error.h"
+#include "storage/model/regex_syntax.h"
 
 namespace model {
 namespace {
 
 re2::StringPiece AsPiece(std::string_view s) { return {s.data(), s.size()}; }
-
-// Go also takes (?<name>...), which this RE2 knows as (?P<name>...) only.
-std::string WithNamedGroups(std::string_view pattern) {
-  std::string out;
-  bool in_class = false;
-  for (size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    out += c;
-    if (c == '\\' && i + 1 < pattern.size()) {
-      out += pattern[++i];
-    } else if (c == '[') {
-      in_class = true;
-    } else if (c == ']') {
-      in_class = false;
-    } else if (!in_class && c == '(' && pattern.substr(i).starts_with("(?<")) {
-      out += "?P";
-      ++i;
-    }
-  }
-  return out;
-}
 
 // How much of `s` may be a group's name: letters, digits and underscores of any script.
 size_t NameLength(std::string_view s) {
@@ -63,8 +43,9 @@ RegexTemplate::~RegexTemplate() = default;
 
 absl::StatusOr<RegexTemplate> RegexTemplate::Compile(std::string_view pattern,
                                                      std::string_view replacement) {
-  auto regex = std::make_unique<RE2>(fmt::format("^(?s:{})$", WithNamedGroups(pattern)), Options());
+  auto regex = std::make_unique<RE2>(fmt::format("^(?s:{})$", InRe2Syntax(pattern)), Options());
   if (!regex->ok()) return base::InvalidArgument("{}", regex->error());
+  RETURN_IF_ERROR(CheckGoSyntax(pattern));
   RegexTemplate compiled(std::move(regex));
   compiled.Parse(replacement);
   return compiled;
@@ -72,8 +53,9 @@ absl::StatusOr<RegexTemplate> RegexTemplate::Compile(std::string_view pattern,
 
 absl::StatusOr<RegexTemplate> RegexTemplate::CompileAnywhere(std::string_view pattern,
                                                              std::string_view replacement) {
-  auto regex = std::make_unique<RE2>(WithNamedGroups(pattern), Options());
+  auto regex = std::make_unique<RE2>(InRe2Syntax(pattern), Options());
   if (!regex->ok()) return CompileError(*regex, pattern);
+  RETURN_IF_ERROR(CheckGoSyntax(pattern));
   RegexTemplate compiled(std::move(regex));
   compiled.Parse(replacement);
   return compiled;

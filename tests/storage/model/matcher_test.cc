@@ -73,6 +73,23 @@ TEST(AnchoredRegex, ErrorsAreInGosWords) {
             "error parsing regexp: unexpected ): `a)(b`");
 }
 
+TEST(AnchoredRegex, TakesWhatGoTakes) {
+  EXPECT_TRUE(Regex("(?<word>a+)b|(?i:(?<other>C))")->Matches("aab"));
+  EXPECT_TRUE(Regex("[](?<x>]+")->Matches("](?<x>"));
+  EXPECT_TRUE(Regex("[^[:alpha:](?<]")->Matches("1"));
+  EXPECT_FALSE(Regex("[^[:alpha:](?<]")->Matches("<"));
+  EXPECT_TRUE(Regex("\\Q(?<\\C\\E")->Matches("(?<\\C"));
+  const auto error = [](std::string_view pattern) {
+    return std::string(base::message(AnchoredRegex::Compile(pattern).status()));
+  };
+  EXPECT_EQ(error("a\\Cb"), "error parsing regexp: invalid escape sequence: `\\C`");
+  EXPECT_EQ(error("(?<=a)b"), "error parsing regexp: invalid named capture: `(?<=a)b`");
+  EXPECT_EQ(error("(?<a-b>x)"), "error parsing regexp: invalid named capture: `(?<a-b>`");
+  EXPECT_EQ(error("(?P<a-b>x)"), "error parsing regexp: invalid named capture: `(?P<a-b>`");
+  EXPECT_EQ(error("(?<é>x)"), "error parsing regexp: invalid named capture: `(?<é>`");
+  EXPECT_EQ(error("(?<n>o)("), "error parsing regexp: missing closing ): `(?<n>o)(`");
+}
+
 TEST(Matcher, AbsentIsEmpty) {
   const auto make = [](MatchType type, std::string value) { return *Matcher::Create(type, "l", value); };
   EXPECT_TRUE(make(MatchType::kEqual, "").matches_empty());

@@ -39,6 +39,13 @@ TEST(RegexTemplate, KeepsAngleBracketsInClassesAndEscapes) {
   EXPECT_EQ(Expand(R"(\(\?<)", "yes", "(?<"), "yes");
 }
 
+TEST(RegexTemplate, RefusesWhatGoRefuses) {
+  EXPECT_FALSE(RegexTemplate::Compile("\\C", "").ok());
+  EXPECT_FALSE(RegexTemplate::Compile("(?<\u00e9>x)", "").ok());
+  EXPECT_EQ(RegexTemplate::CompileAnywhere("\\C", "").status().message(),
+            "error parsing regexp: invalid escape sequence: `\\C`");
+}
+
 std::string ReplaceAll(std::string_view pattern, std::string_view with, std::string_view in) {
   return RegexTemplate::CompileAnywhere(pattern, with)->ReplaceAll(in, 1000).value_or("too long");
 }

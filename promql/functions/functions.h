@@ -37,6 +37,8 @@ using StartedFunction = void (*)(const chunk::SampleColumns& samples,
 // count, as Prometheus looks at parameters only where a window has samples.
 using WindowCheck = absl::Status (*)(const Expr& call, ScalarParams params, const Row& out,
                                      AnnotationSink* annotations);
+// The error alone, at one step: of a window whose samples are all histograms, and ignored.
+using StepCheck = absl::Status (*)(ScalarParams params, int step);
 
 // What a window with histograms gives: a float, a histogram, or nothing.
 struct MixedCell {
@@ -88,6 +90,7 @@ struct WindowSpec {
   bool quiet = false;  // Has nothing to say, whatever the samples: no note, no error.
   chunk::Want want = chunk::Want::kAll;
   WindowCheck check = nullptr;  // Null when there is nothing to check.
+  StepCheck check_step = nullptr;
 };
 // Null run when `name` is not a function of a range vector over floats, or not one that may be used
 // with `smoothing`.

@@ -31,19 +31,20 @@ absl::Status CheckQuantile(const Expr& call, ScalarParams params, const Row& out
   });
 }
 
+absl::Status CheckFactors(ScalarParams params, int step) {
+  const double smoothing = params[0][step], trend = params[1][step];
+  if (smoothing <= 0 || smoothing >= 1) {
+    return base::Aborted("invalid smoothing factor. Expected: 0 < sf < 1, got: {}",
+                         FixedText(smoothing));
+  }
+  if (trend <= 0 || trend >= 1) {
+    return base::Aborted("invalid trend factor. Expected: 0 < tf < 1, got: {}", FixedText(trend));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSmoothing(const Expr&, ScalarParams params, const Row& out, AnnotationSink*) {
-  return ForEachPresent(out, [&](int i) -> absl::Status {
-    const double smoothing = params[0][i], trend = params[1][i];
-    if (smoothing <= 0 || smoothing >= 1) {
-      return base::Aborted("invalid smoothing factor. Expected: 0 < sf < 1, got: {}",
-                           FixedText(smoothing));
-    }
-    if (trend <= 0 || trend >= 1) {
-      return base::Aborted("invalid trend factor. Expected: 0 < tf < 1, got: {}",
-                           FixedText(trend));
-    }
-    return absl::OkStatus();
-  });
+  return ForEachPresent(out, [&](int i) { return CheckFactors(params, i); });
 }
 
 const base::StringMap<WindowSpec>& Table() {
@@ -56,7 +57,9 @@ const base::StringMap<WindowSpec>& Table() {
       {"delta", {.run = kernels::Delta, .want = Want::kEnds}},
       {"deriv", {.run = kernels::Deriv}},
       {"double_exponential_smoothing",
-       {.run = kernels::DoubleExponentialSmoothing, .check = CheckSmoothing}},
+       {.run = kernels::DoubleExponentialSmoothing,
+        .check = CheckSmoothing,
+        .check_step = CheckFactors}},
       {"first_over_time",
        {.run = kernels::FirstOverTime, .keeps_name = true, .quiet = true, .want = Want::kEnds}},
       {"idelta", {.run = kernels::InstantDelta, .want = Want::kEnds}},

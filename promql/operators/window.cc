@@ -151,7 +151,7 @@ class Window final : public Operator {
     }
     if (part->samples.histograms.size() > 0) {
       row = tile->histogram_row(tile->size() - 1);
-      AddHistograms(part, row, &notes);
+      RETURN_IF_ERROR(AddHistograms(part, row, &notes));
     }
     if (notes.notes != 0) part->notes.push_back(notes);
     if (!HasAny(row)) tile->DropLastRow();
@@ -200,7 +200,7 @@ class Window final : public Operator {
   }
 
   // Windows with histograms: what floats alone gave there is replaced.
-  void AddHistograms(ExchangePart* part, Row row, SeriesNotes* notes) const {
+  absl::Status AddHistograms(ExchangePart* part, Row row, SeriesNotes* notes) const {
     const chunk::SampleColumns& floats = part->samples.floats;
     const HistogramSamples& histograms = part->samples.histograms;
     size_t begin = 0, end = 0, float_begin = 0, float_end = 0, read = 0;
@@ -219,7 +219,11 @@ class Window final : public Operator {
       }
       read = end;
       if (spec_.run_mixed == nullptr) {
-        if (float_begin < float_end) notes->notes |= kNoteIgnored;
+        if (float_begin < float_end) {
+          notes->notes |= kNoteIgnored;
+        } else if (spec_.check_step != nullptr) {
+          RETURN_IF_ERROR(spec_.check_step(param_columns_, i));
+        }
         continue;
       }
       MixedWindow window;
@@ -241,6 +245,7 @@ class Window final : public Operator {
       if (cell.value.has_value()) row.Put(i, *cell.value);
       if (cell.histogram != nullptr) row.Put(i, std::move(cell.histogram));
     }
+    return absl::OkStatus();
   }
 
   // What a subquery leaves out, or gives twice, may be what a hint is about.

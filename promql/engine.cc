@@ -137,7 +137,9 @@ class Engine::Impl {
                                   storage::Queryable* data, const QueryOptions& query) {
     Result result;
     const absl::Status status = Evaluate(text, expr, grid, data, query, &result);
-    if (options_.observer != nullptr && !base::MemoryMeter::PutOff()) {
+    // A query that cannot be begun is none, to Prometheus' log either.
+    if (options_.observer != nullptr && !absl::IsInvalidArgument(status) &&
+        !base::MemoryMeter::PutOff()) {
       options_.observer->Finished({text, grid, query.origin, result.stats, status});
     }
     if (!status.ok()) return status;

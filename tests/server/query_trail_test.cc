@@ -77,7 +77,10 @@ TEST(QueryTrail, WritesALineForEachQuery) {
   ASSERT_TRUE(engine.Evaluate("m < 2", {0, 60'000, 30'000}, &data, query).ok());
   ASSERT_FALSE(engine.Evaluate("quantile(0.5, m) + on () group_left () count_values(\"\", m)",
                                {1500, 1500, 0}, &data).ok());
-  ASSERT_FALSE(engine.Evaluate("not a query", {0, 0, 0}, &data).ok());  // Not logged.
+  // Not logged: what is no query.
+  ASSERT_FALSE(engine.Evaluate("not a query", {0, 0, 0}, &data).ok());
+  ASSERT_FALSE(engine.Evaluate("m[5m]", {0, 60'000, 30'000}, &data).ok());
+  ASSERT_FALSE(engine.Evaluate("m", {INT64_MAX, INT64_MAX, 0}, &data).ok());
   const std::string log = ReadAll(path);
   ASSERT_EQ(std::count(log.begin(), log.end(), '\n'), 2);
   const std::string first = log.substr(0, log.find('\n'));

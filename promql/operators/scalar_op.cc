@@ -23,6 +23,10 @@ class ScalarScalar final : public Operator {
     ASSIGN_OR_RETURN(values_, DrainScalar(context, lhs_.get()));
     ASSIGN_OR_RETURN(const std::vector<double> rhs, DrainScalar(context, rhs_.get()));
     const int n = static_cast<int>(values_.size());
+    if (IsTrim(binary_.op)) {
+      return base::Aborted("operator \"{}\" not allowed for Scalar operations",
+                           ToString(binary_.op));
+    }
     if (IsComparison(binary_.op)) {
       kernels::CompareBool(binary_.op, values_.data(), rhs.data(), n, values_.data());
     } else {

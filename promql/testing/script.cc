@@ -1,6 +1,7 @@
 #include "promql/testing/script.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "promql/text.h"
 #include "storage/base/status.h"
@@ -54,6 +55,9 @@ absl::Status AddExpectation(const std::string& line, EvalCommand* eval) {
   if (kind == "msg") expected.message = text;
   if (kind == "regex") {
     ASSIGN_OR_RETURN(expected.regex, Regex(text));
+  }
+  if (name == "fail" && std::exchange(eval->any_error, false)) {
+    eval->expect[Expectation::kFail].clear();
   }
   eval->expect[kNames->at(name)].push_back(std::move(expected));
   const auto both = [&](Expectation a, Expectation b) {
@@ -197,7 +201,8 @@ class ScriptParser {
     } else {
       return base::InvalidArgument("bad eval: {}", line);
     }
-    if (mode == "fail") eval->expect[Expectation::kFail].emplace_back();
+    eval->any_error = mode == "fail";
+    if (eval->any_error) eval->expect[Expectation::kFail].emplace_back();
     if (mode == "ordered") eval->expect[Expectation::kOrdered].emplace_back();
     eval->any_warning = mode == "warn";
     eval->any_info = mode == "info";

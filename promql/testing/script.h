@@ -53,6 +53,7 @@ struct EvalCommand {
   promql::Grid grid;        // Of the query; for `expect range vector` of the points expected.
   model::TimeMs at = 0;     // Instant: when to evaluate.
   bool any_warning = false, any_info = false;  // eval_warn, eval_info
+  bool any_error = false;  // eval_fail, until an expect line says which.
   std::map<Expectation, std::vector<Expected>> expect;
   std::optional<double> scalar;
   std::optional<std::string> text;

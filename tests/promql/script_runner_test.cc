@@ -199,6 +199,9 @@ TEST_F(ScriptRunnerTest, RefusesScriptsItCannotRead) {
   EXPECT_THAT(failure("eval instant at 0 x\n  x 1 2"), HasSubstr("several values"));
   EXPECT_THAT(failure("eval instant at 0 x\n  expect warn\n  expect no_warn"),
               HasSubstr("contradict"));
+  EXPECT_THAT(failure("eval instant at 0 x\n  expect fail\n  expect fail"), HasSubstr("more than one"));
+  EXPECT_THAT(failure("eval_fail instant at 0 x\n  expect fail\n  expect fail"),
+              HasSubstr("more than one"));
   EXPECT_THAT(failure("eval instant at 0 x +"), HasSubstr("parse error"));
 }
 

@@ -75,6 +75,58 @@ class Measured final : public Operator {
 
 }  // namespace
 
+class Analysis::Passing final : public Operator {
+ public:
+  Passing(OperatorPtr op, Analysis* analysis) : op_(std::move(op)), analysis_(analysis) {}
+
+  absl::StatusOr<std::vector<model::Labels>> Series(Context& context) override {
+    const Inside inside(analysis_->innermost_, *context.samples);
+    return op_->Series(context);
+  }
+  absl::StatusOr<BorrowedSeries> Borrow(Context& context) override {
+    const Inside inside(analysis_->innermost_, *context.samples);
+    return op_->Borrow(context);
+  }
+  const std::vector<char>& drop_name() const override { return op_->drop_name(); }
+  void LeaveOut(std::vector<char> series, bool floats_only) override {
+    op_->LeaveOut(std::move(series), floats_only);
+  }
+  absl::StatusOr<bool> Next(Context& context, Tile* out) override {
+    const Inside inside(analysis_->innermost_, *context.samples);
+    return op_->Next(context, out);
+  }
+  std::string Describe() const override { return op_->Describe(); }
+
+ private:
+  // All samples counted meanwhile are of the inputs of `call`.
+  class Inside {
+   public:
+    Inside(Analysis::Call* call, const SampleTally& tally)
+        : call_(call),
+          tally_(tally),
+          before_(tally.looked_at()),
+          inside_before_(call == nullptr ? 0 : call->samples_inside_) {}
+    ~Inside() {
+      if (call_ == nullptr) return;
+      call_->samples_inside_ = inside_before_ + tally_.looked_at() - before_;
+    }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+
+   private:
+    Analysis::Call* const call_;
+    const SampleTally& tally_;
+    const int64_t before_, inside_before_;
+  };
+
+  OperatorPtr op_;
+  Analysis* analysis_;
+};
+
+OperatorPtr Analysis::Pass(OperatorPtr op) {
+  return std::make_unique<Passing>(std::move(op), this);
+}
+
 OperatorPtr Analysis::Measure(const PlanNode& plan, OperatorPtr op) {
   return std::make_unique<Measured>(plan, std::move(op), this);
 }
@@ -115,6 +167,11 @@ NodeReport Analysis::Report(const PlanNode& root, const Numbers& numbers) const 
   }
   for (const auto& input : root.input) {
     if (input != nullptr) report.inputs.push_back(Report(*input, numbers));
+  }
+  // The points of a subquery go to its window as they are made.
+  if (root.kind == PlanKind::kSubquery && !figures_.contains(&root) && !report.inputs.empty()) {
+    const NodeReport& inside = report.inputs[0];
+    report.series = inside.series, report.rows = inside.rows, report.total_s = inside.total_s;
   }
   return report;
 }

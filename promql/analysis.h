@@ -32,6 +32,8 @@ class Analysis {
  public:
   // `op` with its calls measured as those of `plan`, which outlives both; so does this.
   OperatorPtr Measure(const PlanNode& plan, OperatorPtr op);
+  // `op`, which hands on what an evaluation elsewhere has counted: not for those who ask it.
+  OperatorPtr Pass(OperatorPtr op);
   // That what is asked of `plan` was evaluated as `evaluated`.
   void Share(const PlanNode& plan, const PlanNode& evaluated) { shared_[&plan] = &evaluated; }
   // Of a plan that has been evaluated.
@@ -66,6 +68,7 @@ class Analysis {
     absl::Duration self, total;
   };
 
+  class Passing;
   using Numbers = absl::flat_hash_map<const PlanNode*, int>;
   void Number(const PlanNode& node, Numbers* numbers) const;
   NodeReport Report(const PlanNode& node, const Numbers& numbers) const;

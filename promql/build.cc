@@ -162,7 +162,11 @@ absl::StatusOr<OperatorPtr> BuildReader(const PlanNode& plan, Selections* select
   }
   Analysis* const analysis = selections->analysis();
   const auto make_own = [&plan, selections] { return BuildMeasured(plan, selections); };
-  if (analysis == nullptr || &plan == &evaluated) return MakeReader(part, make_own, nullptr);
+  if (&plan == &evaluated) {
+    OperatorPtr reader = MakeReader(part, make_own, nullptr);
+    return analysis == nullptr ? std::move(reader) : analysis->Pass(std::move(reader));
+  }
+  if (analysis == nullptr) return MakeReader(part, make_own, nullptr);
   const auto share = [analysis, &plan, &evaluated] { analysis->Share(plan, evaluated); };
   OperatorPtr reader = MakeReader(part, make_own, share);
   return analysis->Measure(plan, std::move(reader));

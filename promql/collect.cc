@@ -131,7 +131,7 @@ absl::StatusOr<Value> CollectScalar(Context& context, Operator* root) {
   return value;
 }
 
-absl::StatusOr<Value> CollectSamples(Context& context, SampleSource* source) {
+absl::StatusOr<Value> CollectSamples(Context& context, SampleSource* source, bool reads) {
   Value value;
   value.type = ValueType::kMatrix;
   ASSIGN_OR_RETURN(const BorrowedSeries series, source->Borrow(context));
@@ -144,7 +144,8 @@ absl::StatusOr<Value> CollectSamples(Context& context, SampleSource* source) {
     auto n = static_cast<int64_t>(samples.floats.size());
     for (const HistogramPtr& h : samples.histograms.values) n += SampleSize(*h);
     RETURN_IF_ERROR(context.Charge(n));
-    context.samples->Add(0, n);
+    context.samples->LookAt(0, n);
+    if (reads) context.samples->Read(0, n);
     Series out;
     out.labels = FinalLabels(series, source->drop_name(), index);
     out.points.reserve(samples.floats.size());

@@ -17,7 +17,8 @@ namespace promql {
 absl::StatusOr<Value> CollectMatrix(Context& context, Operator* root);  // Not sorted yet.
 absl::StatusOr<Value> CollectVector(Context& context, Operator* root);  // At grid.start.
 absl::StatusOr<Value> CollectScalar(Context& context, Operator* root);
-absl::StatusOr<Value> CollectSamples(Context& context, SampleSource* source);  // Not sorted yet.
+// Not sorted yet. With `reads` the samples are read here and not in a subquery.
+absl::StatusOr<Value> CollectSamples(Context& context, SampleSource* source, bool reads);
 
 void SortByLabels(std::vector<Series>* matrix);
 

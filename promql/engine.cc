@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <new>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -112,7 +113,16 @@ absl::StatusOr<Value> Evaluated(Context& context, const PlanNode& root, Selectio
   }
   if (root.kind == PlanKind::kMatrix || root.kind == PlanKind::kSubquery) {
     ASSIGN_OR_RETURN(const auto source, BuildMatrix(root, selections));
-    return CollectSamples(context, source.get());
+    std::optional<Analysis::Call> call;
+    if (Analysis* const analysis = selections->analysis()) {
+      call.emplace(analysis, root, &context.samples->looked_at());
+    }
+    auto value = CollectSamples(context, source.get(), root.kind == PlanKind::kMatrix);
+    if (call && value.ok()) {
+      call->AddSeries(value->matrix.size());
+      call->AddRows(static_cast<int>(value->matrix.size()));
+    }
+    return value;
   }
   ASSIGN_OR_RETURN(const OperatorPtr tree, Build(root, selections));
   if (context.grid.step_ms != 0) return CollectMatrix(context, tree.get());

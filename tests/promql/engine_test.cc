@@ -263,6 +263,43 @@ TEST_F(EngineTest, AnalysisCountsWhereSamplesAreRead) {
   EXPECT_EQ(Run("m", {0, 0, 0})->analysis, nullptr);
 }
 
+TEST_F(EngineTest, AnalysisTellsOfSamplesThatAreTheAnswer) {
+  for (const char* x : {"1", "2", "3"}) Load(fmt::format("m{{x=\"{}\"}}", x), "0+1x10");
+  query_options_.analyze = true;
+  const auto selected = Run("m[3m]", {300'000, 300'000, 0});
+  ASSERT_TRUE(selected.ok());
+  EXPECT_EQ(selected->analysis->node, "samples");
+  EXPECT_EQ(selected->analysis->series, 3);
+  EXPECT_EQ(selected->analysis->samples, 3 * 3);
+  EXPECT_GT(selected->analysis->total_s, 0);
+  const auto made = Run("sum(m)[3m:1m]", {300'000, 300'000, 0});
+  ASSERT_TRUE(made.ok());
+  EXPECT_EQ(made->analysis->node, "subquery");
+  EXPECT_EQ(made->analysis->series, 1);
+  EXPECT_EQ(made->analysis->samples, 3);
+  EXPECT_GE(made->analysis->total_s, made->analysis->inputs[0].total_s);
+}
+
+TEST_F(EngineTest, AnalysisHandsOnTheRowsOfASubquery) {
+  for (const char* x : {"1", "2", "3"}) Load(fmt::format("m{{x=\"{}\"}}", x), "0+1x10");
+  query_options_.analyze = true;
+  const auto result = Run("max_over_time(abs(m)[3m:1m])", {300'000, 300'000, 0});
+  ASSERT_TRUE(result.ok());
+  const NodeReport& subquery = result->analysis->inputs[0];
+  EXPECT_EQ(subquery.node, "subquery");
+  EXPECT_EQ(subquery.series, 3);
+  EXPECT_EQ(subquery.rows, 3);
+  EXPECT_EQ(subquery.total_s, subquery.inputs[0].total_s);
+}
+
+TEST_F(EngineTest, ASubqueryReadsItsSamplesOnce) {
+  for (const char* x : {"1", "2", "3"}) Load(fmt::format("m{{x=\"{}\"}}", x), "0+1x10");
+  const auto result = Run("m[3m:1m]", {300'000, 300'000, 0});
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->stats.samples, 3 * 3);
+  EXPECT_EQ(result->stats.samples_read, 3 * 3);
+}
+
 TEST_F(EngineTest, SamplesAreCountedByStep) {
   for (const char* x : {"1", "2"}) Load(fmt::format("m{{x=\"{}\"}}", x), "0+1x10");
   Engine::Options options;

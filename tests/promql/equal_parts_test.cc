@@ -84,6 +84,16 @@ TEST_F(EqualPartsTest, CountAsOftenAsTheyStandInTheQuery) {
   EXPECT_EQ(twice->stats.samples_read, 2 * once->stats.samples_read);
 }
 
+TEST_F(EqualPartsTest, CountWhereTheyStandAndNotAboveIt) {
+  const auto result = Run("sum(rate(m[5m])) / sum(rate(m[5m]))", {300'000, 600'000, 60'000});
+  ASSERT_TRUE(result.ok());
+  const NodeReport& root = *result->analysis;
+  EXPECT_EQ(root.samples, 0);
+  EXPECT_EQ(root.inputs[0].samples, result->stats.samples / 2);
+  EXPECT_EQ(root.inputs[1].samples, 0);
+  EXPECT_EQ(root.inputs[1].inputs[0].samples, result->stats.samples / 2);
+}
+
 TEST_F(EqualPartsTest, SpeakOfTheirLastPlace) {
   for (const bool share : {true, false}) {
     SCOPED_TRACE(share);

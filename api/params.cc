@@ -160,7 +160,9 @@ absl::Status AddFormParams(Request* request) {
   } else {
     ParseQueryString(request->body, &pairs);
   }
-  pairs.insert(pairs.end(), request->url_params.begin(), request->url_params.end());
+  // As in Go: what a urlencoded body says comes first, and what a multipart one says last.
+  pairs.insert(multipart ? pairs.begin() : pairs.end(), request->url_params.begin(),
+               request->url_params.end());
   request->params = std::move(pairs);
   return absl::OkStatus();
 }

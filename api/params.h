@@ -29,7 +29,8 @@ std::string PercentDecode(std::string_view text, bool plus_is_space);
 // Splits a request target ("/a%20b?x=1", "http://host/a") into path and url_params; params become
 // the same. kInvalidArgument when there is no path in it.
 absl::Status SetTarget(std::string_view target, Request* request);
-// Puts the pairs of a form body (urlencoded or multipart) in front of params. POST and PUT only.
+// Puts the pairs of a form body in front of params (urlencoded) or behind them (multipart). POST and
+// PUT only.
 // kInvalidArgument for a form that is malformed or too large.
 absl::Status AddFormParams(Request* request);
 

@@ -181,7 +181,14 @@ absl::Status AppendResultJson(std::string* out, const promql::Value& value) {
   switch (value.type) {
     case promql::ValueType::kMatrix: return AppendMatrix(out, value.matrix);
     case promql::ValueType::kVector: return AppendVector(out, value.vector);
-    case promql::ValueType::kScalar: AppendPointJson(out, value.scalar); return absl::OkStatus();
+    case promql::ValueType::kScalar:
+      // Of these alone Prometheus writes large and small numbers without an exponent.
+      out->push_back('[');
+      model::AppendSeconds(out, value.scalar.t);
+      *out += ",\"";
+      model::AppendFloat(out, value.scalar.v, 'f');
+      *out += "\"]";
+      return absl::OkStatus();
     case promql::ValueType::kString:
       out->push_back('[');
       model::AppendSeconds(out, value.text_time);

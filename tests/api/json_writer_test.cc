@@ -217,6 +217,10 @@ TEST(ValueJson, ShapesFollowTheType) {
   value.type = promql::ValueType::kScalar;
   value.scalar = {4000, 2};
   EXPECT_EQ(ResultJson(value), R"([4,"2"])");
+  value.scalar = {1500, 1e21};
+  EXPECT_EQ(ResultJson(value), R"([1.5,"1000000000000000000000"])");
+  value.scalar = {0, -1e-9};
+  EXPECT_EQ(ResultJson(value), R"([0,"-0.000000001"])");
   value.type = promql::ValueType::kString;
   value.text = "a\"b";
   value.text_time = 1000;

@@ -78,7 +78,15 @@ TEST(Form, MultipartFieldsCountAndFilesDoNot) {
       "Content-Type: text/plain\r\n\r\nlong\r\n--xyz--\r\n";
   Request request = Form("multipart/form-data; boundary=xyz", body, "/q?time=4");
   ASSERT_TRUE(AddFormParams(&request).ok());
-  EXPECT_THAT(request.params, ElementsAre(Pair("query", "up{a=\"b;c\"}"), Pair("time", "4")));
+  EXPECT_THAT(request.params, ElementsAre(Pair("time", "4"), Pair("query", "up{a=\"b;c\"}")));
+}
+
+TEST(Form, TheUrlComesBeforeAMultipartBody) {
+  const std::string body =
+      "--xyz\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\nbody\r\n--xyz--\r\n";
+  Request request = Form("multipart/form-data; boundary=xyz", body, "/q?query=url");
+  ASSERT_TRUE(AddFormParams(&request).ok());
+  EXPECT_EQ(request.Param("query"), "url");
 }
 
 TEST(Form, MalformedMultipartIsAnError) {

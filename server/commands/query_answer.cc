@@ -139,6 +139,7 @@ class Reader {
     if (name == "string") {
       if (items.size() != 2 || !items[1].is_string()) return Malformed("a string of other types");
       out.type = promql::ValueType::kString;
+      ASSIGN_OR_RETURN(out.text_time, ReadTime(items[0]));
       out.text = View(items[1].get_string());
       return absl::OkStatus();
     }

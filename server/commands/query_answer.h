@@ -33,6 +33,7 @@ struct AnswerValue {
   promql::ValueType type = promql::ValueType::kNone;
   model::Sample scalar;
   std::string text;
+  model::TimeMs text_time = 0;
   std::vector<AnswerSeries> series;  // Of a vector or matrix; none without any point.
 };
 

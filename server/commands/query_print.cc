@@ -30,18 +30,37 @@ size_t Width(std::string_view text) {
       std::ranges::count_if(text, [](unsigned char c) { return (c & 0xc0) != 0x80; }));
 }
 
+// Without what a terminal would take for an order: \n, \x1b.
+std::string Printable(std::string_view text) {
+  std::string out;
+  for (const unsigned char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+    } else if (c == '\t') {
+      out += "\\t";
+    } else if (c < 0x20 || c == 0x7f) {
+      out += fmt::format("\\x{:02x}", c);
+    } else {
+      out += static_cast<char>(c);
+    }
+  }
+  return out;
+}
+
 class Table {
  public:
   void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   // The columns from `first` on are numbers: to the right.
   std::string Text(size_t first_number) const {
     std::vector<size_t> widths;
-    for (const auto& row : rows_) {
+    std::vector<std::vector<std::string>> rows = rows_;
+    for (auto& row : rows) {
+      for (std::string& cell : row) cell = Printable(cell);
       widths.resize(std::max(widths.size(), row.size()));
       for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], Width(row[c]));
     }
     std::string out;
-    for (const auto& row : rows_) {
+    for (const auto& row : rows) {
       std::string line;
       for (size_t c = 0; c < row.size(); ++c) {
         const std::string pad(widths[c] - Width(row[c]), ' ');
@@ -307,7 +326,13 @@ std::string PrintValue(const AnswerValue& value, QueryFormat format) {
   switch (value.type) {
     case promql::ValueType::kVector: return PrintVector(value.series, format);
     case promql::ValueType::kMatrix: return PrintMatrix(value.series, format);
-    case promql::ValueType::kString: return value.text + "\n";
+    case promql::ValueType::kString: {
+      if (format != QueryFormat::kCsv) return value.text + "\n";
+      Table table;
+      table.Add({"timestamp", "value"});
+      table.Add({Seconds(value.text_time), value.text});
+      return table.Csv();
+    }
     case promql::ValueType::kScalar: {
       if (format == QueryFormat::kPromql) return "scalar: " + PointText(value.scalar) + "\n";
       Table table;

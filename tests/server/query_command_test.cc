@@ -43,6 +43,15 @@ TEST(QueryPrint, Vector) {
                                R"([1435781451.781,"1"]},)"));
 }
 
+TEST(QueryPrint, TablesGiveATerminalNoOrders) {
+  const AnswerValue value = ValueOf(
+      R"({"resultType":"vector","result":[{"metric":{"x":"a\nb\u001b[2J\t"},"value":[1,"1"]}]})");
+  EXPECT_EQ(PrintValue(value, QueryFormat::kTable),
+            "x              value\n"
+            "a\\nb\\x1b[2J\\t      1\n");
+  EXPECT_EQ(PrintNames({"a\r"}, QueryFormat::kTable), "a\\x0d\n");
+}
+
 TEST(QueryPrint, Matrix) {
   const AnswerValue value = ValueOf(
       R"({"resultType":"matrix","result":[)"
@@ -140,6 +149,7 @@ TEST(QueryPrint, ScalarsStringsAndLists) {
   EXPECT_EQ(PrintValue(scalar, QueryFormat::kPromql), "scalar: 3 @[12]\n");
   const AnswerValue text = ValueOf(R"({"resultType":"string","result":[12,"a\nb"]})");
   EXPECT_EQ(PrintValue(text, QueryFormat::kTable), "a\nb\n");
+  EXPECT_EQ(PrintValue(text, QueryFormat::kCsv), "timestamp,value\n12,\"a\nb\"\n");
   EXPECT_EQ(PrintNames({"b", "a"}, QueryFormat::kTable), "b\na\n");
   EXPECT_EQ(PrintNames({"b", "a"}, QueryFormat::kJson), "[\"b\",\"a\"]\n");
   const std::vector<model::Labels> series = {model::Labels{{"__name__", "up"}, {"x", "1"}}};

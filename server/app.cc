@@ -161,11 +161,13 @@ int App::CheckFlags() {
   if (segment < 10 << 20 || segment > 256 << 20) {
     wrong = base::InvalidArgument("--storage.tsdb.wal-segment-size must be between 10MB and 256MB");
   }
-  for (const char* flag : {"query.max-concurrency", "query.max-samples", "query.max-waiting",
-                           "web.max-connections"}) {
+  for (const char* flag : {"query.max-concurrency", "query.max-waiting", "web.max-connections"}) {
     if (flags_.Int(flag) < 1 || flags_.Int(flag) > INT32_MAX) {
       wrong = base::InvalidArgument("--{} must be at least 1 and fit into 31 bits", flag);
     }
+  }
+  if (flags_.Int("query.max-samples") < 1) {
+    wrong = base::InvalidArgument("--query.max-samples must be at least 1");
   }
   if (!wrong.ok()) {
     Failed("Bad flag", wrong);

@@ -246,6 +246,8 @@ std::string HelpText() {
       "       tidemark check config FILE...\n"
       "       tidemark check backup BACKUP...\n"
       "       tidemark check healthy|ready [--url=http://localhost:9090]\n"
+      "       tidemark query instant|range|series|labels SERVER ...\n"
+      "       tidemark test promql|rules FILE...\n"
       "       tidemark tsdb list|analyze|dump|verify [DIR]\n"
       "       tidemark backup [--url=http://localhost:9090] [--storage.tsdb.path=DIR] DESTINATION\n"
       "       tidemark restore BACKUP --storage.tsdb.path=DIR\n\n"

@@ -174,7 +174,7 @@ std::string Quoted(std::string_view s) {
 }
 
 absl::StatusOr<model::TimeMs> ParseTime(std::string_view text) {
-  const auto v = model::ParseFloat(text);
+  const auto v = model::ParseFloat(text, /*underscores=*/true);
   if (v && std::isfinite(*v)) {
     // Go's own steps, so that the millisecond is the same one.
     double whole;
@@ -198,7 +198,7 @@ absl::StatusOr<model::TimeMs> ParseTime(std::string_view text) {
 }
 
 absl::StatusOr<int64_t> ParseDurationNs(std::string_view text) {
-  if (const auto v = model::ParseFloat(text); v && !std::isnan(*v)) {
+  if (const auto v = model::ParseFloat(text, /*underscores=*/true); v && !std::isnan(*v)) {
     const double ns = *v * 1e9;
     if (ns >= 9223372036854775808.0 || ns < -9223372036854775808.0) {
       return base::InvalidArgument("cannot parse {} to a valid duration. It overflows int64",

@@ -50,6 +50,11 @@ bool TakeNumber(std::string_view* s, int n, int* out) {
   return true;
 }
 
+// Go lets an hour have one digit.
+bool TakeHour(std::string_view* s, int* out) {
+  return TakeNumber(s, 2, out) || TakeNumber(s, 1, out);
+}
+
 bool Take(std::string_view* s, char c) {
   if (s->empty() || (*s)[0] != c) return false;
   s->remove_prefix(1);
@@ -75,7 +80,7 @@ bool TakeZone(std::string_view* s, int* seconds_east) {
 std::optional<model::TimeMs> ParseRfc3339(std::string_view s) {
   int year, month, day, hour, minute, second, east;
   if (!TakeNumber(&s, 4, &year) || !Take(&s, '-') || !TakeNumber(&s, 2, &month) ||
-      !Take(&s, '-') || !TakeNumber(&s, 2, &day) || !Take(&s, 'T') || !TakeNumber(&s, 2, &hour) ||
+      !Take(&s, '-') || !TakeNumber(&s, 2, &day) || !Take(&s, 'T') || !TakeHour(&s, &hour) ||
       !Take(&s, ':') || !TakeNumber(&s, 2, &minute) || !Take(&s, ':') ||
       !TakeNumber(&s, 2, &second)) {
     return std::nullopt;

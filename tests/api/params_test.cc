@@ -116,6 +116,8 @@ TEST(Time, TakesSecondsAndRfc3339) {
       {"2015-06-03T14:21:58.555+01:00", 1433337718555},
       {"2015-06-03T13:21:58Z", 1433337718000},
       {"2015-06-03T13:21:58,5Z", 1433337718500},
+      {"2015-06-03T9:21:58Z", 1433323318000},
+      {"1_000.5", 1000500},
       {"1969-12-31T23:59:59.5Z", -500},
       {"2000-02-29T00:00:00Z", 951782400000},
       {"-292273086-05-16T16:47:06Z", kMinTime},
@@ -132,7 +134,7 @@ TEST(Time, TakesSecondsAndRfc3339) {
 
 TEST(Time, RefusesTheRestInPrometheusWords) {
   for (const char* text : {"", "foo", "30s", "NaN", "+Inf", "2015-02-29T00:00:00Z",
-                           "2015-06-03T25:00:00Z", "2015-06-03", "2015-06-03T13:21:58",
+                           "2015-06-03T25:00:00Z", "2015-06-03T113:21:58Z", "1__0", "_1", "2015-06-03", "2015-06-03T13:21:58",
                            "2015-06-03T13:21:58.Z", "2015-06-03T13:21:58Zx"}) {
     EXPECT_EQ(ErrorOf(ParseTime(text)),
               fmt::format("cannot parse {} to a valid timestamp", Quoted(text)));
@@ -143,6 +145,7 @@ TEST(Duration, TakesSecondsAndUnits) {
   EXPECT_EQ(*ParseDurationNs("1"), 1'000'000'000);
   EXPECT_EQ(*ParseDurationNs("0.5"), 500'000'000);
   EXPECT_EQ(*ParseDurationNs("-1"), -1'000'000'000);
+  EXPECT_EQ(*ParseDurationNs("1_0"), 10'000'000'000);
   EXPECT_EQ(*ParseDurationNs("5m"), 300'000'000'000);
   EXPECT_EQ(*ParseDurationNs("1h30m"), 5'400'000'000'000);
   EXPECT_EQ(*ParseDurationNs("86400"), 86'400'000'000'000);

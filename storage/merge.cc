@@ -8,6 +8,7 @@
 #include <absl/container/inlined_vector.h>
 
 #include "storage/base/status.h"
+#include "storage/model/reset_hints.h"
 
 namespace storage {
 namespace {
@@ -316,14 +317,22 @@ std::unique_ptr<Querier> MergeQueriers(std::vector<std::unique_ptr<Querier>> par
 
 namespace {
 
+// For a value that another than before stands in front of: floats and start times do not mind, but a
+// histogram cannot say any longer that no reset lies between the two.
+void StandsElsewhere(double*) {}
+void StandsElsewhere(model::TimeMs*) {}
+void StandsElsewhere(model::AnyHistogram* h) { model::ForgetNotReset(h); }
+
 template <class Columns>
 void MergeOneKind(const Columns& later, Columns* columns) {
   if (later.times.empty()) return;
   auto& times = columns->times;
   auto& values = columns->values;
   if (times.empty() || times.back() < later.times.front()) {
+    const size_t before = values.size();
     times.insert(times.end(), later.times.begin(), later.times.end());
     values.insert(values.end(), later.values.begin(), later.values.end());
+    if (before > 0) StandsElsewhere(&values[before]);
     return;
   }
   // What lies before the overlap stays where it is; the rest is merged again behind it.
@@ -336,6 +345,7 @@ void MergeOneKind(const Columns& later, Columns* columns) {
   times.resize(keep);
   values.resize(keep);
   size_t i = 0, j = 0;
+  bool took_old = true;
   while (i < old_times.size() || j < later.size()) {
     const bool take_old = j == later.size() ||
                           (i < old_times.size() && old_times[i] < later.times[j]);
@@ -346,6 +356,8 @@ void MergeOneKind(const Columns& later, Columns* columns) {
     } else {
       values.push_back(later.values[j++]);
     }
+    if (take_old != took_old) StandsElsewhere(&values.back());
+    took_old = take_old;
   }
 }
 

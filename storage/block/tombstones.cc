@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/base/coding.h"
+#include "storage/model/reset_hints.h"
 #include "wal/crc32c.h"
 
 namespace storage::block {
@@ -150,6 +151,9 @@ bool Covers(std::span<const model::TimeRange> deleted, model::TimeRange range) {
 
 namespace {
 
+void StandsBehindAGap(double*) {}
+void StandsBehindAGap(model::AnyHistogram* h) { model::ForgetNotReset(h); }
+
 template <class Columns>
 void CutOutOfOne(std::span<const model::TimeRange> deleted, size_t from, Columns* columns) {
   std::vector<model::TimeMs>& times = columns->times;
@@ -164,6 +168,7 @@ void CutOutOfOne(std::span<const model::TimeRange> deleted, size_t from, Columns
     if (begin == end) continue;
     times.erase(times.begin() + begin, times.begin() + end);
     columns->values.erase(columns->values.begin() + begin, columns->values.begin() + end);
+    if (begin < std::ssize(times)) StandsBehindAGap(&columns->values[static_cast<size_t>(begin)]);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "storage/base/status.h"
 #include "storage/head/label_groups.h"
 #include "storage/merge.h"
+#include "storage/model/reset_hints.h"
 
 namespace storage {
 namespace {
@@ -350,7 +351,10 @@ chunk::MixedColumns HeadSelection::Late(const Parts& parts, model::TimeRange ran
       late.floats.times.push_back(l.sample.t);
       late.floats.values.push_back(l.sample.v);
     } else {
-      late.histograms.Add(l.sample.t, *l.histogram);
+      // What its source said of a reset was about another sample than the one before it here.
+      model::AnyHistogram h = *l.histogram;
+      if (model::HintOf(h) != model::ResetHint::kGauge) model::SetHint(model::ResetHint::kUnknown, &h);
+      late.histograms.Add(l.sample.t, std::move(h));
     }
   }
   return late;

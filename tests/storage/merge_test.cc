@@ -154,5 +154,47 @@ TEST(MergeColumns, LaterWinsWhereTimesAreEqual) {
   EXPECT_EQ(columns.times.back(), 8);
 }
 
+using Hint = model::ResetHint;
+
+chunk::HistogramColumns Hinted(const std::vector<std::pair<model::TimeMs, Hint>>& samples) {
+  chunk::HistogramColumns columns;
+  for (const auto& [t, hint] : samples) {
+    model::Histogram h;
+    h.hint = hint;
+    columns.Add(t, std::move(h));
+  }
+  return columns;
+}
+
+std::vector<std::pair<model::TimeMs, Hint>> Hints(const chunk::MixedColumns& columns) {
+  std::vector<std::pair<model::TimeMs, Hint>> hints;
+  for (size_t i = 0; i < columns.histograms.size(); ++i) {
+    hints.emplace_back(columns.histograms.times[i], model::HintOf(columns.histograms.values[i]));
+  }
+  return hints;
+}
+
+TEST(MergeMixed, WhoStandsBehindAnotherThanItWasComparedWithDoesNotSayThatThereWasNoReset) {
+  constexpr Hint kNo = Hint::kNotReset, kUnknown = Hint::kUnknown;
+  chunk::MixedColumns columns;
+  columns.histograms = Hinted({{1, kUnknown}, {2, kNo}, {4, kNo}, {5, kNo}, {8, kNo}});
+  chunk::MixedColumns later;
+  later.histograms = Hinted({{3, kNo}, {5, kNo}, {6, kNo}});
+  MergeMixed(later, &columns);
+  EXPECT_THAT(Hints(columns),
+              ElementsAre(std::pair(1, kUnknown), std::pair(2, kNo), std::pair(3, kUnknown),
+                          std::pair(4, kUnknown), std::pair(5, kUnknown), std::pair(6, kNo),
+                          std::pair(8, kUnknown)));
+  later.histograms = Hinted({{9, kNo}, {10, kNo}});  // Read from the middle of a chunk.
+  MergeMixed(later, &columns);
+  EXPECT_EQ(Hints(columns)[7], std::pair(model::TimeMs{9}, kUnknown));
+  EXPECT_EQ(Hints(columns)[8], std::pair(model::TimeMs{10}, kNo));
+  columns.histograms = Hinted({{1, Hint::kGauge}, {3, Hint::kGauge}});
+  later.histograms = Hinted({{2, Hint::kGauge}});
+  MergeMixed(later, &columns);
+  EXPECT_THAT(Hints(columns), ElementsAre(std::pair(1, Hint::kGauge), std::pair(2, Hint::kGauge),
+                                          std::pair(3, Hint::kGauge)));
+}
+
 }  // namespace
 }  // namespace storage

@@ -103,6 +103,19 @@ TEST(Tombstones, ExtremeTimesSurviveEncoding) {
   EXPECT_THAT(again->Of(4294967295), ElementsAre(model::TimeRange{5, INT64_MAX}));
 }
 
+TEST(Tombstones, NoResetIsDeniedAcrossAGap) {
+  chunk::MixedColumns columns;
+  for (model::TimeMs t = 1; t <= 5; ++t) {
+    model::FloatHistogram h;
+    h.hint = model::ResetHint::kNotReset;
+    columns.histograms.Add(t, h);
+  }
+  CutOut(std::vector<model::TimeRange>{{2, 3}, {5, 9}}, &columns);
+  ASSERT_EQ(columns.histograms.times, (std::vector<model::TimeMs>{1, 4}));
+  EXPECT_EQ(model::HintOf(columns.histograms.values[0]), model::ResetHint::kNotReset);
+  EXPECT_EQ(model::HintOf(columns.histograms.values[1]), model::ResetHint::kUnknown);
+}
+
 TEST(Tombstones, CutOutLeavesWhatComesBeforeAlone) {
   chunk::SampleColumns columns{{5, 6, 5, 6, 7}, {1, 2, 3, 4, 5}};
   CutOut(std::vector<model::TimeRange>{{5, 6}}, 2, &columns);

@@ -159,6 +159,30 @@ TEST_F(HeadHistograms, LateOnesAreTakenInTheWindow) {
 }
 
 // Random series of every kind, in batches, with restarts in between.
+TEST_F(HeadHistograms, ALateOneLeavesNoHintThatIsNotTrueOfItsNeighbours) {
+  head_->SetOutOfOrderWindow(100'000);
+  for (int k = 1; k <= 4; ++k) {
+    ASSERT_EQ(AppendHistogram(a_, k * 10'000, Some(static_cast<uint64_t>(k))), Outcome::kAccepted);
+  }
+  model::Histogram late = Some(9);
+  late.hint = model::ResetHint::kNotReset;
+  ASSERT_EQ(AppendHistogram(a_, 25'000, late), Outcome::kAccepted);
+  late = Some(1);
+  late.hint = model::ResetHint::kReset;
+  ASSERT_EQ(AppendHistogram(a_, 5'000, late), Outcome::kAccepted);
+  for (const bool again : {false, true}) {
+    if (again) Start();
+    const auto querier = head_->NewQuerier({});
+    const auto selection = querier->Select({});
+    chunk::MixedColumns read;
+    ASSERT_TRUE((*selection)->ReadMixed(0, {}, &read).ok());
+    std::vector<model::ResetHint> hints;
+    for (const auto& h : read.histograms.values) hints.push_back(model::HintOf(h));
+    using enum model::ResetHint;
+    EXPECT_EQ(hints, (std::vector{kUnknown, kUnknown, kNotReset, kUnknown, kUnknown, kNotReset}));
+  }
+}
+
 TEST_F(HeadHistograms, WhatWasCommittedIsThereAfterEveryRestart) {
   const uint32_t seed = testing_support::Seed();
   SCOPED_TRACE(fmt::format("seed {}", seed));

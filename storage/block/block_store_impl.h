@@ -148,6 +148,7 @@ class BlockStore::Impl final : public block::Publisher {
   bool watermark_lost_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t generation_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t lost_blocks_ ABSL_GUARDED_BY(mu_) = 0;  // By a rescue, for want of their tables.
+  bool deletes_lost_ ABSL_GUARDED_BY(mu_) = false;  // By a rescue: what was deleted may show.
   bool reopening_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status unreadable_ ABSL_GUARDED_BY(mu_);  // Why RocksDB is not open, when it is not.
   BlockStoreStats stats_ ABSL_GUARDED_BY(mu_);

@@ -102,6 +102,7 @@ absl::Status BlockStore::Impl::OpenDb(Db::Mode mode, std::vector<Db::Family>* fa
             {{"dir", dir_}, {"err", std::string(base::message(status))}});
   ASSIGN_OR_RETURN(const block::Rescued rescued, block::Rescue(dir_, *live));
   lost_blocks_ = rescued.lost.size();
+  deletes_lost_ = deletes_lost_ || rescued.deletes_lost;
   for (const std::string& ulid : rescued.lost) {
     damage_->Add({.block = ulid,
                   .what = "a table of it is gone or useless, and what knew of it was damaged",
@@ -131,11 +132,20 @@ absl::Status BlockStore::Impl::OpenAll(const block::LiveList& live,
   const auto gone = std::find_if(live.blocks.begin(), live.blocks.end(), [&](const auto& block) {
     return !there.contains(block.ulid);
   });
-  if (gone == live.blocks.end()) return absl::OkStatus();
+  absl::Status status;
+  if (gone != live.blocks.end()) {
+    status = base::DataLoss("{}: the MANIFEST lacks block {}", dir_, gone->ulid);
+  } else if (status = block::CheckShared(*db_); absl::IsDataLoss(status)) {
+    damage_->Add({.what = fmt::format("{}; it was made anew", base::message(status)),
+                  .found_by = FoundBy::kStart});
+    deletes_lost_ = true;  // Perhaps.
+  } else {
+    return absl::OkStatus();
+  }
   for (const Db::Family& family : *families) db_->DestroyHandle(family.handle);
   families->clear();
   db_.reset();
-  return base::DataLoss("{}: the MANIFEST lacks block {}", dir_, gone->ulid);
+  return status;
 }
 
 // Tables without a CURRENT would be taken for strays of a new store, and removed.
@@ -219,14 +229,14 @@ void BlockStore::Impl::LoadTombstones(std::span<const std::shared_ptr<Block>> bl
                     .found_by = FoundBy::kStart});
     }
   }
-  if (it->status().ok()) return;
+  if (it->status().ok() && !deletes_lost_) return;
+  const std::string why = it->status().ok() ? "a table is damaged" : it->status().ToString();
   for (const std::shared_ptr<Block>& block : blocks) {
-    if (block->tombstones()->empty()) block->set_tombstones_damaged();
+    if (deletes_lost_ || block->tombstones()->empty()) block->set_tombstones_damaged();
   }
   base::Log(base::LogLevel::kError, "blocks",
-            "Records of what was deleted cannot be read; deleted samples may show",
-            {{"err", it->status().ToString()}});
-  damage_->Add({.what = "records of what was deleted cannot be read: " + it->status().ToString(),
+            "Records of what was deleted cannot be read; deleted samples may show", {{"err", why}});
+  damage_->Add({.what = "records of what was deleted cannot be read: " + why,
                 .found_by = FoundBy::kStart});
 }
 

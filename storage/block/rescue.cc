@@ -125,7 +125,10 @@ class Rescuer {
     for (const fs::directory_entry& entry : fs::directory_iterator(aside_, error)) {
       if (known.contains(entry.path().filename().string())) continue;
       rocksdb::SstFileReader reader(TableOptions(/*level=*/0, /*index=*/true));
-      if (!reader.Open(entry.path()).ok()) continue;  // A stray one; nothing can be said of it.
+      if (!reader.Open(entry.path()).ok()) {  // Perhaps a stray one; nothing can be said of it.
+        rescued_.deletes_lost = true;
+        continue;
+      }
       const std::unique_ptr<rocksdb::Iterator> it(reader.NewIterator(rocksdb::ReadOptions()));
       const std::string prefix(kTombstonesPrefix);
       for (it->Seek(prefix); it->Valid() && it->key().starts_with(prefix); it->Next()) {
@@ -133,6 +136,7 @@ class Rescuer {
         const auto value = Tombstones::Parse({it->value().data(), it->value().size()});
         if (value && wanted.contains(key)) found[key] = Tombstones::Union(found[key], *value);
       }
+      rescued_.deletes_lost = rescued_.deletes_lost || !it->status().ok();
     }
     return found;
   }

@@ -1,4 +1,4 @@
-// A block store whose MANIFEST is lost or damaged, made anew from its tables and from LIVE.
+// A block store whose MANIFEST, or what concerns all blocks, is lost or damaged, made anew from its tables and from LIVE.
 #pragma once
 
 #include <string>
@@ -13,6 +13,7 @@ namespace storage::block {
 struct Rescued {
   int blocks = 0;
   std::vector<std::string> lost;  // Blocks of the list of which a table is gone or useless.
+  bool deletes_lost = false;      // A table that may have told of deletes cannot be read.
 };
 
 // The directory holds what an unfinished Rescue left: nothing else is to be done with it before.

@@ -1,5 +1,6 @@
 #include "storage/block/stored_meta.h"
 
+#include <memory>
 #include <string>
 
 #include <rocksdb/db.h>
@@ -22,6 +23,13 @@ absl::StatusOr<uint64_t> ReadNumber(Db& db, std::string_view key) {
     return base::DataLoss("{}: not a number", key);
   }
   return number;
+}
+
+absl::Status CheckShared(Db& db) {
+  const std::unique_ptr<rocksdb::Iterator> it(
+      db.rocks()->NewIterator(rocksdb::ReadOptions(), db.default_family()));
+  for (it->SeekToFirst(); it->Valid();) it->Next();
+  return FromRocks(it->status(), "what concerns all blocks");
 }
 
 absl::StatusOr<BlockMeta> ReadMeta(Db& db, const Db::Family& family) {

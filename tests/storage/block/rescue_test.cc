@@ -214,6 +214,45 @@ TEST_F(RescueTest, ATableThatIsGoneAsWellCostsItsBlockAlone) {
   EXPECT_EQ(store_->stats().unreadable_blocks, 1u);
 }
 
+// With one of these damaged RocksDB publishes nothing any more, so flushes and merges would fail for ever.
+TEST_F(RescueTest, DamageOfWhatConcernsAllBlocksIsOverWithTheNextStart) {
+  const auto list = ReadLiveList(dir());
+  ASSERT_TRUE(list);
+  std::vector<std::string> shared;
+  for (const auto& entry : fs::directory_iterator(dir())) {
+    const std::string name = entry.path().filename();
+    const bool of_block = std::any_of(list->blocks.begin(), list->blocks.end(), [&](const auto& b) {
+      return std::find(b.tables.begin(), b.tables.end(), name) != b.tables.end();
+    });
+    if (name.ends_with(".sst") && !of_block) shared.push_back(name);
+  }
+  ASSERT_GE(shared.size(), 2u);
+  for (const std::string& table : shared) {
+    for (const char* how : {"gone", "empty", "rubbish"}) {
+      SCOPED_TRACE(table + " " + how);
+      Restore();
+      const std::string path = dir() + "/" + table;
+      const auto size = fs::file_size(path);
+      fs::remove(path);
+      if (how != std::string_view("gone")) {
+        std::ofstream(path) << std::string(how == std::string_view("empty") ? 0 : size, 'x');
+      }
+      ASSERT_NO_FATAL_FAILURE(Open());
+      EXPECT_FALSE(store_->damage()->list().empty());
+      EXPECT_EQ(store_->watermark(), 7u);
+      EXPECT_THAT(store_->Metas(), SizeIs(3));
+      std::mt19937 random(3);
+      testing_support::WriteBlock(*store_, testing_support::RandomModel(random, 5, kStart, 1000, 10));
+      EXPECT_THAT(store_->Metas(), SizeIs(4));
+      store_.reset();
+      ASSERT_NO_FATAL_FAILURE(Open());
+      EXPECT_TRUE(store_->damage()->list().empty());
+      EXPECT_EQ(store_->watermark(), 7u);
+      EXPECT_THAT(store_->Metas(), SizeIs(4));
+    }
+  }
+}
+
 TEST_F(RescueTest, WithoutEitherListNothingIsRemoved) {
   fs::remove(dir() + "/CURRENT");
   std::ofstream(LiveListPath(dir()), std::ios::trunc) << "tidemark blocks 1\n";

@@ -254,14 +254,19 @@ absl::Status Database::Impl::Replay(const std::function<bool(const ReplayProgres
     const ChangeLog::Change change(nothing ? nullptr : changes_.get(), model::TimeRange());
     head_.SetReplaying(false);
   }
-  if (replayed.damaged > 0) {
+  std::vector<std::string> places = replayed.places;
+  if (replayed.unknown_series > 0) {
+    places.push_back(fmt::format("{} samples of series that are named nowhere in it",
+                                 replayed.unknown_series));
+  }
+  if (!places.empty()) {
     base::Log(base::LogLevel::kError, kComponent,
               "Parts of the log are damaged and were left out; all else was read",
               {{"damaged", std::to_string(replayed.damaged)},
-               {"first", replayed.places.front()},
+               {"first", places.front()},
                {"samples_of_unknown_series", std::to_string(replayed.unknown_series)}});
   }
-  for (const std::string& place : replayed.places) {
+  for (const std::string& place : places) {
     blocks_->damage()->Add({.what = "log, " + place, .found_by = FoundBy::kStart});
   }
   base::Log(base::LogLevel::kInfo, kComponent, "Read the log",

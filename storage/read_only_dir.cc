@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "storage/base/status.h"
+#include "storage/block/live_list.h"
 #include "storage/data_dir.h"
 #include "storage/head/record.h"
 #include "storage/merge.h"
@@ -37,6 +38,7 @@ absl::StatusOr<std::unique_ptr<ReadOnlyDir>> ReadOnlyDir::Open(const std::string
   ASSIGN_OR_RETURN(const std::string own, FindDataDir(dir, &format_damaged));
   out->in_use_ = IsLocked(dir);
   out->log_dir_ = own + "/wal";
+  out->blocks_dir_ = own + "/blocks";
   absl::StatusOr<std::unique_ptr<BlockStore>> blocks;
   for (int i = 0; i < (out->in_use_ ? kAttempts : 1) && !blocks.ok(); ++i) {
     blocks = BlockStore::OpenReadOnly(own + "/blocks", cache_bytes);
@@ -55,6 +57,11 @@ absl::StatusOr<std::unique_ptr<ReadOnlyDir>> ReadOnlyDir::Open(const std::string
   return out;
 }
 
+bool ReadOnlyDir::WatermarkMoved() const {
+  const std::optional<block::LiveList> live = block::ReadLiveList(blocks_dir_);
+  return live && live->watermark != watermark_;
+}
+
 absl::StatusOr<LogCheck> ReadOnlyDir::CheckLog(
     const std::function<void(Damage)>& tell,
     const std::function<void(uint64_t)>& bytes_read) const {
@@ -67,7 +74,7 @@ absl::StatusOr<LogCheck> ReadOnlyDir::CheckLog(
     RETURN_IF_ERROR(CheckSegments(checkpoint.dir, 0, fmt::format("checkpoint {}", checkpoint.segment),
                                   tell, bytes_read, &check));
   }
-  if (!needed_is_there) {
+  if (!needed_is_there && !WatermarkMoved()) {
     tell({.what = fmt::format("log, checkpoint {} is missing", watermark_)});
   }
   ASSIGN_OR_RETURN(const std::vector<wal::Segment> segments, wal::ListSegments(log_dir_));
@@ -98,6 +105,8 @@ absl::Status ReadOnlyDir::CheckSegments(const std::string& dir, uint32_t first,
                          : fmt::format("log, {} at {}", place, at.offset);
   };
   reader->OnDamage([&](const wal::Damage& damage) {
+    const bool before_all = damage.bytes == 0 && damage.from == wal::Position{first, 0};
+    if (place.empty() && before_all && WatermarkMoved()) return;  // Removed, not missing.
     tell({.what = fmt::format("{}: {} ({} bytes)", where(damage.from), damage.reason, damage.bytes)});
   });
   Ignore ignore;

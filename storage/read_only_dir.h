@@ -47,7 +47,9 @@ class ReadOnlyDir {  // Not thread-safe.
                              const std::function<void(Damage)>& tell,
                              const std::function<void(uint64_t)>& bytes_read, LogCheck* check) const;
 
-  std::string log_dir_;
+  bool WatermarkMoved() const;  // Since Open, by the server that writes there.
+
+  std::string log_dir_, blocks_dir_;
   uint32_t watermark_ = 0;
   bool in_use_ = false;
   std::unique_ptr<BlockStore> blocks_;

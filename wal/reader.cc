@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <snappy.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,9 +40,10 @@ class PageFile {
     Close();
     fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd_ < 0) return ErrnoStatus("open", path);
-    const off_t size = ::lseek(fd_, 0, SEEK_END);
-    if (size < 0) return ErrnoStatus("seek", path);
-    size_ = static_cast<uint64_t>(size);
+    struct stat about;
+    if (::fstat(fd_, &about) < 0) return ErrnoStatus("stat", path);
+    // A folder, which somebody else put there, has no bytes, whatever size it tells.
+    size_ = S_ISREG(about.st_mode) ? static_cast<uint64_t>(about.st_size) : 0;
     return absl::OkStatus();
   }
   void Close() {
@@ -116,6 +118,7 @@ class Reader::Impl {
  public:
   absl::Status Open(std::string dir, uint32_t first, uint32_t end) {
     dir_ = std::move(dir);
+    first_ = first;
     auto segments = ListSegments(dir_);
     if (!segments.ok()) return segments.status();
     for (const Segment& s : *segments) {
@@ -139,9 +142,8 @@ class Reader::Impl {
   absl::StatusOr<bool> OpenNext() {
     if (index_ >= segments_.size()) return false;
     const uint32_t number = segments_[index_];
-    if (index_ > 0 && number != segments_[index_ - 1] + 1) {
-      Report({segments_[index_ - 1] + 1, 0}, 0, "segment missing");
-    }
+    const uint32_t expected = index_ > 0 ? segments_[index_ - 1] + 1 : first_;
+    if (number != expected) Report({expected, 0}, 0, "segment missing");
     const std::string path = dir_ + "/" + SegmentName(number);
     if (absl::Status status = file_.Open(path); !status.ok()) return status;
     open_ = true;
@@ -290,6 +292,7 @@ class Reader::Impl {
   }
 
   std::string dir_;
+  uint32_t first_ = 0;
   std::vector<uint32_t> segments_;
   std::function<void(const Damage&)> on_damage_;
   size_t index_ = 0;

@@ -28,7 +28,8 @@ struct Damage {
 class Reader {  // Not thread-safe.
  public:
   // Reads the segments of `dir` numbered first_segment.. below end_segment, in ascending order. Gaps
-  // in the numbers are reported as damage. An absent directory is an empty log.
+  // in the numbers are reported as damage, also one before the first that is there. An absent
+  // directory is an empty log.
   static absl::StatusOr<std::unique_ptr<Reader>> Open(std::string dir, uint32_t first_segment,
                                                       uint32_t end_segment = UINT32_MAX);
   ~Reader();

@@ -282,6 +282,7 @@ absl::StatusOr<ReplayStats> ReplayLog(const std::string& log_dir, uint32_t water
     RETURN_IF_ERROR(ReadAll(checkpoint->dir, 0, UINT32_MAX, watermark, watch, &replayer));
     replayer.ListNew();
   } else {
+    if (watermark > 0) replayer.Damaged(fmt::format("checkpoint {} is missing", watermark));
     replayer.OnCut();  // There was no flush.
   }
   bool begun = false;

@@ -152,6 +152,26 @@ TEST_F(ReadOnlyDirTest, ACheckpointMayBeDamagedOrMissing) {
   EXPECT_THAT(LogDamage()[0], HasSubstr("log, checkpoint 1 at "));
   std::filesystem::remove_all(checkpoint);
   EXPECT_THAT(LogDamage(), ElementsAre("log, checkpoint 1 is missing"));
+  DatabaseOptions options;
+  options.dir = dir();
+  const auto database = Database::Open(options);
+  ASSERT_TRUE(database.ok()) << database.status();
+  const auto listed = (*database)->blocks()->damage()->list();
+  ASSERT_FALSE(listed.empty());
+  EXPECT_EQ(listed[0].what, "log, checkpoint 1 is missing");
+}
+
+TEST_F(ReadOnlyDirTest, TheFirstSegmentMayBeMissing) {
+  const std::string first = wal() + "/00000001";
+  std::filesystem::rename(first, wal() + "/00000002");  // As its number is in it, it tells nothing.
+  EXPECT_THAT(LogDamage(), ::testing::Contains(HasSubstr("log, segment 1 at 0: segment missing")));
+  DatabaseOptions options;
+  options.dir = dir();
+  const auto database = Database::Open(options);
+  ASSERT_TRUE(database.ok()) << database.status();
+  const auto listed = (*database)->blocks()->damage()->list();
+  ASSERT_FALSE(listed.empty());
+  EXPECT_EQ(listed[0].what, "log, segment 1 at 0: segment missing");
 }
 
 TEST_F(ReadOnlyDirTest, WhatTheNextStartWouldMendIsTold) {

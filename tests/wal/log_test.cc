@@ -387,5 +387,27 @@ TEST_F(LogTest, AFailureAtAnyOperationLosesNothingAcknowledgedAndInventsNothing)
   }
 }
 
+TEST_F(LogTest, AMissingFirstSegmentIsDamage) {
+  options_.segment_bytes = kPageBytes;
+  const std::string record(kPageBytes, 'x');
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(Write({record}).ok());
+  Close();
+  ASSERT_GE(ListSegments(dir())->size(), 3u);
+  std::filesystem::remove(SegmentPath(0));
+  ReadAll(1);
+  EXPECT_THAT(damage_, IsEmpty());
+  ReadAll(0);
+  ASSERT_THAT(damage_, SizeIs(1));
+  EXPECT_EQ(damage_[0].from, (Position{0, 0}));
+  EXPECT_EQ(damage_[0].reason, "segment missing");
+}
+
+TEST_F(LogTest, AFolderThatIsNamedAsASegmentHoldsNothing) {
+  ASSERT_TRUE(Write({"a"}).ok());
+  Close();
+  std::filesystem::create_directories(SegmentPath(1));
+  EXPECT_THAT(ReadAll(), ElementsAre("a"));
+}
+
 }  // namespace
 }  // namespace wal

@@ -40,17 +40,34 @@ class LabelScratch {
   model::LabelsView labels() const { return model::LabelsView(bytes_); }
   bool has_name() const { return labels().Has(model::kMetricName); }
 
+  // All that came, by name, also what no series can have.
   std::string ToText() const {
-    std::vector<model::Labels::Pair> copy;
-    for (const model::Label& pair : pairs_) copy.emplace_back(pair.name, pair.value);
-    return model::Labels::FromPairs(std::move(copy)).ToString();
+    std::vector<model::Label> sorted = pairs_;
+    std::stable_sort(sorted.begin(), sorted.end(), ByName);
+    std::string bytes;
+    for (const model::Label& pair : sorted) model::AppendLabel(&bytes, pair.name, pair.value);
+    return model::LabelsView(bytes).ToString();
+  }
+
+  // When Finish said no because a name comes twice, and all else is good: that name. Else empty.
+  std::string_view Duplicated() const {
+    std::string_view twice;
+    bool has_name = false;
+    for (size_t i = 0; i < pairs_.size(); ++i) {
+      const auto& [name, value] = pairs_[i];
+      if (name.empty() || !model::IsValidUtf8(name) || !model::IsValidUtf8(value)) return {};
+      has_name = has_name || (name == model::kMetricName && !value.empty());
+      if (twice.empty() && i > 0 && name == pairs_[i - 1].name) twice = name;  // Finish sorted them.
+    }
+    return has_name ? twice : std::string_view();
   }
 
  private:
+  static bool ByName(const model::Label& a, const model::Label& b) { return a.name < b.name; }
+
   // The slow way, for senders that do not sort.
   void Sort() {
-    std::sort(pairs_.begin(), pairs_.end(),
-              [](const model::Label& a, const model::Label& b) { return a.name < b.name; });
+    std::stable_sort(pairs_.begin(), pairs_.end(), ByName);
     bytes_.clear();
     valid_ = true;
     std::string_view last;

@@ -146,7 +146,10 @@ class V2Reader {
     if (options_.type_and_unit_labels) AddTypeAndUnit();
     if (!labels_.Finish() || !labels_.has_name()) {
       counts_->invalid_labels += num_samples;
-      return Refuse("invalid metric name or labels, got " + labels_.ToText());
+      const std::string_view twice = labels_.Duplicated();
+      if (twice.empty()) return Refuse("invalid metric name or labels, got " + labels_.ToText());
+      return Refuse(fmt::format("invalid labels for series, labels {}, duplicated label {}",
+                                labels_.ToText(), twice));
     }
     if (num_samples == 0) {
       return Refuse("TimeSeries must contain at least one sample or histogram for series " +
@@ -212,6 +215,8 @@ class V2Reader {
       }
       Take(appended, why, &counts_->histograms, &ref);
     }
+    // Its samples may all be refused, and the series is known nevertheless.
+    if (ref == storage::SeriesRef::kNone) ref = appender_->Find(labels);
     if (ref == storage::SeriesRef::kNone) return;
     AppendExemplars(ref);
     UpdateMetadata();

@@ -574,6 +574,31 @@ TEST_F(WriteRouteTest, OfVersion2WhatCanBeWrittenIs) {
   EXPECT_EQ(server_.written.Samples(model::Labels{{"__name__", "up"}}).size(), 2u);
 }
 
+TEST_F(WriteRouteTest, OfVersion2ExemplarsAreTakenThoughAllSamplesOfTheirSeriesAreRefused) {
+  ASSERT_EQ(Post(SnappyCompress(V2Message().Series({1, 2}, {{2000, 1}}).bytes()), kV2Header).status, 204);
+  const Response response = Post(
+      SnappyCompress(V2Message().Series({1, 2}, {{1000, 1}}, {}, {5, 4}).bytes()), kV2Header);
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(HeaderOf(response, "X-Prometheus-Remote-Write-Samples-Written"), "0");
+  EXPECT_EQ(HeaderOf(response, "X-Prometheus-Remote-Write-Exemplars-Written"), "1");
+  EXPECT_EQ(server_.written.Contents().at("{__name__=\"up\"}").exemplars.size(), 1u);
+}
+
+TEST_F(WriteRouteTest, OfVersion2WrongLabelsAreShownAsTheyCame) {
+  const Response response = Post(SnappyCompress(V2Message()
+                                                    .Series({3, 4, 1, 2, 3, 6}, {{1, 1}})
+                                                    .Series({1, 0, 3, 0}, {{1, 1}})
+                                                    .Series({3, 4, 3, 6}, {{1, 1}})
+                                                    .bytes()),
+                                 kV2Header);
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(response.body,
+            "invalid labels for series, labels {__name__=\"up\", job=\"a\", job=\"h\"}, duplicated "
+            "label job\n"
+            "invalid metric name or labels, got {__name__=\"\", job=\"\"}\n"
+            "invalid metric name or labels, got {job=\"a\", job=\"h\"}\n");
+}
+
 TEST_F(WriteRouteTest, Version1MetadataIsKeptAlsoOfRequestsWithoutSamples) {
   const std::string message = Message()
                                   .Metadata(3, "h", "How long.", "seconds")

@@ -149,8 +149,12 @@ void Scheduler::Loop() {
       Failed("A round of compaction failed", base::Internal("{}", e.what()),
              &SchedulerStats::merge_failures);
     }
+    // Also what is asked for waits: it would fail again at once, and again.
+    const int64_t until = SystemSteadyMs() + options_.check_interval_ms;
     absl::MutexLock lock(&mu_);
-    if (!HasWork()) wake_.WaitWithTimeout(&mu_, absl::Milliseconds(options_.check_interval_ms));
+    for (int64_t now; !stop_ && (now = SystemSteadyMs()) < until;) {
+      wake_.WaitWithTimeout(&mu_, absl::Milliseconds(until - now));
+    }
   }
 }
 

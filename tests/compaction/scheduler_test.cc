@@ -105,6 +105,32 @@ TEST_F(SchedulerTest, TwoDaysEndAsADayAndWindows) {
   EXPECT_THAT(scheduler_->stats().last_error, IsEmpty());
 }
 
+// Whoever waits for a cleaning must not make the thread try what fails without a pause.
+TEST_F(SchedulerTest, ARoundThatThrowsIsNotTriedAgainAtOnce) {
+  class ThrowingClock : public base::Clock {
+   public:
+    int64_t NowMs() const override {
+      if (!out_of_memory) return kMidnight;
+      ++asked;
+      throw std::bad_alloc();
+    }
+    std::atomic<bool> out_of_memory{false};
+    mutable std::atomic<int> asked{0};
+  } clock;
+  options_.clock = &clock;
+  options_.check_interval_ms = 100;
+  Restart();
+  clock.out_of_memory = true;
+  scheduler_->Start();
+  std::thread waiting([&] { (void)scheduler_->CleanTombstones(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(350));
+  EXPECT_LE(clock.asked, 5);
+  clock.out_of_memory = false;
+  waiting.join();  // The round after is a good one.
+  EXPECT_GE(clock.asked, 1);
+  scheduler_->Stop();
+}
+
 TEST_F(SchedulerTest, MetadataGoesWithTheRetention) {
   options_.retention.retention_ms = 3 * kHour;
   Restart();

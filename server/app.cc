@@ -103,7 +103,7 @@ storage::DatabaseOptions DatabaseOptionsOf(const Flags& flags, const Config& con
                                       : wal::Sync::kInterval;
   options.block_cache_bytes = MemorySplitOf(flags).cache_bytes;
   const auto limit = [&](std::string_view flag) {
-    return static_cast<uint64_t>(std::max<int64_t>(0, flags.Int(flag)));
+    return static_cast<uint64_t>(flags.Int(flag));
   };
   options.limits = {.max_series = limit("storage.max-series"),
                     .max_series_per_job = limit("storage.max-series-per-job"),
@@ -168,6 +168,12 @@ int App::CheckFlags() {
   }
   if (flags_.Int("query.max-samples") < 1) {
     wrong = base::InvalidArgument("--query.max-samples must be at least 1");
+  }
+  for (const char* flag : {"storage.max-series", "storage.max-series-per-job",
+                           "storage.max-series-per-metric"}) {
+    if (flags_.Int(flag) < 0) {
+      wrong = base::InvalidArgument("--{} must not be negative; 0 means any number", flag);
+    }
   }
   if (!wrong.ok()) {
     Failed("Bad flag", wrong);

@@ -186,6 +186,7 @@ absl::StatusOr<std::string> FindDataDir(const std::string& dir, bool* damaged) {
   const std::string own = dir + "/tidemark", path = own + "/FORMAT";
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
+    if (error) return base::FailedPrecondition("{}: {}", path, error.message());
     return base::NotFound("{}: no data of tidemark there (no {})", dir, path);
   }
   ASSIGN_OR_RETURN(const int version, ReadFormat(path));

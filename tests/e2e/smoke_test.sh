@@ -78,6 +78,7 @@ config() {
 
 step "the command line says what is wrong"
 config >prometheus.yml
+exits 2 "--storage.max-series must not be negative" "$tidemark" --storage.max-series=-1
 exits 0 "tidemark, version" "$tidemark" --version
 exits 0 "--storage.tsdb.path" "$tidemark" --help
 exits 2 "did you mean '--config.file'" "$tidemark" --config.fil=x

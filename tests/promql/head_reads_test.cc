@@ -128,7 +128,10 @@ void Compare(bool with_histograms) {
     EXPECT_EQ(got->annotations.infos, want->annotations.infos);
     filled += !want->value.vector.empty() || !want->value.matrix.empty();
   }
-  EXPECT_GT(filled, testing_support::Rounds(600) / 2);
+  // Most of them say something, which a few rounds need not.
+  if (testing_support::Rounds(600) >= 100) {
+    EXPECT_GT(filled, testing_support::Rounds(600) / 2);
+  }
   ASSERT_TRUE((*db)->Close().ok());
 }
 

@@ -30,7 +30,7 @@ class FlushCursorImpl final : public FlushCursor {
       const MemSeries* series = parts_->flush_order[place];
       if (!TakeExemplars(series->ref) && !has_samples) continue;
       labels_.clear();
-      parts_->index.AppendLabels(series->pairs(), &labels_);
+      parts_->index.AppendLabels(series->pairs, &labels_);
       return true;
     }
     exemplars_.clear();
@@ -162,7 +162,7 @@ class LateCursorImpl final : public SeriesCursor {
       if (samples_.empty()) continue;
       Encode();
       labels_.clear();
-      parts_->index.AppendLabels(series->pairs(), &labels_);
+      parts_->index.AppendLabels(series->pairs, &labels_);
       return true;
     }
     return false;

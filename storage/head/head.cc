@@ -35,14 +35,11 @@ Head::Parts::~Parts() {
 MemSeries* Head::Parts::NewSeries(SeriesRef ref, const base::Hash128& hash,
                                   model::LabelsView labels) {
   thread_local std::vector<PairId> ids;
-  index.Intern(labels, &ids);
+  const PairIds pairs = index.Intern(labels, &ids);
   MemSeries* series = map.pool()->New();
   series->hash = hash;
   series->ref = ref;
-  series->num_pairs = static_cast<uint16_t>(ids.size());
-  series->pair_ids = std::make_unique_for_overwrite<PairId[]>(ids.size());
-  std::copy(ids.begin(), ids.end(), series->pair_ids.get());
-  pair_ids.Add(static_cast<int64_t>(ids.size()));
+  series->pairs = pairs;
   return series;
 }
 
@@ -50,7 +47,7 @@ void Head::Parts::List(std::span<MemSeries* const> series) {
   std::vector<IndexEntry> entries;
   absl::MutexLock lock(&listing_mu);
   for (MemSeries* s : series) {
-    if (!s->listed.exchange(true, std::memory_order_relaxed)) entries.push_back({s->ref, s->pairs()});
+    if (!s->listed.exchange(true, std::memory_order_relaxed)) entries.push_back({s->ref, s->pairs});
   }
   index.Add(entries);
   series_created.Add(entries.size());
@@ -125,7 +122,7 @@ absl::StatusOr<std::vector<ExemplarSeries>> Head::Exemplars(
   std::vector<ExemplarSeries> out;
   for (const uint32_t i : parts_->order.Order(with_some)) {
     std::string labels;
-    parts_->index.AppendLabels(with_some[i]->pairs(), &labels);
+    parts_->index.AppendLabels(with_some[i]->pairs, &labels);
     out.push_back({model::Labels::FromCanonical(std::move(labels)),
                    std::move(by_ref[with_some[i]->ref])});
     SortUnique(&out.back().exemplars);
@@ -158,7 +155,6 @@ HeadInfo Head::info() const {
   info.num_chunks = count(parts_->chunks);
   info.num_samples = count(parts_->samples);
   info.bytes = info.num_series * (sizeof(MemSeries) + sizeof(MemSeries*)) +
-               static_cast<uint64_t>(parts_->pair_ids.value()) * (sizeof(PairId) + 2) +
                count(parts_->chunk_bytes) + parts_->map.table_bytes() +
                parts_->index.heap_bytes() + parts_->metadata.bytes();
   info.num_exemplars = parts_->exemplars.num_without_block();
@@ -203,7 +199,7 @@ std::vector<MetricInHead> Head::CountByMetric() const {
       }
     }
     if (samples == 0) return;
-    for (const PairId id : series->pairs()) {
+    for (const PairId id : series->pairs) {
       const model::LabelsView pair(parts_->index.bytes(id));
       if (!pair.Has(model::kMetricName)) continue;
       MetricInHead& metric = metrics[id];

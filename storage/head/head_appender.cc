@@ -283,7 +283,7 @@ absl::Status HeadAppender::WriteLog(wal::Writer* log, std::span<MemSeries* const
     std::vector<std::string_view> pairs;
     for (const MemSeries* s : series) {
       pairs.clear();
-      for (const PairId id : s->pairs()) pairs.push_back(parts_->index.bytes(id));
+      for (const PairId id : s->pairs) pairs.push_back(parts_->index.bytes(id));
       record.AddSeries(s->ref, pairs);
     }
   }

@@ -63,7 +63,7 @@ class CheckpointSession {
       record_.BeginSeries(end - i);
       for (size_t k = i; k < end; ++k) {
         pairs.clear();
-        for (const PairId id : all[k].second->pairs()) pairs.push_back(parts_->index.bytes(id));
+        for (const PairId id : all[k].second->pairs) pairs.push_back(parts_->index.bytes(id));
         record_.AddSeries(all[k].first, pairs);
       }
       RETURN_IF_ERROR(Write());
@@ -117,7 +117,7 @@ class CheckpointSession {
     for (const size_t i : logged) {
       const MemSeries* series = parts_->flush_order[i];
       pairs.clear();
-      for (const PairId id : series->pairs()) pairs.push_back(parts_->index.bytes(id));
+      for (const PairId id : series->pairs) pairs.push_back(parts_->index.bytes(id));
       record_.AddSeries(series->ref, pairs);
       model::Sample last;
       if (LastFlushed(parts_, *series, parts_->flush_given[i], &last)) {
@@ -264,9 +264,8 @@ class Dropper {
     Postings refs;
     for (MemSeries* series : gone) {
       parts_->order.Forget(series);
-      parts_->pair_ids.Add(-static_cast<int64_t>(series->num_pairs));
       refs.push_back(series->ref);
-      if (series->listed.load()) entries.push_back({series->ref, series->pairs()});
+      if (series->listed.load()) entries.push_back({series->ref, series->pairs});
     }
     parts_->index.Remove(entries);
     parts_->exemplars.Forget(refs);
@@ -283,7 +282,7 @@ class Dropper {
     std::erase_if(parts_->limbo, [&](Head::Parts::Limbo& item) {
       if (item.generation >= oldest) return false;
       for (MemSeries* series : item.series) {
-        parts_->index.Release(series->pairs());
+        parts_->index.Release(series->pairs);
         parts_->map.pool()->Delete(series);
       }
       return true;

@@ -99,7 +99,7 @@ struct Head::Parts {
   std::atomic<int64_t> out_of_order_window_ms{0};
   std::atomic<model::TimeMs> max_time{kNoTime};  // Ever.
   std::atomic<model::TimeMs> min_time{std::numeric_limits<int64_t>::max()};  // In memory now.
-  base::Gauge samples, chunks, chunk_bytes, pair_ids;
+  base::Gauge samples, chunks, chunk_bytes;
   base::Counter samples_appended, out_of_order, out_of_bounds, duplicates, too_old;
   base::Counter late_appended, series_created, series_removed, exemplars_appended;
 

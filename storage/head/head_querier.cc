@@ -92,7 +92,7 @@ absl::StatusOr<std::vector<std::string>> HeadQuerier::LabelNames(Matchers matche
       RETURN_IF_ERROR(Check(done++));
       const MemSeries* series = parts_->map.Find(ref);
       if (series == nullptr) continue;
-      for (const PairId id : series->pairs()) {
+      for (const PairId id : series->pairs) {
         const size_t i = static_cast<size_t>(id);
         if (i >= pair_seen.size()) pair_seen.resize(i + 1);
         if (pair_seen[i]) continue;
@@ -122,7 +122,7 @@ absl::StatusOr<std::vector<std::string>> HeadQuerier::LabelValues(std::string_vi
       RETURN_IF_ERROR(Check(done++));
       const MemSeries* series = parts_->map.Find(ref);
       if (series == nullptr) continue;
-      for (const PairId id : series->pairs()) {
+      for (const PairId id : series->pairs) {
         const model::Label label = parts_->index.label(id);
         if (label.name < name) continue;
         if (label.name != name) break;

@@ -211,10 +211,10 @@ absl::Status HeadSelection::MakeLabels(const HeadIndex& index) {
 model::LabelsView HeadSelection::CopyLabels(const HeadIndex& index, uint32_t n,
                                             ByteArena* arena) const {
   size_t size = 0;
-  for (const PairId id : series_[n]->pairs()) size += index.bytes(id).size();
+  for (const PairId id : series_[n]->pairs) size += index.bytes(id).size();
   char* const begin = arena->Reserve(size);
   char* p = begin;
-  for (const PairId id : series_[n]->pairs()) {
+  for (const PairId id : series_[n]->pairs) {
     const std::string_view pair = index.bytes(id);
     std::memcpy(p, pair.data(), pair.size());
     p += pair.size();
@@ -233,7 +233,7 @@ bool HeadSelection::GroupBy(std::span<const std::string> names, std::vector<int>
   if (pass_ == nullptr) return false;
   LabelGroups by(index_, names, series_.size());
   std::vector<uint32_t> group(series_.size());
-  for (uint32_t n = 0; n < series_.size(); ++n) group[n] = by.Of(series_[n]->pairs());
+  for (uint32_t n = 0; n < series_.size(); ++n) group[n] = by.Of(series_[n]->pairs);
   std::vector<int> number(by.num_groups(), -1);  // By when the first of each comes.
   int next = 0;
   groups->resize(series_.size());

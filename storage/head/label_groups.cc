@@ -33,7 +33,7 @@ uint32_t LabelGroups::Step(uint32_t node, PairId id) {
   return last_node_ = it->second;
 }
 
-uint32_t LabelGroups::Of(std::span<const PairId> pairs) {
+uint32_t LabelGroups::Of(PairIds pairs) {
   uint32_t node = 0;
   size_t left = names_.size();
   for (const PairId id : pairs) {

@@ -18,7 +18,7 @@ class LabelGroups {  // Not thread-safe. What it is given outlives it.
   LabelGroups(const HeadIndex* index, std::span<const std::string> names, size_t expected_series);
 
   // The same for those with the same values, below num_groups(). The pairs are kept alive.
-  uint32_t Of(std::span<const PairId> pairs);
+  uint32_t Of(PairIds pairs);
   // Some of these may have no series.
   uint32_t num_groups() const { return num_nodes_; }
 

@@ -1,6 +1,7 @@
 #include "storage/head/label_order.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace storage {
@@ -56,7 +57,7 @@ bool LabelOrder::OrderByRank(List list, size_t most, std::vector<uint32_t>* orde
 void LabelOrder::PutBetween(List list, std::vector<uint32_t> unranked,
                             std::vector<uint32_t>* order) const {
   const auto less = [&](uint32_t a, uint32_t b) {
-    return index_->Less(list[a]->pairs(), list[b]->pairs());
+    return index_->Less(list[a]->pairs, list[b]->pairs);
   };
   std::sort(unranked.begin(), unranked.end(), less);
   std::vector<uint32_t> merged;
@@ -115,15 +116,23 @@ std::vector<MemSeries*> LabelOrder::RankAllLocked() {
     std::vector<Keyed> keyed;
     keyed.reserve(list.size());
     for (MemSeries* const series : list) {
-      const auto pairs = series->pairs();
-      const uint64_t first = pairs.empty() ? 0 : place(pairs[0]);
-      keyed.push_back({first << 32 | (pairs.size() < 2 ? 0 : place(pairs[1])), series});
+      uint64_t key = 0;
+      auto pair = series->pairs.begin();
+      for (int i = 0; i < 2; ++i) {
+        key <<= 32;
+        if (pair == std::default_sentinel) continue;
+        key |= place(*pair);
+        ++pair;
+      }
+      keyed.push_back({key, series});
     }
     std::sort(keyed.begin(), keyed.end(), [&](const Keyed& a, const Keyed& b) {
       if (a.key != b.key) return a.key < b.key;
-      const auto x = a.series->pairs(), y = b.series->pairs();
-      return std::lexicographical_compare(x.begin(), x.end(), y.begin(), y.end(),
-                                          [&](PairId i, PairId j) { return place(i) < place(j); });
+      auto x = a.series->pairs.begin(), y = b.series->pairs.begin();
+      for (; x != std::default_sentinel && y != std::default_sentinel; ++x, ++y) {
+        if (*x != *y) return place(*x) < place(*y);
+      }
+      return y != std::default_sentinel && x == std::default_sentinel;
     });
     for (const Keyed& k : keyed) ordered.push_back(k.series);
   }

@@ -84,9 +84,8 @@ struct alignas(64) MemSeries {  // Two lines of the processor's cache.
   std::atomic<bool> dead{false};         // Unlinked, or about to be.
   std::atomic<bool> listed{false};       // In the index.
 
-  uint16_t num_pairs = 0;                // Constant, as is `pair_ids`.
   uint32_t rank = 0;                     // In label order, 0: none yet. Guarded by LabelOrder.
-  std::unique_ptr<PairId[]> pair_ids;
+  PairIds pairs;                         // Constant. Of the HeadIndex.
 
   // Guarded by the stripe's lock. `last_t` and `last_v` are the last sample of `open` as well, when that
   // has any.
@@ -100,8 +99,6 @@ struct alignas(64) MemSeries {  // Two lines of the processor's cache.
   std::unique_ptr<std::vector<ChunkPtr>> sealed;
   chunk::XorAppender open;
   std::unique_ptr<Seldom> seldom;  // Null for nearly all.
-
-  std::span<const PairId> pairs() const { return {pair_ids.get(), num_pairs}; }
 
   // The rest needs the stripe's lock.
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "storage/base/coding.h"
@@ -24,7 +25,7 @@ HeadIndex::~HeadIndex() = default;
 
 std::string_view HeadIndex::bytes(PairId id) const {
   const Pair& pair = at(id);
-  return {pair.bytes.get(), pair.size};
+  return {pair.bytes, pair.size};
 }
 
 model::Label HeadIndex::label(PairId id) const {
@@ -34,17 +35,24 @@ model::Label HeadIndex::label(PairId id) const {
   return label;
 }
 
-void HeadIndex::AppendLabels(std::span<const PairId> pairs, std::string* canonical) const {
+void HeadIndex::AppendLabels(PairIds pairs, std::string* canonical) const {
   for (const PairId id : pairs) canonical->append(bytes(id));
 }
 
-bool HeadIndex::Less(std::span<const PairId> a, std::span<const PairId> b) const {
-  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    if (a[i] == b[i]) continue;
-    const model::Label x = label(a[i]), y = label(b[i]);
+bool HeadIndex::Less(PairIds a, PairIds b) const {
+  auto i = a.begin(), j = b.begin();
+  for (; i != a.end() && j != b.end(); ++i, ++j) {
+    if (*i == *j) continue;
+    const model::Label x = label(*i), y = label(*j);
     return x.name != y.name ? x.name < y.name : x.value < y.value;
   }
-  return a.size() < b.size();
+  return i == a.end() && j != b.end();
+}
+
+const char* HeadIndex::Keep(std::string_view bytes) {
+  char* const kept = pool_.Take(bytes.size());
+  std::memcpy(kept, bytes.data(), bytes.size());
+  return kept;
 }
 
 PairId HeadIndex::NewPair(std::string_view bytes) {
@@ -57,10 +65,8 @@ PairId HeadIndex::NewPair(std::string_view bytes) {
     free_ids_.pop_back();
   }
   Pair& pair = at(id);
-  pair.bytes = std::make_unique<char[]>(bytes.size());
-  std::memcpy(pair.bytes.get(), bytes.data(), bytes.size());
+  pair.bytes = Keep(bytes);
   pair.size = static_cast<uint32_t>(bytes.size());
-  pair_bytes_ += bytes.size();
 
   const std::string_view name = label(id).name;
   auto it = names_.find(name);
@@ -79,18 +85,19 @@ void HeadIndex::FreePair(PairId id) {
   const auto name = names_.find(label(id).name);
   name->second->pairs.erase(id);
   if (name->second->pairs.empty()) names_.erase(name);
-  pair_bytes_ -= pair.size;
+  pool_.GiveBack(pair.bytes, pair.size);
   pair = Pair();
   free_ids_.push_back(id);
 }
 
-void HeadIndex::Intern(model::LabelsView labels, std::vector<PairId>* out) {
+PairIds HeadIndex::Intern(model::LabelsView labels, std::vector<PairId>* ids) {
+  thread_local std::string encoded;
   size_t place = 0;
   absl::MutexLock lock(&mu_);
   for (std::string_view rest = labels.bytes(); !rest.empty(); ++place) {
     const std::string_view bytes = TakePair(&rest);
-    if (place == out->size()) out->push_back(PairId{num_ids_});
-    PairId& id = (*out)[place];
+    if (place == ids->size()) ids->push_back(PairId{num_ids_});
+    PairId& id = (*ids)[place];
     const bool same = static_cast<uint32_t>(id) < num_ids_ && at(id).references > 0 &&
                       this->bytes(id) == bytes;
     if (!same) {
@@ -99,14 +106,18 @@ void HeadIndex::Intern(model::LabelsView labels, std::vector<PairId>* out) {
     }
     ++at(id).references;
   }
-  out->resize(place);
+  ids->resize(place);
+  PairIds::Encode(*ids, &encoded);
+  return PairIds(Keep(encoded));
 }
 
-void HeadIndex::Release(std::span<const PairId> pairs) {
+void HeadIndex::Release(PairIds pairs) {
   absl::MutexLock lock(&mu_);
   for (const PairId id : pairs) {
     if (--at(id).references == 0) FreePair(id);
   }
+  const std::string_view bytes = pairs.bytes();
+  pool_.GiveBack(bytes.data(), bytes.size());
 }
 
 void HeadIndex::AddTo(PairId id, std::span<const SeriesRef> refs) {
@@ -131,23 +142,25 @@ void HeadIndex::Add(std::span<const IndexEntry> entries) {
   // Batches were committed in another order than they were made. Neighbours share most pairs: where a
   // place has the same pair in a run of entries, it is one merge.
   std::vector<SeriesRef> refs;
-  size_t places = 0;
+  std::vector<PairIds::Iterator> next;  // Of each entry, all at the same place.
   for (const IndexEntry& entry : entries) {
     refs.push_back(entry.ref);
-    places = std::max(places, entry.pairs.size());
+    next.push_back(entry.pairs.begin());
   }
   all_.Add(refs);
-  for (size_t place = 0; place < places; ++place) {
+  for (bool more = true; more;) {
+    more = false;
     for (size_t i = 0; i < entries.size();) {
-      if (entries[i].pairs.size() <= place) {
+      if (next[i] == std::default_sentinel) {
         ++i;
         continue;
       }
-      const PairId id = entries[i].pairs[place];
+      more = true;
+      const PairId id = *next[i];
       refs.clear();
-      for (; i < entries.size() && entries[i].pairs.size() > place && entries[i].pairs[place] == id;
-           ++i) {
+      for (; i < entries.size() && next[i] != std::default_sentinel && *next[i] == id; ++i) {
         refs.push_back(entries[i].ref);
+        ++next[i];
       }
       AddTo(id, refs);
     }
@@ -261,8 +274,9 @@ uint64_t HeadIndex::heap_bytes() const {
   absl::ReaderMutexLock lock(&mu_);
   // Lists of more than a few series have bytes of their own, about 1.3 for each; that much is
   // estimated, for a walk over a million pairs would cost more than the figure is worth.
-  constexpr uint64_t kPerPair = sizeof(Pair) + 8 /* hash table */ + 6 /* tree */ + 16 /* bytes */;
-  return by_bytes_.size() * kPerPair + pair_bytes_ + names_.size() * 128 + all_.heap_bytes() * 9;
+  constexpr uint64_t kPerPair = sizeof(Pair) + 8 /* hash table */ + 6 /* tree */;
+  return by_bytes_.size() * kPerPair + pool_.bytes_in_use() + names_.size() * 128 +
+         all_.heap_bytes() * 9;
 }
 
 }  // namespace storage

@@ -1,6 +1,6 @@
 // The labels of the head's series, each distinct pair stored once, and which series carry it.
 //
-// A series keeps its labels as ids of pairs, in name order. A pair lives as long as somebody holds
+// The labels of a series are ids of pairs, in name order. A pair lives as long as somebody holds
 // a reference; it is listed by Names, Values and For as long as an added series carries it. So a
 // series whose first batch never came to be is not listed, and one that is forgotten frees its names.
 #pragma once
@@ -19,9 +19,11 @@
 #include <absl/functional/function_ref.h>
 #include <absl/synchronization/mutex.h>
 
+#include "storage/base/byte_pool.h"
 #include "storage/base/hash.h"
 #include "storage/head/head_info.h"
 #include "storage/index/holders.h"
+#include "storage/index/pair_ids.h"
 #include "storage/index/posting_list.h"
 #include "storage/index/postings.h"
 #include "storage/index/stable_array.h"
@@ -29,11 +31,9 @@
 
 namespace storage {
 
-enum class PairId : uint32_t {};
-
 struct IndexEntry {
   SeriesRef ref;
-  std::span<const PairId> pairs;
+  PairIds pairs;
 };
 
 class HeadIndex final : public Index {  // Thread-safe.
@@ -41,10 +41,10 @@ class HeadIndex final : public Index {  // Thread-safe.
   HeadIndex();
   ~HeadIndex() override;
 
-  // Replaces *out with the ids of the pairs of `labels`, and takes a reference on each. What *out
-  // holds is tried first, place by place: best the ids of a neighbour.
-  void Intern(model::LabelsView labels, std::vector<PairId>* out);
-  void Release(std::span<const PairId> pairs);
+  // The ids of the pairs of `labels`, with a reference on each, until they are released. What *ids
+  // holds is tried first, place by place, best the ids of a neighbour; then they are there too.
+  PairIds Intern(model::LabelsView labels, std::vector<PairId>* ids);
+  void Release(PairIds pairs);
 
   // Lists and unlists series. By ref, ascending. Whoever calls holds references on the pairs.
   void Add(std::span<const IndexEntry> entries);
@@ -60,8 +60,8 @@ class HeadIndex final : public Index {  // Thread-safe.
   // Of pairs one holds a reference on, or that belong to a series that is kept alive. Lock-free.
   std::string_view bytes(PairId id) const;  // As in canonical labels.
   model::Label label(PairId id) const;
-  void AppendLabels(std::span<const PairId> pairs, std::string* canonical) const;
-  bool Less(std::span<const PairId> a, std::span<const PairId> b) const;  // In label order.
+  void AppendLabels(PairIds pairs, std::string* canonical) const;
+  bool Less(PairIds a, PairIds b) const;  // In label order.
 
   // By id: the place of each pair among all pairs, in order of name and value, from 1.
   std::vector<uint32_t> PairPlaces() const;
@@ -80,7 +80,7 @@ class HeadIndex final : public Index {  // Thread-safe.
  private:
   struct Pair {  // Of these there may be more than series.
     // Constant while referenced.
-    std::unique_ptr<char[]> bytes;
+    const char* bytes = nullptr;
     uint32_t size = 0;
     uint32_t references = 0;  // This and what follows: guarded by mu_.
     Holders holders;
@@ -112,6 +112,7 @@ class HeadIndex final : public Index {  // Thread-safe.
   };
 
   Pair& at(PairId id) const { return pairs_[static_cast<uint32_t>(id)]; }
+  const char* Keep(std::string_view bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);  // A copy.
   PairId NewPair(std::string_view bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FreePair(PairId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddTo(PairId id, std::span<const SeriesRef> refs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -125,13 +126,13 @@ class HeadIndex final : public Index {  // Thread-safe.
 
   mutable absl::Mutex mu_;
   StableArray<Pair> pairs_;
+  base::BytePool pool_ ABSL_GUARDED_BY(mu_);  // Of the pairs' bytes and the ids of series.
   uint32_t num_ids_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<PairId> free_ids_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_set<PairId, PairHash, PairEq> by_bytes_ ABSL_GUARDED_BY(mu_);
   base::StringMap<std::unique_ptr<Name>> names_ ABSL_GUARDED_BY(mu_);
   PostingList all_ ABSL_GUARDED_BY(mu_);
   uint64_t listed_pairs_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t pair_bytes_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace storage

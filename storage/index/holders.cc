@@ -10,6 +10,9 @@ namespace storage {
 void Holders::Add(std::span<const SeriesRef> refs) {
   if (refs.empty()) return;
   DCHECK(static_cast<uint64_t>(refs.back()) <= kMaxRef);
+  if (refs.size() == 1 && has_list() && list()->last() < refs[0]) {  // The usual case.
+    return list()->Append(refs[0]);
+  }
   if (!has_list()) {
     if (refs.size() == 1 && (empty() || only() == refs[0])) return SetOnly(refs[0]);
     auto made = std::make_unique<PostingList>();

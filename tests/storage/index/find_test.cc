@@ -17,9 +17,8 @@ using ::testing::ElementsAre;
 class FindTest : public ::testing::Test {
  protected:
   void Add(Labels labels) {
-    std::vector<PairId> pairs;
-    index_.Intern(labels, &pairs);
-    const IndexEntry entry{SeriesRef{series_.size() + 1}, pairs};
+    std::vector<PairId> ids;
+    const IndexEntry entry{SeriesRef{series_.size() + 1}, index_.Intern(labels, &ids)};
     index_.Add({&entry, 1});
     series_.push_back(std::move(labels));
   }

@@ -1,7 +1,10 @@
 #include "storage/index/head_index.h"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <random>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -16,13 +19,13 @@ using ::testing::IsEmpty;
 
 class HeadIndexTest : public ::testing::Test {
  protected:
-  std::vector<PairId> Intern(const Labels& labels) {
-    std::vector<PairId> pairs;
-    index_.Intern(labels, &pairs);
-    return pairs;
+  PairIds Intern(const Labels& labels) {
+    std::vector<PairId> ids;
+    return index_.Intern(labels, &ids);
   }
-  std::vector<PairId> Add(uint64_t ref, const Labels& labels) {
-    std::vector<PairId> pairs = Intern(labels);
+  static PairId At(PairIds pairs, int place) { return *std::ranges::next(pairs.begin(), place); }
+  PairIds Add(uint64_t ref, const Labels& labels) {
+    const PairIds pairs = Intern(labels);
     const IndexEntry entry{SeriesRef{ref}, pairs};
     index_.Add({&entry, 1});
     return pairs;
@@ -39,18 +42,18 @@ class HeadIndexTest : public ::testing::Test {
 
 TEST_F(HeadIndexTest, GivesLabelsBack) {
   const Labels labels{{"__name__", "up"}, {"job", "node"}, {"z", "1"}};
-  const std::vector<PairId> pairs = Intern(labels);
+  const PairIds pairs = Intern(labels);
   std::string bytes;
   index_.AppendLabels(pairs, &bytes);
   EXPECT_EQ(bytes, labels.bytes());
-  EXPECT_EQ(index_.label(pairs[1]), (model::Label{"job", "node"}));
+  EXPECT_EQ(index_.label(At(pairs, 1)), (model::Label{"job", "node"}));
 }
 
 TEST_F(HeadIndexTest, StoresAPairOnce) {
   const auto a = Intern({{"job", "node"}, {"x", "1"}});
   const auto b = Intern({{"job", "node"}, {"x", "2"}});
-  EXPECT_EQ(a[0], b[0]);
-  EXPECT_NE(a[1], b[1]);
+  EXPECT_EQ(At(a, 0), At(b, 0));
+  EXPECT_NE(At(a, 1), At(b, 1));
 }
 
 TEST_F(HeadIndexTest, InternedPairsAreNotListedUntilASeriesIsAdded) {
@@ -71,12 +74,13 @@ TEST_F(HeadIndexTest, RemovalFreesNames) {
   index_.Remove({&entry, 1});
   EXPECT_THAT(*index_.Names(), ElementsAre("job"));
   EXPECT_THAT(For("job", "node"), ElementsAre(2));
-  EXPECT_EQ(index_.label(a[1]).value, "here");  // Held by a reference still.
+  EXPECT_EQ(index_.label(At(a, 1)).value, "here");  // Held by a reference still.
   const uint64_t before = index_.heap_bytes();
+  const PairId freed = At(a, 1);
   index_.Release(a);
   EXPECT_LT(index_.heap_bytes(), before);
   const auto c = Add(3, {{"other", "name"}});  // Takes the free place.
-  EXPECT_EQ(c[0], a[1]);
+  EXPECT_EQ(At(c, 0), freed);
   EXPECT_THAT(*index_.Names(), ElementsAre("job", "other"));
   EXPECT_THAT(For("only", "here"), IsEmpty());
   EXPECT_EQ(For("job", "node"), std::vector<uint64_t>{2});
@@ -106,26 +110,89 @@ TEST_F(HeadIndexTest, ValuesAreSortedAndNarrowedByPrefix) {
 
 TEST_F(HeadIndexTest, OrdersAsLabelsDo) {
   std::mt19937_64 random(5);
-  std::vector<std::pair<Labels, std::vector<PairId>>> series;
+  std::vector<std::pair<Labels, PairIds>> series;
   for (int i = 0; i < 300; ++i) {
     std::vector<Labels::Pair> pairs;
     for (const char* name : {"A", "__name__", "b", "ba", "c"}) {
       if (random() % 2 == 0) pairs.emplace_back(name, std::string(1 + random() % 3, 'a' + random() % 3));
     }
     Labels labels = Labels::FromPairs(std::move(pairs));
-    auto ids = Intern(labels);
-    series.emplace_back(std::move(labels), std::move(ids));
+    const PairIds ids = Intern(labels);
+    series.emplace_back(std::move(labels), ids);
   }
   const std::vector<uint32_t> places = index_.PairPlaces();
   for (const auto& [x, xs] : series) {
     for (const auto& [y, ys] : series) {
       ASSERT_EQ(index_.Less(xs, ys), x < y) << x.ToString() << " " << y.ToString();
-      const bool by_places = std::lexicographical_compare(
-          xs.begin(), xs.end(), ys.begin(), ys.end(), [&](PairId i, PairId j) {
-            return places[static_cast<uint32_t>(i)] < places[static_cast<uint32_t>(j)];
-          });
+      const bool by_places = std::ranges::lexicographical_compare(xs, ys, [&](PairId i, PairId j) {
+        return places[static_cast<uint32_t>(i)] < places[static_cast<uint32_t>(j)];
+      });
       ASSERT_EQ(by_places, x < y);
     }
+  }
+}
+
+// As series come and go, with batches out of order, against plain maps.
+TEST_F(HeadIndexTest, AgreesWithAPlainModelThroughChurn) {
+  std::mt19937_64 random(23);
+  struct Series {
+    Labels labels;
+    PairIds pairs;
+  };
+  std::map<uint64_t, Series> series;
+  std::vector<PairId> neighbour;
+  for (int step = 0; step < 400; ++step) {
+    std::vector<IndexEntry> entries;
+    if (random() % 5 < 3) {
+      std::set<uint64_t> refs;
+      const uint64_t base = random() % 3 == 0 ? 0 : 50 * step;
+      for (size_t n = random() % 8; n > 0; --n) refs.insert(base + 1 + random() % 50);
+      for (const uint64_t ref : refs) {
+        if (series.contains(ref)) continue;
+        std::vector<Labels::Pair> pairs{{"id", std::to_string(ref)}};
+        for (const char* name : {"a", "b", "job", "z"}) {
+          if (random() % 3 != 0) pairs.emplace_back(name, std::string(1, 'a' + random() % 3));
+        }
+        Labels labels = Labels::FromPairs(std::move(pairs));
+        const PairIds ids = index_.Intern(labels, &neighbour);
+        entries.push_back({SeriesRef{ref}, ids});
+        series[ref] = {std::move(labels), ids};
+      }
+      index_.Add(entries);
+    } else {
+      for (const auto& [ref, s] : series) {
+        if (random() % 4 == 0) entries.push_back({SeriesRef{ref}, s.pairs});
+      }
+      index_.Remove(entries);
+      for (const IndexEntry& entry : entries) {
+        index_.Release(entry.pairs);
+        series.erase(static_cast<uint64_t>(entry.ref));
+      }
+    }
+    std::map<std::string, std::map<std::string, std::vector<uint64_t>>> model;
+    for (const auto& [ref, s] : series) {
+      std::string bytes;
+      index_.AppendLabels(s.pairs, &bytes);
+      ASSERT_EQ(bytes, s.labels.bytes());
+      for (const model::Label label : s.labels) {
+        model[std::string(label.name)][std::string(label.value)].push_back(ref);
+      }
+    }
+    std::vector<std::string> names;
+    uint64_t pairs = 0;
+    for (const auto& [name, values] : model) {
+      names.push_back(name);
+      std::vector<std::string> sorted;
+      for (const auto& [value, refs] : values) {
+        sorted.push_back(value);
+        ASSERT_EQ(For(name, value), refs) << name << "=" << value << " at " << step;
+        ASSERT_EQ(index_.NumHolders(name, value), refs.size());
+      }
+      ASSERT_EQ(*index_.Values(name), sorted);
+      pairs += values.size();
+    }
+    ASSERT_EQ(*index_.Names(), names);
+    ASSERT_EQ(index_.num_pairs(), pairs);
   }
 }
 

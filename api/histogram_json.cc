@@ -24,7 +24,7 @@ char WhichEnds(const model::FloatHistogram& h, const BucketCell& bucket) {
 void AppendHistogramPointJson(std::string* out, const promql::HistogramSample& sample) {
   const model::FloatHistogram& h = *sample.h;
   out->push_back('[');
-  model::AppendSeconds(out, sample.t);
+  model::AppendTimestamp(out, sample.t);
   *out += ",{\"count\":";
   AppendValueJson(out, h.count);
   *out += ",\"sum\":";

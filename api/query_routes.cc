@@ -171,7 +171,7 @@ void WriteExemplars(JsonWriter* json, const std::vector<storage::ExemplarSeries>
       json->Key("value");
       AppendValueJson(json->Value(), exemplar.value);
       json->Key("timestamp");
-      model::AppendSeconds(json->Value(), exemplar.t);
+      model::AppendTimestamp(json->Value(), exemplar.t);
       json->EndObject();
     }
     json->EndArray();

@@ -24,9 +24,8 @@ char* WriteTime(char* p, model::TimeMs t) {
   if (ms == 0) return p;
   *p++ = '.';
   *p++ = static_cast<char>('0' + ms / 100);
-  if (ms % 100 == 0) return p;
   *p++ = static_cast<char>('0' + ms / 10 % 10);
-  if (ms % 10 != 0) *p++ = static_cast<char>('0' + ms % 10);
+  *p++ = static_cast<char>('0' + ms % 10);
   return p;
 }
 
@@ -113,7 +112,7 @@ void AppendPointJson(std::string* out, model::Sample sample) {
     }
   }
   out->push_back('[');
-  model::AppendSeconds(out, sample.t);
+  model::AppendTimestamp(out, sample.t);
   out->push_back(',');
   AppendValueJson(out, sample.v);
   out->push_back(']');

@@ -121,7 +121,7 @@ void AppendJsonFloat(std::string* out, double v) {
   AppendFloat(out, v, v != 0 && (abs < 1e-6 || abs >= 1e21) ? 'e' : 'f');
 }
 
-void AppendSeconds(std::string* out, int64_t time_ms) {
+void AppendTimestamp(std::string* out, int64_t time_ms) {
   char buf[32];
   char* p = buf;
   uint64_t ms = static_cast<uint64_t>(time_ms);
@@ -133,10 +133,16 @@ void AppendSeconds(std::string* out, int64_t time_ms) {
   if (const unsigned rest = ms % 1000; rest != 0) {
     *p++ = '.';
     *p++ = static_cast<char>('0' + rest / 100);
-    if (rest % 100 != 0) *p++ = static_cast<char>('0' + rest / 10 % 10);
-    if (rest % 10 != 0) *p++ = static_cast<char>('0' + rest % 10);
+    *p++ = static_cast<char>('0' + rest / 10 % 10);
+    *p++ = static_cast<char>('0' + rest % 10);
   }
   out->append(buf, p);
+}
+
+void AppendSeconds(std::string* out, int64_t time_ms) {
+  AppendTimestamp(out, time_ms);
+  if (time_ms % 1000 == 0) return;
+  while (out->back() == '0') out->pop_back();
 }
 
 std::optional<double> ParseFloat(std::string_view text, bool underscores) {

@@ -19,6 +19,8 @@ void AppendJsonFloat(std::string* out, double v);
 
 // Milliseconds as seconds with up to three decimals: 1435781451.781, 12, -0.005.
 void AppendSeconds(std::string* out, int64_t time_ms);
+// As Prometheus writes the times of samples and exemplars: three decimals or none. 1435781451.500, 12.
+void AppendTimestamp(std::string* out, int64_t time_ms);
 
 // Go's strconv.ParseFloat: decimal, hex floats, inf/infinity/nan with sign in any case, '_' only
 // when `underscores`. Overflow and garbage are nullopt.

@@ -184,7 +184,7 @@ TEST(ValueJson, TheFastWayIsTheSlowWay) {
     const model::TimeMs t = static_cast<int64_t>(random()) >> (random() % 50);
     std::string fast, slow = "[";
     AppendPointJson(&fast, {t, v});
-    model::AppendSeconds(&slow, t);
+    model::AppendTimestamp(&slow, t);
     slow += ",\"";
     model::AppendJsonFloat(&slow, v);
     slow += "\"]";
@@ -212,7 +212,7 @@ TEST(ValueJson, ShapesFollowTheType) {
   EXPECT_EQ(ResultJson(value), "[]");
   value.matrix = {{model::Labels{{"a", "b"}}, {{0, 1}, {-1500, 2.5}}}, {model::Labels(), {}}};
   EXPECT_EQ(ResultJson(value),
-            R"([{"metric":{"a":"b"},"values":[[0,"1"],[-1.5,"2.5"]]},{"metric":{}}])");
+            R"([{"metric":{"a":"b"},"values":[[0,"1"],[-1.500,"2.5"]]},{"metric":{}}])");
   value = {};
   value.type = promql::ValueType::kScalar;
   value.scalar = {4000, 2};
@@ -245,7 +245,7 @@ TEST(ValueJson, HistogramsShowTheBucketsThatAreNotEmpty) {
   value.type = promql::ValueType::kVector;
   value.vector = {{model::Labels{{"a", "b"}}, {1500, 0}, shared}};
   EXPECT_EQ(ResultJson(value),
-            fmt::format(R"([{{"metric":{{"a":"b"}},"histogram":[1.5,{}}}])", kExponential));
+            fmt::format(R"([{{"metric":{{"a":"b"}},"histogram":[1.500,{}}}])", kExponential));
 
   model::FloatHistogram custom;
   custom.schema = model::kCustomBuckets;

@@ -105,10 +105,10 @@ TEST_F(StorageRoutesTest, ExemplarsOfHeadAndBlocksComeTogether) {
             R"({"labels":{"trace_id":"x"},"value":"2.5","timestamp":1700049600}]},)"
             R"({"seriesLabels":{"__name__":"m","pod":"2"},"exemplars":[)"
             R"({"labels":{"trace_id":"x"},"value":"1","timestamp":1700049600},)"
-            R"({"labels":{"trace_id":"x"},"value":"3","timestamp":1700049600.5}]}]})");
+            R"({"labels":{"trace_id":"x"},"value":"3","timestamp":1700049600.500}]}]})");
   EXPECT_EQ(Get("/api/v1/query_exemplars?query=m&start=1700049600.2&end=1700049601"),
             R"({"status":"success","data":[{"seriesLabels":{"__name__":"m","pod":"2"},"exemplars":[)"
-            R"({"labels":{"trace_id":"x"},"value":"3","timestamp":1700049600.5}]}]})");
+            R"({"labels":{"trace_id":"x"},"value":"3","timestamp":1700049600.500}]}]})");
 }
 
 TEST_F(StorageRoutesTest, StorageTellsDaysOfBlocks) {

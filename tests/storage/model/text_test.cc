@@ -97,6 +97,17 @@ TEST(NumberText, TimesHaveUpToThreeDecimals) {
   }
 }
 
+TEST(NumberText, TimestampsHaveThreeDecimalsOrNone) {
+  const std::pair<int64_t, const char*> cases[] = {
+      {1435781451500, "1435781451.500"}, {12000, "12"}, {-5, "-0.005"}, {10, "0.010"}, {0, "0"},
+      {-1500, "-1.500"}, {std::numeric_limits<int64_t>::min(), "-9223372036854775.808"}};
+  for (const auto& [ms, text] : cases) {
+    std::string out;
+    AppendTimestamp(&out, ms);
+    EXPECT_EQ(out, text);
+  }
+}
+
 TEST(DurationText, IsReadAndPrinted) {
   struct Case {
     const char* text;

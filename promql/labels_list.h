@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <iterator>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -23,7 +24,11 @@ class LabelsList {
     using pointer = const model::LabelsView*;
     using reference = model::LabelsView;
     Iterator(const LabelsList* list, size_t i) : list_(list), i_(i) {}
-    model::LabelsView operator*() const { return (*list_)[i_]; }
+    model::LabelsView operator*() const {
+      if (list_->selection_ == nullptr) return list_->list_[i_];
+      if (reader_ == nullptr) reader_ = list_->selection_->ReadLabels();
+      return reader_->At(static_cast<int>(i_));
+    }
     Iterator& operator++() {
       ++i_;
       return *this;
@@ -33,6 +38,7 @@ class LabelsList {
    private:
     const LabelsList* list_;
     size_t i_;
+    mutable std::shared_ptr<storage::LabelsReader> reader_;
   };
 
   LabelsList() = default;
@@ -47,6 +53,7 @@ class LabelsList {
   model::LabelsView operator[](size_t i) const {
     return selection_ != nullptr ? selection_->labels(static_cast<int>(i)) : list_[i];
   }
+  // For going through all; where few labels were selected each is there until the next one only.
   Iterator begin() const { return {this, 0}; }
   Iterator end() const { return {this, size()}; }
   // See storage::Selection.

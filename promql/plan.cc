@@ -375,9 +375,11 @@ class Planner {
     const model::TimeRange range = node.windows.reach();
     const bool newest = node.kind != PlanKind::kWindow && node.kind != PlanKind::kMatrix &&
                         node.windows.steps == 1 && node.smoothing != Smoothing::kSmoothed;
-    const auto above = aggregated_.find(&selector);
+    // A function of windows looks at no more labels than what it hands them to.
+    const bool window = node.kind == PlanKind::kWindow;
+    const auto above = aggregated_.find(window ? node.expr : &selector);
     const bool few_labels = above != aggregated_.end() && LooksAtFewLabels(*above->second);
-    const bool any_order = above != aggregated_.end() && TakesAnyOrder(*above->second);
+    const bool any_order = above != aggregated_.end() && !window && TakesAnyOrder(*above->second);
     plan_->range.Extend(range);
     std::vector<model::Matcher> matchers = selector.matchers;
     if (const auto more = pushed_.find(&selector); more != pushed_.end()) {

@@ -3,88 +3,123 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <span>
 #include <type_traits>
+#include <utility>
 
 #include <absl/container/inlined_vector.h>
 
+#include "storage/base/memory_meter.h"
 #include "storage/base/status.h"
+#include "storage/kept_labels.h"
 #include "storage/model/reset_hints.h"
 
 namespace storage {
 namespace {
 
+using Parts = std::vector<std::unique_ptr<Selection>>;
+
 constexpr uint32_t kEnd = UINT32_MAX;
+constexpr size_t kSeriesPerCheck = 256;  // Of what a request may take.
 
 // One series of one part.
 struct Place {
   uint32_t part, index;
 };
 
-// Merges lists of places two by two. A place that stands for equal ones in other lists heads a
-// chain of them; chains are links between positions of one flat numbering of all places, so that
-// no labels and no lists are copied. Equal lists, the usual case, shrink to one in the first round.
-class Merger {
+// All places of all parts, numbered through.
+class Places {
  public:
-  explicit Merger(const std::vector<std::unique_ptr<Selection>>& parts) : parts_(parts) {
-    uint32_t total = 0;
-    for (const auto& part : parts_) {
-      base_.push_back(total);
-      total += static_cast<uint32_t>(part->size());
+  explicit Places(const Parts& parts) {
+    for (const auto& part : parts) {
+      begin_.push_back(total_);
+      total_ += static_cast<uint32_t>(part->size());
     }
-    next_.assign(total, kEnd);
-    last_.resize(total);
-    for (uint32_t i = 0; i < total; ++i) last_[i] = i;
   }
-
-  // Replaces *chains with the places of each series in the order of parts, one series after the
-  // other in label order, and *ends with where each chain ends.
-  void Run(std::vector<Place>* chains, std::vector<uint32_t>* ends) {
-    std::vector<std::vector<Place>> lists;
-    for (uint32_t part = 0; part < parts_.size(); ++part) {
-      std::vector<Place>& list = lists.emplace_back(static_cast<size_t>(parts_[part]->size()));
-      for (uint32_t i = 0; i < list.size(); ++i) list[i] = {part, i};
-    }
-    while (lists.size() > 1) {  // Neighbours, so that chains keep the order of parts.
-      std::vector<std::vector<Place>> merged;
-      for (size_t i = 0; i + 1 < lists.size(); i += 2) {
-        merged.push_back(MergeTwo(lists[i], lists[i + 1]));
-      }
-      if (lists.size() % 2 == 1) merged.push_back(std::move(lists.back()));
-      lists = std::move(merged);
-    }
-    chains->clear();
-    ends->clear();
-    chains->reserve(next_.size());
-    for (const Place& head : lists.front()) {
-      for (uint32_t i = Number(head); i != kEnd; i = next_[i]) chains->push_back(PlaceOf(i));
-      ends->push_back(static_cast<uint32_t>(chains->size()));
-    }
+  uint32_t total() const { return total_; }
+  uint32_t Number(Place p) const { return begin_[p.part] + p.index; }
+  Place operator[](uint32_t number) const {
+    const auto it = std::upper_bound(begin_.begin(), begin_.end(), number) - 1;
+    return {static_cast<uint32_t>(it - begin_.begin()), number - *it};
   }
 
  private:
-  uint32_t Number(Place p) const { return base_[p.part] + p.index; }
-  Place PlaceOf(uint32_t number) const {
-    const auto it = std::upper_bound(base_.begin(), base_.end(), number) - 1;
-    return {static_cast<uint32_t>(it - base_.begin()), number - *it};
+  std::vector<uint32_t> begin_;  // By part.
+  uint32_t total_ = 0;
+};
+
+// Goes through the labels of places. Those of two parts may be held at a time.
+class PlaceLabels {
+ public:
+  PlaceLabels(const Parts& parts, const Places& places) : places_(places) {
+    for (const auto& part : parts) readers_.push_back(part->ReadLabels());
   }
-  model::LabelsView LabelsOf(Place p) const {
-    return parts_[p.part]->labels(static_cast<int>(p.index));
+  model::LabelsView At(uint32_t number) {
+    const Place place = places_[number];
+    return readers_[place.part]->At(static_cast<int>(place.index));
   }
 
-  std::vector<Place> MergeTwo(const std::vector<Place>& a, const std::vector<Place>& b) {
-    std::vector<Place> out;
+ private:
+  const Places& places_;
+  std::vector<std::unique_ptr<LabelsReader>> readers_;  // By part.
+};
+
+// Merges lists of places two by two. A place that stands for equal ones in other lists heads a
+// chain of them; chains are links between the numbers of places, so that no labels and no lists are
+// copied. Equal lists, the usual case, shrink to one in the first round.
+class Merger {
+ public:
+  using List = std::vector<uint32_t>;  // Of places, in label order.
+
+  Merger(const Parts& parts, const Places& places) : places_(places), labels_(parts, places) {
+    next_.assign(places_.total(), kEnd);
+    last_.resize(places_.total());
+    for (uint32_t i = 0; i < last_.size(); ++i) last_[i] = i;
+    for (uint32_t part = 0; part < parts.size(); ++part) {
+      List& list = lists_.emplace_back(static_cast<size_t>(parts[part]->size()));
+      for (uint32_t i = 0; i < list.size(); ++i) list[i] = places_.Number({part, i});
+    }
+  }
+
+  // Replaces *heads with the first place of each series, in label order, and *next, by number, with
+  // the place of the same series in the next part that has it, or kEnd.
+  void Run(std::vector<uint32_t>* heads, std::vector<uint32_t>* next) {
+    while (lists_.size() > 1) {  // Neighbours, so that chains keep the order of parts.
+      std::vector<List> merged;
+      for (size_t i = 0; i + 1 < lists_.size(); i += 2) {
+        merged.push_back(MergeTwo(std::exchange(lists_[i], {}), std::exchange(lists_[i + 1], {})));
+      }
+      if (lists_.size() % 2 == 1) merged.push_back(std::move(lists_.back()));
+      lists_ = std::move(merged);
+    }
+    *heads = std::move(lists_.front());
+    *next = std::move(next_);
+  }
+
+ private:
+  List MergeTwo(List a, List b) {  // Which go with the call.
+    List out;
     out.reserve(std::max(a.size(), b.size()));
     size_t i = 0, j = 0;
+    model::LabelsView left, right;
+    if (!a.empty()) left = labels_.At(a.front());
+    if (!b.empty()) right = labels_.At(b.front());
+    const auto step = [&](const List& list, size_t* at, model::LabelsView* labels) {
+      if (++*at < list.size()) *labels = labels_.At(list[*at]);
+    };
     while (i < a.size() && j < b.size()) {
-      const model::LabelsView left = LabelsOf(a[i]), right = LabelsOf(b[j]);
       if (left == right) {
-        const uint32_t head = Number(a[i]), other = Number(b[j]);
-        next_[last_[head]] = other;
-        last_[head] = last_[other];
-        out.push_back(a[i++]);
-        ++j;
+        next_[last_[a[i]]] = b[j];
+        last_[a[i]] = last_[b[j]];
+        out.push_back(a[i]);
+        step(a, &i, &left);
+        step(b, &j, &right);
+      } else if (left < right) {
+        out.push_back(a[i]);
+        step(a, &i, &left);
       } else {
-        out.push_back(left < right ? a[i++] : b[j++]);
+        out.push_back(b[j]);
+        step(b, &j, &right);
       }
     }
     out.insert(out.end(), a.begin() + static_cast<std::ptrdiff_t>(i), a.end());
@@ -92,30 +127,58 @@ class Merger {
     return out;
   }
 
-  const std::vector<std::unique_ptr<Selection>>& parts_;
-  std::vector<uint32_t> base_;  // Number of the first place of each part.
+  const Places& places_;
+  PlaceLabels labels_;
+  std::vector<List> lists_;
   std::vector<uint32_t> next_;  // In its chain.
   std::vector<uint32_t> last_;  // Of the chain; right for its head only.
 };
 
 class MergedSelection final : public Selection {
  public:
-  explicit MergedSelection(std::vector<std::unique_ptr<Selection>> parts)
-      : parts_(std::move(parts)) {
-    Merger(parts_).Run(&chains_, &ends_);
+  explicit MergedSelection(Parts parts) : parts_(std::move(parts)), places_(parts_) {
+    Merger(parts_, places_).Run(&heads_, &next_);
   }
 
-  int size() const override { return static_cast<int>(ends_.size()); }
+  int size() const override { return static_cast<int>(heads_.size()); }
 
   model::LabelsView labels(int i) const override {
-    const Place& place = chains_[Begin(i)];
+    if (labels_.has_all()) return labels_[static_cast<size_t>(i)];
+    const Place place = places_[heads_[static_cast<size_t>(i)]];
     return parts_[place.part]->labels(static_cast<int>(place.index));
   }
 
+  std::unique_ptr<LabelsReader> ReadLabels() const override {
+    class Reader final : public LabelsReader {
+     public:
+      explicit Reader(const MergedSelection* merged)
+          : merged_(merged), labels_(merged->parts_, merged->places_) {}
+      model::LabelsView At(int i) override {
+        return labels_.At(merged_->heads_[static_cast<size_t>(i)]);
+      }
+
+     private:
+      const MergedSelection* const merged_;
+      PlaceLabels labels_;
+    };
+    if (labels_.has_all()) return Selection::ReadLabels();
+    return std::make_unique<Reader>(this);
+  }
+
+  absl::Status KeepLabels() override {
+    PlaceLabels labels(parts_, places_);
+    labels_.Reserve(heads_.size());
+    for (size_t i = 0; i < heads_.size(); ++i) {
+      if (i % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
+      labels_.Append(labels.At(heads_[i]));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override {
-    const size_t begin = Begin(i), end = ends_[static_cast<size_t>(i)];
-    RETURN_IF_ERROR(ReadPlaces(begin, end, range, out));
-    if (!out->histograms || end - begin == 1) return absl::OkStatus();
+    const Chain chain = ChainOf(i);
+    RETURN_IF_ERROR(ReadPlaces(chain, range, out));
+    if (!out->histograms || chain.size() == 1) return absl::OkStatus();
     chunk::MixedColumns mixed;  // A later histogram may stand where a float does.
     RETURN_IF_ERROR(ReadMixed(i, range, &mixed));
     *out = std::move(mixed.floats);
@@ -129,25 +192,26 @@ class MergedSelection final : public Selection {
                         chunk::SampleColumns* out) const override {
     thread_local chunk::SampleColumns part;
     out->clear();
-    const size_t first = Begin(i), end = ends_[static_cast<size_t>(i)];
-    absl::InlinedVector<model::TimeMs, 64> least(end - first);  // Of a place and those behind it.
-    for (size_t place = end; place-- > first;) {
-      const model::TimeMs min = ExtentOf(place).min;
-      least[place - first] = place + 1 == end ? min : std::min(min, least[place - first + 1]);
+    const Chain chain = ChainOf(i);
+    absl::InlinedVector<model::TimeMs, 64> least(chain.size());  // Of a place and those behind it.
+    for (size_t k = chain.size(); k-- > 0;) {
+      const model::TimeMs min = ExtentOf(chain[k]).min;
+      least[k] = k + 1 == chain.size() ? min : std::min(min, least[k + 1]);
     }
-    for (size_t begin = first, next; begin < end; begin = next) {
+    for (size_t begin = 0, next; begin < chain.size(); begin = next) {
       next = begin + 1;
-      for (model::TimeMs last = ExtentOf(begin).max; next < end; ++next) {
-        if (least[next - first] > last) break;
-        last = std::max(last, ExtentOf(next).max);
+      for (model::TimeMs last = ExtentOf(chain[begin]).max; next < chain.size(); ++next) {
+        if (least[next] > last) break;
+        last = std::max(last, ExtentOf(chain[next]).max);
       }
       // The thread's buffer may be in use further up when a part is a merge itself.
       chunk::SampleColumns own = std::move(part);
       chunk::SampleColumns* const to = out->size() == 0 ? out : &own;
-      const Place& p = chains_[begin];
-      RETURN_IF_ERROR(next - begin == 1 ? parts_[p.part]->ReadThin(static_cast<int>(p.index), range,
-                                                                   windows, to)
-                                        : ReadPlaces(begin, next, range, to));
+      const Place& p = chain[begin];
+      RETURN_IF_ERROR(
+          next - begin == 1
+              ? parts_[p.part]->ReadThin(static_cast<int>(p.index), range, windows, to)
+              : ReadPlaces(std::span(chain).subspan(begin, next - begin), range, to));
       const bool histograms = to->histograms;  // They may stand where a float does.
       if (to != out && !histograms) chunk::AppendLater(own, windows, out);
       part = std::move(own);
@@ -158,17 +222,14 @@ class MergedSelection final : public Selection {
 
   model::TimeRange Extent(int i) const override {
     model::TimeRange extent = model::TimeRange::None();
-    for (size_t place = Begin(i); place < ends_[static_cast<size_t>(i)]; ++place) {
-      extent.Extend(ExtentOf(place));
-    }
+    for (const Place& place : ChainOf(i)) extent.Extend(ExtentOf(place));
     return extent;
   }
 
   absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override {
     out->clear();
     chunk::MixedColumns part;
-    for (size_t place = Begin(i); place < ends_[static_cast<size_t>(i)]; ++place) {
-      const Place& p = chains_[place];
+    for (const Place& p : ChainOf(i)) {
       RETURN_IF_ERROR(parts_[p.part]->ReadMixed(static_cast<int>(p.index), range, &part));
       MergeMixed(part, out);
     }
@@ -179,27 +240,26 @@ class MergedSelection final : public Selection {
   // starts meet others.
   absl::Status ReadStarts(int i, model::TimeRange range, model::StartRuns* out) const override {
     out->clear();
-    const size_t begin = Begin(i), end = ends_[static_cast<size_t>(i)];
-    std::vector<model::StartRuns> runs(end - begin);
+    const Chain chain = ChainOf(i);
+    std::vector<model::StartRuns> runs(chain.size());
     bool any = false;
-    for (size_t place = begin; place < end; ++place) {
-      const Place& p = chains_[place];
-      model::StartRuns& part = runs[place - begin];
-      RETURN_IF_ERROR(parts_[p.part]->ReadStarts(static_cast<int>(p.index), range, &part));
-      any |= !part.empty();
+    for (size_t k = 0; k < chain.size(); ++k) {
+      const Place& p = chain[k];
+      RETURN_IF_ERROR(parts_[p.part]->ReadStarts(static_cast<int>(p.index), range, &runs[k]));
+      any |= !runs[k].empty();
     }
     if (!any) return absl::OkStatus();
-    if (end - begin == 1) {
+    if (chain.size() == 1) {
       *out = std::move(runs.front());
       return absl::OkStatus();
     }
     chunk::MixedColumns samples;
     model::StartColumns merged, part;
-    for (size_t place = begin; place < end; ++place) {
-      const Place& p = chains_[place];
+    for (size_t k = 0; k < chain.size(); ++k) {
+      const Place& p = chain[k];
       RETURN_IF_ERROR(parts_[p.part]->ReadMixed(static_cast<int>(p.index), range, &samples));
       part.clear();
-      model::AppendStartsAt(runs[place - begin], TimesOf(samples), &part);
+      model::AppendStartsAt(runs[k], TimesOf(samples), &part);
       MergeStarts(part, &merged);
     }
     *out = model::ToRuns(merged);
@@ -207,17 +267,24 @@ class MergedSelection final : public Selection {
   }
 
  private:
-  size_t Begin(int i) const { return i == 0 ? 0 : ends_[static_cast<size_t>(i) - 1]; }
-  model::TimeRange ExtentOf(size_t place) const {
-    const Place& p = chains_[place];
+  using Chain = absl::InlinedVector<Place, 16>;  // The places of one series, in the order of parts.
+
+  Chain ChainOf(int i) const {
+    Chain chain;
+    for (uint32_t n = heads_[static_cast<size_t>(i)]; n != kEnd; n = next_[n]) {
+      chain.push_back(places_[n]);
+    }
+    return chain;
+  }
+  model::TimeRange ExtentOf(const Place& p) const {
     return parts_[p.part]->Extent(static_cast<int>(p.index));
   }
-  // Places [begin, end) of one chain. Where there are histograms, floats may be wrong.
-  absl::Status ReadPlaces(size_t begin, size_t end, model::TimeRange range,
+  // Where there are histograms, floats may be wrong.
+  absl::Status ReadPlaces(std::span<const Place> places, model::TimeRange range,
                           chunk::SampleColumns* out) const {
-    RETURN_IF_ERROR(ReadPart(begin, range, out));
+    RETURN_IF_ERROR(ReadPart(places.front(), range, out));
     thread_local chunk::SampleColumns part;
-    for (size_t place = begin + 1; place < end; ++place) {
+    for (const Place& place : places.subspan(1)) {
       // The thread's buffer may be in use further up when a part is a merge itself.
       chunk::SampleColumns own = std::move(part);
       const absl::Status status = ReadPart(place, range, &own);
@@ -228,14 +295,14 @@ class MergedSelection final : public Selection {
     }
     return absl::OkStatus();
   }
-  absl::Status ReadPart(size_t place, model::TimeRange range, chunk::SampleColumns* out) const {
-    const Place& p = chains_[place];
+  absl::Status ReadPart(const Place& p, model::TimeRange range, chunk::SampleColumns* out) const {
     return parts_[p.part]->Read(static_cast<int>(p.index), range, out);
   }
 
-  const std::vector<std::unique_ptr<Selection>> parts_;
-  std::vector<Place> chains_;
-  std::vector<uint32_t> ends_;
+  const Parts parts_;
+  const Places places_;
+  std::vector<uint32_t> heads_, next_;  // See Merger.
+  KeptLabels labels_;                   // Empty when the parts' will do.
 };
 
 class MergedQuerier final : public Querier {
@@ -246,13 +313,14 @@ class MergedQuerier final : public Querier {
     std::vector<std::unique_ptr<Selection>> selections;
     for (const auto& part : parts_) {
       SelectRequest asked = request;
-      if (part != parts_.back() || !selections.empty()) {  // Merging goes by labels, in order.
-        asked.few_labels = asked.any_order = false;
-      }
+      asked.few_labels = true;  // Merged series need no more than one part's, if any.
+      if (part != parts_.back() || !selections.empty()) asked.any_order = false;  // Merging needs it.
       ASSIGN_OR_RETURN(std::unique_ptr<Selection> selection, part->Select(asked));
       if (selection->size() > 0) selections.push_back(std::move(selection));
     }
-    return MergeSelections(std::move(selections));
+    std::unique_ptr<Selection> merged = MergeSelections(std::move(selections));
+    if (!request.few_labels) RETURN_IF_ERROR(merged->KeepLabels());
+    return merged;
   }
 
   absl::StatusOr<std::vector<std::string>> LabelNames(Matchers matchers, size_t limit) override {

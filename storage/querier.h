@@ -25,6 +25,13 @@ class ChangeLog;
 
 using Matchers = std::span<const model::Matcher>;
 
+// Goes through the labels of a Selection, which outlives it, without keeping them. Not thread-safe.
+class LabelsReader {
+ public:
+  virtual ~LabelsReader() = default;
+  virtual model::LabelsView At(int i) = 0;  // Until the next call. Cheapest where `i` ascends.
+};
+
 // The series a Select found, in label order if that was not waived, each label set once. Who they are
 // is known already; what they hold is read one series at a time, by index, from any thread. Keeps
 // alive what it reads, also after its Querier is gone; not after the store is.
@@ -32,7 +39,12 @@ class Selection {
  public:
   virtual ~Selection() = default;
   virtual int size() const = 0;
-  virtual model::LabelsView labels(int i) const = 0;  // As long as the Selection lives.
+  // As long as the Selection lives. After a Select for few labels they are made when asked for, and
+  // take memory: whoever looks at those of all, one after the other, takes a LabelsReader.
+  virtual model::LabelsView labels(int i) const = 0;
+  virtual std::unique_ptr<LabelsReader> ReadLabels() const;
+  // After such a Select: makes the labels of all at once. Before other threads know of it.
+  virtual absl::Status KeepLabels() { return absl::OkStatus(); }
   // Replaces *groups with a number for each series, the same for those that have the same values of
   // `names` (ascending, distinct): from 0, in the order in which they first come. False when looking
   // at the labels of all is the only way, which is then the caller's.
@@ -76,6 +88,18 @@ class Selection {
     return absl::OkStatus();
   }
 };
+
+inline std::unique_ptr<LabelsReader> Selection::ReadLabels() const {
+  class Reader final : public LabelsReader {
+   public:
+    explicit Reader(const Selection* selection) : selection_(selection) {}
+    model::LabelsView At(int i) override { return selection_->labels(i); }
+
+   private:
+    const Selection* const selection_;
+  };
+  return std::make_unique<Reader>(this);
+}
 
 // One selector and the span of time it will be read in. Series without a chunk that overlaps `range`
 // may be left out.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/base/random_seed.h"
+
 namespace promql {
 
 bool IsMetadataLabel(std::string_view name) {
@@ -58,11 +60,12 @@ std::vector<model::Labels> VisibleLabels(const BorrowedSeries& series) {
 }
 
 int Numbering::Number(std::string_view key) {
-  const auto found = numbers_.find(key);
-  if (found != numbers_.end()) return found->second;
-  const int number = size();
-  numbers_.emplace(std::string(key), number);
-  return number;
+  static const uint64_t seed = base::RandomSeed();
+  const base::Hash128 hash = base::HashBytes128(key, seed);
+  return *numbers_.lazy_emplace(hash, [&](const auto& make) {
+    hashes_.push_back(hash);
+    make(size() - 1);
+  });
 }
 
 }  // namespace promql

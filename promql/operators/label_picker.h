@@ -2,7 +2,10 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include <absl/container/flat_hash_set.h>
 
 #include "promql/operator.h"
 #include "storage/base/hash.h"
@@ -34,15 +37,37 @@ class LabelPicker {
 model::Labels VisibleLabels(model::LabelsView labels, bool hide_metadata);
 std::vector<model::Labels> VisibleLabels(const BorrowedSeries& series);  // Of each.
 
-// Numbers distinct byte strings in the order they come.
+// Numbers distinct byte strings in the order they come. Millions may be long: it keeps 128 bits of a
+// seeded hash of each, which stand for it as they do in the head.
 class Numbering {
  public:
+  Numbering() : numbers_(0, Hash{&hashes_}, Eq{&hashes_}) {}
+  Numbering(const Numbering&) = delete;
+  Numbering& operator=(const Numbering&) = delete;
+
   // The number of `key`; a new one if it was not there.
   int Number(std::string_view key);
-  int size() const { return static_cast<int>(numbers_.size()); }
+  int size() const { return static_cast<int>(hashes_.size()); }
 
  private:
-  base::StringMap<int> numbers_;
+  struct Hash {
+    using is_transparent = void;
+    const std::vector<base::Hash128>* hashes;
+    size_t operator()(const base::Hash128& hash) const { return hash.low; }
+    size_t operator()(int number) const { return (*hashes)[static_cast<size_t>(number)].low; }
+  };
+  struct Eq {
+    using is_transparent = void;
+    const std::vector<base::Hash128>* hashes;
+    bool operator()(int a, int b) const { return a == b; }
+    bool operator()(int number, const base::Hash128& hash) const {
+      return (*hashes)[static_cast<size_t>(number)] == hash;
+    }
+    bool operator()(const base::Hash128& hash, int number) const { return (*this)(number, hash); }
+  };
+
+  std::vector<base::Hash128> hashes_;  // By number.
+  absl::flat_hash_set<int, Hash, Eq> numbers_;
 };
 
 }  // namespace promql

@@ -43,6 +43,7 @@ class Window final : public Operator {
     }
     ASSIGN_OR_RETURN(BorrowedSeries series, source_->Borrow(context));
     if (!series.hide_metadata) series_ = series.labels;
+    if (spec_.wants_counter && !series_.empty()) FindNames(context.type_and_unit_labels);
     if (source_->random_access()) {
       rows_.emplace(static_cast<int>(series.labels.size()),
                     [this](Context& context, int begin, int end, ExchangePart* part) {
@@ -88,7 +89,7 @@ class Window final : public Operator {
             spec_.check(*plan_.expr, param_columns_, out->row(i), context.annotations));
       }
       if (spec_.wants_counter && !series_.empty() && HasFloats(out->row(i))) {
-        CheckCounter(context, series_[out->rows[i]]);
+        CheckCounter(context, out->rows[i]);
       }
     }
     for (const SeriesNotes& notes : part_.notes) {
@@ -264,8 +265,31 @@ class Window final : public Operator {
     *begin = kernels::PassTimes(times.data(), *begin, *end, before);
   }
 
+  // Numbers names, or names and types, so that the labels of one series of each need be looked at.
+  void FindNames(bool types) {
+    std::vector<std::string> wanted = {std::string(model::kMetricName)};
+    if (types) wanted.emplace_back("__type__");
+    if (!series_.GroupBy(wanted, &name_)) {
+      const LabelPicker picker = LabelPicker::Only(wanted);
+      Numbering numbering;
+      std::string key, last;
+      name_.reserve(series_.size());
+      for (const model::LabelsView labels : series_) {
+        picker.Pick(labels, /*hide_metadata=*/false, &key);
+        const bool same = !name_.empty() && key == last;  // Names repeat from series to series.
+        name_.push_back(same ? name_.back() : numbering.Number(key));
+        std::swap(key, last);
+      }
+    }
+    for (size_t i = 0; i < name_.size(); ++i) {
+      if (name_[i] == static_cast<int>(first_.size())) first_.push_back(static_cast<int>(i));
+    }
+    checked_.resize(first_.size());
+  }
+
   std::string_view NameOf(int series) const {
-    return series_.empty() ? std::string_view() : series_[series].MetricName();
+    if (series_.empty()) return {};
+    return series_[name_.empty() ? series : first_[name_[series]]].MetricName();
   }
 
   static bool HasFloats(const Row& row) {
@@ -286,7 +310,10 @@ class Window final : public Operator {
     return expr.kind == ExprKind::kSubquery ? PositionRange{0, expr.pos.end} : expr.pos;
   }
 
-  void CheckCounter(Context& context, model::LabelsView labels) {
+  void CheckCounter(Context& context, int series) {
+    const int number = name_[series];
+    if (std::exchange(checked_[number], 1)) return;
+    const model::LabelsView labels = series_[first_[number]];
     const std::string_view name = labels.MetricName();
     std::string text;
     if (context.type_and_unit_labels) {
@@ -297,8 +324,7 @@ class Window final : public Operator {
       model::AppendQuoted(&text, type);
       text += ": ";
     } else {
-      if (name.empty() || name == checked_name_ || LooksLikeCounter(name)) return;
-      checked_name_ = name;
+      if (name.empty() || LooksLikeCounter(name)) return;
       text = "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ";
     }
     model::AppendQuoted(&text, name);
@@ -314,7 +340,10 @@ class Window final : public Operator {
   LabelsList series_;  // Empty when metadata is hidden.
   std::vector<char> left_out_;            // By series, or empty.
   bool floats_only_ = false;              // See LeaveOut.
-  std::string checked_name_;              // Names repeat from series to series.
+  // See FindNames; only of a function that wants counters.
+  std::vector<int> name_;      // Series -> number of its name.
+  std::vector<int> first_;     // Of those with that name.
+  std::vector<char> checked_;  // By name: nothing more is to be said.
   ExchangePart part_;             // Of a source that is read in its own order.
   std::optional<Exchange> rows_;  // Of one that is not.
 };

@@ -71,7 +71,7 @@ absl::StatusOr<std::unique_ptr<Selection>> BlockQuerier::Select(const SelectRequ
   if (!range.empty() && range.Overlaps(block_->meta().range)) {
     const absl::StatusOr<Postings> refs = Find(index_, request.matchers);
     if (refs.ok()) {
-      RETURN_IF_ERROR(selection->Load(*refs, range));
+      RETURN_IF_ERROR(selection->Load(*refs, range, request.few_labels));
     } else {
       RETURN_IF_ERROR(LeftOut(refs.status()));
     }

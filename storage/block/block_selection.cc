@@ -48,8 +48,10 @@ BlockSelection::BlockSelection(std::shared_ptr<const Block> block,
 
 BlockSelection::~BlockSelection() = default;
 
-absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range) {
+absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range, bool few_labels) {
   items_.reserve(refs.size());
+  rows_.reserve(refs.size());
+  if (!few_labels) labels_.Reserve(refs.size());
   size_t damaged = 0;
   SeriesReader reader(*block_);
   for (const SeriesRef series : refs) {
@@ -68,9 +70,13 @@ absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range) 
     }
     if (rows_.size() == rows_begin) continue;
     if (rows_.size() > UINT32_MAX) return base::ResourceExhausted("too many rows selected");
-    items_.push_back({label_bytes_.size(), static_cast<uint32_t>(reader.labels().size()), ref,
-                      static_cast<uint32_t>(rows_begin)});
-    label_bytes_.append(reader.labels());
+    items_.push_back({ref, static_cast<uint32_t>(rows_begin)});
+    const model::LabelsView labels(reader.labels());
+    if (few_labels) {
+      packed_.Append(labels);
+    } else {
+      labels_.Append(labels);
+    }
   }
   if (damaged > 0) {
     const std::string what = fmt::format("the entries of {} series are damaged", damaged);
@@ -86,9 +92,33 @@ absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range) 
 }
 
 model::LabelsView BlockSelection::labels(int i) const {
-  const Item& item = items_[static_cast<size_t>(i)];
-  return model::LabelsView(
-      std::string_view(label_bytes_).substr(item.labels_begin, item.labels_size));
+  return labels_.Get(static_cast<uint32_t>(i), [&](std::string* bytes) {
+    bytes->append(model::PackedLabels::Reader(&packed_).At(static_cast<size_t>(i)).bytes());
+  });
+}
+
+std::unique_ptr<LabelsReader> BlockSelection::ReadLabels() const {
+  class Reader final : public LabelsReader {
+   public:
+    explicit Reader(const model::PackedLabels* packed) : packed_(packed) {}
+    model::LabelsView At(int i) override { return packed_.At(static_cast<size_t>(i)); }
+
+   private:
+    model::PackedLabels::Reader packed_;
+  };
+  if (packed_.size() == 0) return Selection::ReadLabels();
+  return std::make_unique<Reader>(&packed_);
+}
+
+absl::Status BlockSelection::KeepLabels() {
+  model::PackedLabels::Reader reader(&packed_);
+  labels_.Reserve(packed_.size());
+  for (size_t i = 0; i < packed_.size(); ++i) {
+    if (i % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
+    labels_.Append(reader.At(i));
+  }
+  packed_ = {};
+  return absl::OkStatus();
 }
 
 BlockSelection::Reader BlockSelection::Borrow(uint32_t ref) const {

@@ -12,6 +12,8 @@
 #include "storage/block/start_reader.h"
 #include "storage/block/time_columns.h"
 #include "storage/index/postings.h"
+#include "storage/kept_labels.h"
+#include "storage/model/packed_labels.h"
 #include "storage/querier.h"
 #include "storage/warnings.h"
 
@@ -28,10 +30,12 @@ class BlockSelection final : public Selection {
 
   // Takes the series of `refs` with rows that overlap `range` and are not deleted there. Call once,
   // first.
-  absl::Status Load(const Postings& refs, model::TimeRange range);
+  absl::Status Load(const Postings& refs, model::TimeRange range, bool few_labels);
 
   int size() const override { return static_cast<int>(items_.size()); }
   model::LabelsView labels(int i) const override;
+  std::unique_ptr<LabelsReader> ReadLabels() const override;
+  absl::Status KeepLabels() override;
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override;
   absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override;
   absl::Status ReadThin(int i, model::TimeRange range, const chunk::Windows& windows,
@@ -41,8 +45,6 @@ class BlockSelection final : public Selection {
 
  private:
   struct Item {
-    uint64_t labels_begin;
-    uint32_t labels_size;
     uint32_t ref;
     uint32_t rows_begin;  // Its rows end where those of the next item begin.
   };
@@ -76,7 +78,8 @@ class BlockSelection final : public Selection {
   const std::shared_ptr<Warnings> warnings_;
   const TimeColumns times_;
   bool fill_cache_ = true;
-  std::string label_bytes_;
+  model::PackedLabels packed_;  // Empty when labels_ has all.
+  KeptLabels labels_;
   std::vector<Item> items_;
   std::vector<model::TimeRange> rows_;
 

@@ -1,9 +1,9 @@
 #include "storage/head/head.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
+#include "storage/base/random_seed.h"
 #include "storage/base/status.h"
 #include "storage/head/head_appender.h"
 #include "storage/head/head_parts.h"
@@ -11,18 +11,10 @@
 #include "storage/head/replay.h"
 
 namespace storage {
-namespace {
-
-uint64_t RandomSeed() {
-  std::random_device device;
-  return (uint64_t{device()} << 32 | device()) | 1;
-}
-
-}  // namespace
 
 Head::Parts::Parts(HeadOptions head_options)
     : options(head_options),
-      seed(options.hash_seed != 0 ? options.hash_seed : RandomSeed()),
+      seed(options.hash_seed != 0 ? options.hash_seed : base::RandomSeed()),
       exemplars(options.max_exemplars),
       view(std::make_shared<RetiredChunks>()) {}
 

@@ -45,25 +45,6 @@ void CollectStarts(RetiredChunks* view, const MemSeries& series, model::TimeRang
 
 }  // namespace
 
-char* ByteArena::Reserve(size_t size) {
-  if (size > left_) {
-    const size_t block = std::max(size, kBlockBytes);
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
-    free_ = blocks_.back().get();
-    left_ = block;
-  }
-  char* place = free_;
-  free_ += size;
-  left_ -= size;
-  return place;
-}
-
-std::string_view ByteArena::Copy(std::string_view bytes) {
-  char* place = Reserve(bytes.size());
-  std::memcpy(place, bytes.data(), bytes.size());
-  return {place, bytes.size()};
-}
-
 HeadSelection::HeadSelection(size_t expected_series, const SelectRequest& request)
     : range_(request.range),
       starts_wanted_(request.starts),
@@ -83,9 +64,10 @@ HeadSelection::HeadSelection(size_t expected_series, const SelectRequest& reques
 void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, RetiredChunks* view) {
   if (newest_only_ && AddNewest(series, snapshot)) return;
   const model::TimeRange range = range_;
-  const size_t first = chunks_.size();
+  thread_local std::vector<FoundChunk> found;
   thread_local std::vector<ChunkPtr> sealed;
   thread_local std::vector<LateSample> retired_late;
+  found.clear();
   sealed.clear();
   retired_late.clear();
   CollectRetired(view, series->ref, &sealed, &retired_late);
@@ -98,40 +80,36 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
   }
   for (ChunkPtr& chunk : sealed) {
     const chunk::ChunkView chunk_view = chunk->view();
-    chunks_.push_back({chunk_view, std::move(chunk)});
+    found.push_back({chunk_view, std::move(chunk)});
   }
-  if (series->HasOpen()) chunks_.push_back({series->OpenView(), nullptr});
+  if (series->HasOpen()) found.push_back({series->OpenView(), nullptr});
 
   Hidden hidden = FindHidden(*series, snapshot);
-  for (; hidden.tail > 0 && chunks_.size() > first;) {
-    chunk::ChunkView& last = chunks_.back().view;
+  for (; hidden.tail > 0 && !found.empty();) {
+    chunk::ChunkView& last = found.back().view;
     const size_t n = std::min(hidden.tail, static_cast<size_t>(last.num_samples));
     last.num_samples -= static_cast<int>(n);
     hidden.tail -= n;
-    if (last.num_samples == 0) chunks_.pop_back();
+    if (last.num_samples == 0) found.pop_back();
   }
   if (!hidden.scattered.empty()) {
-    AddScattered(hidden.scattered, first);
+    KeepVisible(hidden.scattered, &found);
   } else {
-    chunks_.erase(std::remove_if(chunks_.begin() + static_cast<std::ptrdiff_t>(first),
-                                 chunks_.end(),
-                                 [&](const Chunk& c) { return !c.view.range.Overlaps(range); }),
-                  chunks_.end());
-    // Only now, when it is known to be wanted.
-    if (chunks_.size() > first && chunks_.back().owner == nullptr) {
-      chunks_.back().view.bytes = arena_.Copy(chunks_.back().view.bytes);
-    }
+    std::erase_if(found, [&](const FoundChunk& c) { return !c.view.range.Overlaps(range); });
   }
-  if (chunks_.size() == first && late_.size() == first_late) return;
-  const size_t first_start = starts_.size();
-  if (starts_wanted_ && chunks_.size() > first) CollectStarts(view, *series, range, &starts_);
+  if (found.empty() && late_.size() == first_late) return;
   series_.push_back(series);
   places_.push_back(static_cast<uint32_t>(parts_.size()) | kHasParts);
-  parts_.push_back({static_cast<uint32_t>(first), static_cast<uint32_t>(chunks_.size() - first),
-                    static_cast<uint32_t>(first_late),
-                    static_cast<uint32_t>(late_.size() - first_late),
-                    static_cast<uint32_t>(first_start),
-                    static_cast<uint32_t>(starts_.size() - first_start)});
+  parts_.push_back({static_cast<uint32_t>(chunks_.size()), static_cast<uint32_t>(first_late),
+                    static_cast<uint32_t>(starts_.size())});
+  if (starts_wanted_ && !found.empty()) CollectStarts(view, *series, range, &starts_);
+  for (FoundChunk& chunk : found) {
+    const chunk::ChunkView& v = chunk.view;
+    const char* const bytes = chunk.owner == nullptr ? arena_.Copy(v.bytes).data() : v.bytes.data();
+    chunks_.push_back({bytes, v.range, static_cast<uint32_t>(v.bytes.size()),
+                       static_cast<uint16_t>(v.num_samples), v.encoding});
+    if (chunk.owner != nullptr) owners_.push_back(std::move(chunk.owner));
+  }
 }
 
 // A late sample is never newer, and of two at one time the one that came in order stays.
@@ -149,22 +127,21 @@ bool HeadSelection::AddNewest(MemSeries* series, const CommitSnapshot& snapshot)
 }
 
 // The rare case: writes the visible samples anew.
-void HeadSelection::AddScattered(const std::vector<bool>& visible, size_t first_chunk) {
+void HeadSelection::KeepVisible(const std::vector<bool>& visible,
+                                std::vector<FoundChunk>* chunks) const {
   MemSeries kept;
   HeadDelta delta;
   size_t left = 0;
-  for (size_t i = first_chunk; i < chunks_.size(); ++i) {
-    left += static_cast<size_t>(chunks_[i].view.num_samples);
-  }
+  for (const FoundChunk& chunk : *chunks) left += static_cast<size_t>(chunk.view.num_samples);
   const auto wanted = [&](model::TimeMs t) {  // Of each in turn.
     const bool sees = left > visible.size() || visible[visible.size() - left];
     --left;
     return sees && range_.Contains(t);
   };
   chunk::MixedColumns samples;
-  for (size_t i = first_chunk; i < chunks_.size(); ++i) {
+  for (const FoundChunk& chunk : *chunks) {
     samples.clear();
-    chunk::Decode(chunks_[i].view, {}, &samples).IgnoreError();  // The head's own bytes.
+    chunk::Decode(chunk.view, {}, &samples).IgnoreError();  // The head's own bytes.
     for (size_t k = 0; k < samples.floats.size(); ++k) {
       const model::Sample sample{samples.floats.times[k], samples.floats.values[k]};
       if (wanted(sample.t)) kept.Append(sample, 0, {}, &delta);
@@ -174,13 +151,26 @@ void HeadSelection::AddScattered(const std::vector<bool>& visible, size_t first_
       if (wanted(t)) kept.AppendHistogram({t, 0}, samples.histograms.values[k], 0, {}, &delta);
     }
   }
-  chunks_.resize(first_chunk);
+  chunks->clear();
   kept.Seal(&delta);
   if (kept.sealed == nullptr) return;
   for (ChunkPtr& chunk : *kept.sealed) {
     const chunk::ChunkView view = chunk->view();
-    chunks_.push_back({view, std::move(chunk)});
+    chunks->push_back({view, std::move(chunk)});
   }
+}
+
+HeadSelection::Parts HeadSelection::PartsOf(uint32_t n) const {
+  const size_t i = places_[n] & ~kHasParts;
+  const Begins& begin = parts_[i];
+  const Begins end = i + 1 < parts_.size()
+                         ? parts_[i + 1]
+                         : Begins{static_cast<uint32_t>(chunks_.size()),
+                                  static_cast<uint32_t>(late_.size()),
+                                  static_cast<uint32_t>(starts_.size())};
+  return {std::span(chunks_).subspan(begin.chunk, end.chunk - begin.chunk),
+          std::span(late_).subspan(begin.late, end.late - begin.late),
+          std::span(starts_).subspan(begin.start, end.start - begin.start)};
 }
 
 absl::Status HeadSelection::Finish(LabelOrder* order, const HeadIndex& index,
@@ -199,34 +189,84 @@ absl::Status HeadSelection::Finish(LabelOrder* order, const HeadIndex& index,
 
 // In the order of adding, which is about the one in which series and pairs lie in memory.
 absl::Status HeadSelection::MakeLabels(const HeadIndex& index) {
-  constexpr uint32_t kSeriesPerCheck = 256;
-  labels_.reserve(series_.size());
-  for (uint32_t n = 0; n < series_.size(); ++n) {
+  constexpr size_t kSeriesPerCheck = 256;
+  labels_.Reserve(series_.size());
+  for (size_t n = 0; n < series_.size(); ++n) {
     if (n % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
-    labels_.push_back(CopyLabels(index, n, &arena_));
+    size_t size = 0;
+    for (const PairId id : series_[n]->pairs) size += index.bytes(id).size();
+    char* p = labels_.AppendRoom(size);
+    for (const PairId id : series_[n]->pairs) {
+      const std::string_view pair = index.bytes(id);
+      std::memcpy(p, pair.data(), pair.size());
+      p += pair.size();
+    }
   }
   return absl::OkStatus();
 }
 
-model::LabelsView HeadSelection::CopyLabels(const HeadIndex& index, uint32_t n,
-                                            ByteArena* arena) const {
-  size_t size = 0;
-  for (const PairId id : series_[n]->pairs) size += index.bytes(id).size();
-  char* const begin = arena->Reserve(size);
-  char* p = begin;
-  for (const PairId id : series_[n]->pairs) {
-    const std::string_view pair = index.bytes(id);
-    std::memcpy(p, pair.data(), pair.size());
-    p += pair.size();
-  }
-  return model::LabelsView(std::string_view(begin, size));
+absl::Status HeadSelection::KeepLabels() {
+  if (pass_ == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(MakeLabels(*index_));
+  series_ = {};
+  pass_ = nullptr;
+  return absl::OkStatus();
 }
 
-model::LabelsView HeadSelection::LateLabels(uint32_t n) const {
-  absl::MutexLock lock(&mu_);
-  const auto [it, added] = late_labels_.try_emplace(n);
-  if (added) it->second = CopyLabels(*index_, n, &late_arena_);
-  return it->second;
+model::LabelsView HeadSelection::labels(int i) const {
+  const uint32_t n = Nth(i);
+  return labels_.Get(n, [&](std::string* bytes) { index_->AppendLabels(series_[n]->pairs, bytes); });
+}
+
+// Neighbours have most of their pairs in common; in label order the first ones.
+class HeadSelection::LateReader final : public LabelsReader {
+ public:
+  explicit LateReader(const HeadSelection* selection) : selection_(*selection) {}
+
+  model::LabelsView At(int i) override {
+    Prefetch(i);
+    size_t same = 0;
+    bool all_same = true;
+    for (const PairId id : selection_.series_[selection_.Nth(i)]->pairs) {
+      if (all_same && same < pairs_.size() && pairs_[same] == id) {
+        ++same;
+        continue;
+      }
+      if (std::exchange(all_same, false)) Keep(same);
+      bytes_.append(selection_.index_->bytes(id));
+      pairs_.push_back(id), ends_.push_back(bytes_.size());
+    }
+    if (all_same) Keep(same);
+    return model::LabelsView(bytes_);
+  }
+
+ private:
+  void Keep(size_t pairs) {  // The first ones.
+    pairs_.resize(pairs), ends_.resize(pairs);
+    bytes_.resize(pairs == 0 ? 0 : ends_.back());
+  }
+  // Series that are neighbours in label order are not so in memory.
+  void Prefetch(int i) const {
+    constexpr int kAhead = 8;
+    if (i + 2 * kAhead < selection_.size()) {
+      const char* p = reinterpret_cast<const char*>(selection_.series_[selection_.Nth(i + 2 * kAhead)]);
+      __builtin_prefetch(p);
+      __builtin_prefetch(p + 64);
+    }
+    if (i + kAhead < selection_.size()) {
+      __builtin_prefetch(selection_.series_[selection_.Nth(i + kAhead)]->pairs.place());
+    }
+  }
+
+  const HeadSelection& selection_;
+  std::vector<PairId> pairs_;  // Of the last one,
+  std::vector<size_t> ends_;   // and where they end in its
+  std::string bytes_;          // canonical bytes.
+};
+
+std::unique_ptr<LabelsReader> HeadSelection::ReadLabels() const {
+  if (pass_ == nullptr) return Selection::ReadLabels();
+  return std::make_unique<LateReader>(this);
 }
 
 bool HeadSelection::GroupBy(std::span<const std::string> names, std::vector<int>* groups) const {
@@ -254,11 +294,9 @@ void HeadSelection::ReadNewest(int begin, std::span<model::Sample> out) const {
 
 template <class Columns>
 absl::Status HeadSelection::ReadChunks(int i, model::TimeRange range, Columns* out) const {
-  const Parts& parts = PartsOf(Nth(i));
-  for (uint32_t j = 0; j < parts.num_chunks; ++j) {
-    const Chunk& chunk = chunks_[parts.first_chunk + j];
-    if (!chunk.view.range.Overlaps(range)) continue;
-    if (absl::Status status = chunk::Decode(chunk.view, range, out); !status.ok()) {
+  for (const Chunk& chunk : PartsOf(Nth(i)).chunks) {
+    if (!chunk.range.Overlaps(range)) continue;
+    if (absl::Status status = chunk::Decode(chunk.view(), range, out); !status.ok()) {
       return base::Annotate(status, "head: series " + labels(i).ToString());
     }
   }
@@ -272,8 +310,8 @@ absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleCol
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(ReadChunks(i, range, out));
-  const Parts& parts = PartsOf(Nth(i));
-  if (parts.num_late == 0) return absl::OkStatus();
+  const Parts parts = PartsOf(Nth(i));
+  if (parts.late.empty()) return absl::OkStatus();
   chunk::MixedColumns late = Late(parts, range);
   if (out->histograms || late.histograms.size() > 0) {  // One kind may stand where the other does.
     RETURN_IF_ERROR(ReadMixed(i, range, &late));
@@ -291,8 +329,8 @@ absl::Status HeadSelection::ReadMixed(int i, model::TimeRange range,
   out->clear();
   if (Newest(Nth(i)) != nullptr) return Read(i, range, &out->floats);
   RETURN_IF_ERROR(ReadChunks(i, range, out));
-  const Parts& parts = PartsOf(Nth(i));
-  if (parts.num_late == 0) return absl::OkStatus();
+  const Parts parts = PartsOf(Nth(i));
+  if (parts.late.empty()) return absl::OkStatus();
   chunk::MixedColumns merged = Late(parts, range);
   MergeMixed(*out, &merged);
   std::swap(*out, merged);
@@ -303,14 +341,10 @@ model::TimeRange HeadSelection::Extent(int i) const {
   if (const model::Sample* newest = Newest(Nth(i)); newest != nullptr) {
     return {newest->t, newest->t};
   }
-  const Parts& parts = PartsOf(Nth(i));
+  const Parts parts = PartsOf(Nth(i));
   model::TimeRange extent = model::TimeRange::None();
-  for (uint32_t j = 0; j < parts.num_chunks; ++j) {
-    extent.Extend(chunks_[parts.first_chunk + j].view.range);
-  }
-  for (uint32_t j = 0; j < parts.num_late; ++j) {
-    extent.Extend(late_[parts.first_late + j].sample.t);
-  }
+  for (const Chunk& chunk : parts.chunks) extent.Extend(chunk.range);
+  for (const LateSample& late : parts.late) extent.Extend(late.sample.t);
   return extent;
 }
 
@@ -318,25 +352,23 @@ absl::Status HeadSelection::ReadStarts(int i, model::TimeRange range,
                                        model::StartRuns* out) const {
   out->clear();
   if (Newest(Nth(i)) != nullptr) return absl::OkStatus();
-  const Parts& parts = PartsOf(Nth(i));
-  const std::span in_order(starts_.data() + parts.first_start, parts.num_starts);
-  const std::span late(late_.data() + parts.first_late, parts.num_late);
-  const bool mixes = std::any_of(late.begin(), late.end(), [&](const LateSample& l) {
-    return range.Contains(l.sample.t) && (l.start != 0 || parts.num_starts > 0);
+  const Parts parts = PartsOf(Nth(i));
+  const bool mixes = std::any_of(parts.late.begin(), parts.late.end(), [&](const LateSample& l) {
+    return range.Contains(l.sample.t) && (l.start != 0 || !parts.starts.empty());
   });
   if (!mixes) {
-    model::AppendStarts(in_order, range, out);
+    model::AppendStarts(parts.starts, range, out);
     return absl::OkStatus();
   }
   chunk::MixedColumns samples;
   RETURN_IF_ERROR(ReadChunks(i, range, &samples));
   model::StartColumns merged, part;
-  for (const LateSample& l : late) {
+  for (const LateSample& l : parts.late) {
     if (!range.Contains(l.sample.t)) continue;
     merged.times.push_back(l.sample.t);
     merged.values.push_back(l.start);
   }
-  model::AppendStartsAt(in_order, TimesOf(samples), &part);
+  model::AppendStartsAt(parts.starts, TimesOf(samples), &part);
   MergeStarts(part, &merged);  // As in ReadMixed.
   *out = model::ToRuns(merged);
   return absl::OkStatus();
@@ -344,8 +376,7 @@ absl::Status HeadSelection::ReadStarts(int i, model::TimeRange range,
 
 chunk::MixedColumns HeadSelection::Late(const Parts& parts, model::TimeRange range) const {
   chunk::MixedColumns late;
-  for (uint32_t j = 0; j < parts.num_late; ++j) {
-    const LateSample& l = late_[parts.first_late + j];
+  for (const LateSample& l : parts.late) {
     if (!range.Contains(l.sample.t)) continue;
     if (l.histogram == nullptr) {
       late.floats.times.push_back(l.sample.t);

@@ -4,38 +4,23 @@
 #pragma once
 
 #include <memory>
-#include <string_view>
+#include <span>
 #include <vector>
 
-#include <absl/base/thread_annotations.h>
-#include <absl/container/flat_hash_map.h>
-#include <absl/synchronization/mutex.h>
-
+#include "storage/base/byte_arena.h"
 #include "storage/head/head_parts.h"
+#include "storage/kept_labels.h"
 #include "storage/querier.h"
 
 namespace storage {
-
-// Bytes that stay where they are put. Not thread-safe.
-class ByteArena {
- public:
-  std::string_view Copy(std::string_view bytes);
-  char* Reserve(size_t size);  // `size` bytes to fill.
-
- private:
-  static constexpr size_t kBlockBytes = 64 << 10;
-  std::vector<std::unique_ptr<char[]>> blocks_;
-  char* free_ = nullptr;
-  size_t left_ = 0;
-};
 
 class HeadSelection final : public Selection {
  public:
   HeadSelection(size_t expected_series, const SelectRequest& request);  // Not its matchers.
   int size() const override { return static_cast<int>(places_.size()); }
-  model::LabelsView labels(int i) const override {
-    return pass_ == nullptr ? labels_[Nth(i)] : LateLabels(Nth(i));
-  }
+  model::LabelsView labels(int i) const override;
+  std::unique_ptr<LabelsReader> ReadLabels() const override;
+  absl::Status KeepLabels() override;
   bool GroupBy(std::span<const std::string> names, std::vector<int>* groups) const override;
   absl::Status Read(int i, model::TimeRange range, chunk::SampleColumns* out) const override;
   absl::Status ReadMixed(int i, model::TimeRange range, chunk::MixedColumns* out) const override;
@@ -52,14 +37,26 @@ class HeadSelection final : public Selection {
                       std::shared_ptr<const GatePass> pass);
 
  private:
-  struct Chunk {
+  struct FoundChunk {
     chunk::ChunkView view;
-    ChunkPtr owner;  // Null when the bytes are in the arena.
+    ChunkPtr owner;  // Null: of the open chunk.
+  };
+  struct Chunk {  // A ChunkView in half the space: there are millions.
+    const char* bytes;  // In the arena, or of an owner.
+    model::TimeRange range;
+    uint32_t size;
+    uint16_t num_samples;
+    chunk::Encoding encoding;
+    chunk::ChunkView view() const { return {encoding, range, num_samples, {bytes, size}}; }
+  };
+  static_assert(sizeof(Chunk) == 32);
+  struct Begins {  // Where what is of one series begins; the next one's is its end.
+    uint32_t chunk, late, start;
   };
   struct Parts {
-    uint32_t first_chunk = 0, num_chunks = 0;
-    uint32_t first_late = 0, num_late = 0;
-    uint32_t first_start = 0, num_starts = 0;  // Of what came in order.
+    std::span<const Chunk> chunks;
+    std::span<const LateSample> late;
+    std::span<const model::StartRun> starts;  // Of what came in order.
   };
   // Adds no more than the newest sample, if it can be told without opening chunks.
   bool AddNewest(MemSeries* series, const CommitSnapshot& snapshot);
@@ -70,37 +67,34 @@ class HeadSelection final : public Selection {
   const model::Sample* Newest(uint32_t n) const {  // Null: there are parts.
     return (places_[n] & kHasParts) == 0 ? &newest_[places_[n]] : nullptr;
   }
-  const Parts& PartsOf(uint32_t n) const { return parts_[places_[n] & ~kHasParts]; }
+  Parts PartsOf(uint32_t n) const;
   // What came in order, into columns of floats or of both kinds.
   template <class Columns>
   absl::Status ReadChunks(int i, model::TimeRange range, Columns* out) const;
   chunk::MixedColumns Late(const Parts& parts, model::TimeRange range) const;
-  void AddScattered(const std::vector<bool>& visible, size_t first_chunk);
+  void KeepVisible(const std::vector<bool>& visible, std::vector<FoundChunk>* chunks) const;
   absl::Status MakeLabels(const HeadIndex& index);
-  model::LabelsView CopyLabels(const HeadIndex& index, uint32_t n, ByteArena* arena) const;
-  model::LabelsView LateLabels(uint32_t n) const;
+  class LateReader;
 
   const model::TimeRange range_;
   const bool starts_wanted_, newest_only_, few_labels_, any_order_;
-  ByteArena arena_;
+  base::ByteArena arena_;
   std::vector<Chunk> chunks_;
+  std::vector<ChunkPtr> owners_;  // Of those not in the arena.
   std::vector<LateSample> late_;  // Of each series ascending.
   std::vector<model::Sample> newest_;
   model::StartRuns starts_;       // Likewise.
-  std::vector<Parts> parts_;
+  std::vector<Begins> parts_;
   // In the order of adding.
   static constexpr uint32_t kHasParts = uint32_t{1} << 31;
   std::vector<uint32_t> places_;    // In parts_ (kHasParts), or in newest_.
   std::vector<MemSeries*> series_;  // Until Finish, or as long as `pass_` is held.
-  std::vector<model::LabelsView> labels_;  // Empty when they are made late.
   std::vector<uint32_t> order_;            // By labels. Empty: as they were added.
 
+  KeptLabels labels_;  // In the order of adding.
   // Null when all labels have been made.
   std::shared_ptr<const GatePass> pass_;
   const HeadIndex* index_ = nullptr;
-  mutable absl::Mutex mu_;
-  mutable ByteArena late_arena_ ABSL_GUARDED_BY(mu_);
-  mutable absl::flat_hash_map<uint32_t, model::LabelsView> late_labels_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace storage

@@ -68,6 +68,7 @@ class PairIds {  // A view of what HeadIndex keeps; by value.
   bool empty() const { return *bytes_ == 0; }
   // The bytes, as in Encode. Cost: goes through all of them.
   std::string_view bytes() const;
+  const void* place() const { return bytes_; }  // To be fetched ahead of time.
 
  private:
   static constexpr unsigned char kNone = 0;

@@ -46,8 +46,13 @@ Timing Measure(F&& round, double at_least_s = 1.0) {
 
 // {"bench":"xor_encode","value":123.4,"unit":"Msamples/cpu_s","note":"..."}
 inline void Print(std::string_view name, double value, std::string_view unit, std::string_view note = {}) {
+  std::string text;
+  for (const char c : note) {  // Queries have quotes.
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
   fmt::print("{{\"bench\":\"{}\",\"value\":{:.4g},\"unit\":\"{}\"{}}}\n", name, value, unit,
-             note.empty() ? "" : fmt::format(",\"note\":\"{}\"", note));
+             text.empty() ? "" : fmt::format(",\"note\":\"{}\"", text));
 }
 
 }  // namespace bench

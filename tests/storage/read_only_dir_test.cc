@@ -64,6 +64,16 @@ class ReadOnlyDirTest : public ::testing::Test {
     check_ = *check;
     return whats;
   }
+  // Of those that a start of the server lists.
+  std::string FirstDamageOfStart() {
+    DatabaseOptions options;
+    options.dir = dir();
+    const auto database = Database::Open(options);
+    EXPECT_TRUE(database.ok()) << database.status();
+    if (!database.ok()) return {};
+    const auto listed = (*database)->blocks()->damage()->list();
+    return listed.empty() ? "nothing" : listed[0].what;
+  }
   static void Flip(const std::string& path, int64_t place) {
     std::fstream stream(path, std::ios::in | std::ios::out | std::ios::binary);
     stream.seekg(place);
@@ -152,26 +162,14 @@ TEST_F(ReadOnlyDirTest, ACheckpointMayBeDamagedOrMissing) {
   EXPECT_THAT(LogDamage()[0], HasSubstr("log, checkpoint 1 at "));
   std::filesystem::remove_all(checkpoint);
   EXPECT_THAT(LogDamage(), ElementsAre("log, checkpoint 1 is missing"));
-  DatabaseOptions options;
-  options.dir = dir();
-  const auto database = Database::Open(options);
-  ASSERT_TRUE(database.ok()) << database.status();
-  const auto listed = (*database)->blocks()->damage()->list();
-  ASSERT_FALSE(listed.empty());
-  EXPECT_EQ(listed[0].what, "log, checkpoint 1 is missing");
+  EXPECT_EQ(FirstDamageOfStart(), "log, checkpoint 1 is missing");
 }
 
 TEST_F(ReadOnlyDirTest, TheFirstSegmentMayBeMissing) {
   const std::string first = wal() + "/00000001";
   std::filesystem::rename(first, wal() + "/00000002");  // As its number is in it, it tells nothing.
   EXPECT_THAT(LogDamage(), ::testing::Contains(HasSubstr("log, segment 1 at 0: segment missing")));
-  DatabaseOptions options;
-  options.dir = dir();
-  const auto database = Database::Open(options);
-  ASSERT_TRUE(database.ok()) << database.status();
-  const auto listed = (*database)->blocks()->damage()->list();
-  ASSERT_FALSE(listed.empty());
-  EXPECT_EQ(listed[0].what, "log, segment 1 at 0: segment missing");
+  EXPECT_EQ(FirstDamageOfStart(), "log, segment 1 at 0: segment missing");
 }
 
 TEST_F(ReadOnlyDirTest, WhatTheNextStartWouldMendIsTold) {

@@ -139,31 +139,25 @@ void HeadIndex::Add(std::span<const IndexEntry> entries) {
     }
     return;
   }
-  // Batches were committed in another order than they were made. Neighbours share most pairs: where a
-  // place has the same pair in a run of entries, it is one merge.
+  // Batches were committed in another order than they were made, or a start reads what is older than
+  // new series. A pair may be of any of the entries, and is met once: its list may be long.
   std::vector<SeriesRef> refs;
-  std::vector<PairIds::Iterator> next;  // Of each entry, all at the same place.
-  for (const IndexEntry& entry : entries) {
-    refs.push_back(entry.ref);
-    next.push_back(entry.pairs.begin());
+  std::vector<uint64_t> by_pair;  // With the entry's place in the low half.
+  for (size_t i = 0; i < entries.size(); ++i) {
+    refs.push_back(entries[i].ref);
+    for (const PairId id : entries[i].pairs) {
+      by_pair.push_back(uint64_t{static_cast<uint32_t>(id)} << 32 | i);
+    }
   }
   all_.Add(refs);
-  for (bool more = true; more;) {
-    more = false;
-    for (size_t i = 0; i < entries.size();) {
-      if (next[i] == std::default_sentinel) {
-        ++i;
-        continue;
-      }
-      more = true;
-      const PairId id = *next[i];
-      refs.clear();
-      for (; i < entries.size() && next[i] != std::default_sentinel && *next[i] == id; ++i) {
-        refs.push_back(entries[i].ref);
-        ++next[i];
-      }
-      AddTo(id, refs);
+  std::sort(by_pair.begin(), by_pair.end());
+  for (size_t i = 0; i < by_pair.size();) {
+    const uint64_t pair = by_pair[i] >> 32;
+    refs.clear();
+    for (; i < by_pair.size() && by_pair[i] >> 32 == pair; ++i) {
+      refs.push_back(entries[static_cast<uint32_t>(by_pair[i])].ref);
     }
+    AddTo(static_cast<PairId>(pair), refs);
   }
 }
 

@@ -132,6 +132,27 @@ TEST_F(HeadIndexTest, OrdersAsLabelsDo) {
   }
 }
 
+// A start lists what is older than new series. Pairs that do not come in runs are met once all the
+// same: by one merge for each entry this would take minutes.
+TEST_F(HeadIndexTest, ManyOlderSeriesAreOneMergeForEachPair) {
+  constexpr uint64_t kHalf = 100'000;
+  std::vector<IndexEntry> older, newer;
+  std::vector<PairId> neighbour;
+  for (uint64_t ref = 1; ref <= 2 * kHalf; ++ref) {
+    const PairIds ids = index_.Intern(
+        Labels({{"cpu", std::to_string(ref % 3)}, {"job", "node"}, {"mode", ref % 2 == 0 ? "a" : "b"}}),
+        &neighbour);
+    (ref <= kHalf ? older : newer).push_back({SeriesRef{ref}, ids});
+  }
+  index_.Add(newer);
+  index_.Add(older);
+  const std::vector<uint64_t> of_cpu = For("cpu", "1"), of_mode = For("mode", "a");
+  ASSERT_EQ(of_cpu.size(), 2 * kHalf / 3 + 1);
+  ASSERT_EQ(of_mode.size(), kHalf);
+  for (size_t i = 0; i < of_cpu.size(); ++i) ASSERT_EQ(of_cpu[i], 3 * i + 1);
+  for (size_t i = 0; i < of_mode.size(); ++i) ASSERT_EQ(of_mode[i], 2 * i + 2);
+}
+
 // As series come and go, with batches out of order, against plain maps.
 TEST_F(HeadIndexTest, AgreesWithAPlainModelThroughChurn) {
   std::mt19937_64 random(23);

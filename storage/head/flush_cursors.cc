@@ -74,8 +74,9 @@ class FlushCursorImpl final : public FlushCursor {
     {
       absl::MutexLock lock(parts_->StripeOf(series->ref));
       if (LateSamples* late = series->late(); late != nullptr && !all_taken_) {
-        late->flushing = NumBeforeCut(*late);
-        if (late->flushing > 0) parts_->flush_late.push_back(place);
+        // What comes after the cut is in the log that stays. Were it in the block as well, replay
+        // could not tell it from what is new, and would bring it back although it was deleted meanwhile.
+        if (late->Give(**parts_->cut)) parts_->flush_late.push_back(place);
       }
       series->CopyBefore(NumAfterCut(*series), &older_);
       if (series->has_starts) all_starts_.assign(series->starts().begin(), series->starts().end());
@@ -111,14 +112,6 @@ class FlushCursorImpl final : public FlushCursor {
     return absl::OkStatus();
   }
 
-  // What comes after the cut is in the log that stays. Were it in the block as well, replay could
-  // not tell it from what is new, and would bring it back although it was deleted meanwhile.
-  uint32_t NumBeforeCut(const LateSamples& late) const {
-    const auto after = std::find_if(late.all.begin(), late.all.end(), [&](const LateSample& l) {
-      return !(**parts_->cut).Sees(l.seq);
-    });
-    return static_cast<uint32_t>(after - late.all.begin());
-  }
   size_t NumAfterCut(const MemSeries& series) const {
     const Hidden hidden = FindHidden(series, **parts_->cut);
     const std::vector<bool>& seen = hidden.scattered;  // What replay brings behind a commit.
@@ -147,13 +140,9 @@ class LateCursorImpl final : public SeriesCursor {
     while (next_ < parts_->flush_late.size()) {
       const size_t place = parts_->flush_late[next_++];
       const MemSeries* series = parts_->flush_order[place];
-      samples_.clear();
       {
         absl::MutexLock lock(parts_->StripeOf(series->ref));
-        for (uint32_t i = 0; i < series->late()->flushing; ++i) {
-          const LateSample& late = series->late()->all[i];
-          if (range_.Contains(late.sample.t)) samples_.push_back(late);
-        }
+        series->late()->given().Expand(range_, &samples_);
         SortLate(samples_.begin(), &samples_);
         if (parts_->flush_given[place].samples > 0) {
           LeaveOutInOrder(*series, parts_->flush_given[place].last.t);

@@ -37,6 +37,7 @@ MemSeries* Head::Parts::NewSeries(SeriesRef ref, const base::Hash128& hash,
 
 void Head::Parts::List(std::span<MemSeries* const> series) {
   std::vector<IndexEntry> entries;
+  entries.reserve(series.size());
   absl::MutexLock lock(&listing_mu);
   for (MemSeries* s : series) {
     if (!s->listed.exchange(true, std::memory_order_relaxed)) entries.push_back({s->ref, s->pairs});
@@ -186,8 +187,8 @@ std::vector<MetricInHead> Head::CountByMetric() const {
       for (size_t i = 0; i < series->num_sealed(); ++i) bytes += (*series->sealed)[i]->view().bytes.size();
       if (series->HasOpen()) bytes += series->OpenView().bytes.size();
       if (const LateSamples* late = series->late()) {
-        samples += late->all.size();
-        bytes += late->all.size() * sizeof(LateSample);
+        samples += late->size();
+        bytes += late->heap_bytes();
       }
     }
     if (samples == 0) return;

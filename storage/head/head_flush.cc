@@ -222,13 +222,12 @@ class Dropper {
   void LookAt(MemSeries* series, HeadDelta* delta) {
     absl::MutexLock lock(parts_->StripeOf(series->ref));
     if (flushed_) series->ComeBack(horizon_);  // Before its late samples go.
-    if (LateSamples* late = series->late(); flushed_ && late != nullptr && late->flushing > 0) {
-      std::vector<LateSample> dropped;
-      series->TakeLate(late->flushing, retired_ == nullptr ? nullptr : &dropped, delta);
+    if (LateSamples* late = series->late(); flushed_ && late != nullptr && late->gives()) {
       if (retired_ != nullptr) {
         absl::MutexLock view_lock(&retired_->mu);
-        retired_->late[series->ref] = std::move(dropped);
+        retired_->late[series->ref] = late->given();
       }
+      series->DropGivenLate(delta);
     }
     const bool was_empty = series->emptied;
     series->emptied = !series->HasSamples();
@@ -334,12 +333,13 @@ std::vector<model::TimeRange> Head::LateRanges() const {
       std::max(std::min(max_time(), parts_->Horizon()), kNoTime + 2 * kDayMs);
   const model::TimeMs days_before = WindowStart(newest - kDayMs, kDayMs);
   std::map<model::TimeMs, model::TimeMs> ends;  // By start.
+  std::vector<LateSample> samples;
   for (const size_t place : parts_->flush_late) {
     const MemSeries* series = parts_->flush_order[place];
     absl::MutexLock lock(parts_->StripeOf(series->ref));
-    const LateSamples& late = *series->late();
-    for (uint32_t i = 0; i < late.flushing; ++i) {
-      const model::TimeMs t = std::max(late.all[i].sample.t, kNoTime + kDayMs);
+    series->late()->given().Expand({}, &samples);
+    for (const LateSample& late : samples) {
+      const model::TimeMs t = std::max(late.sample.t, kNoTime + kDayMs);
       const int64_t width_ms = t < days_before ? kDayMs : kWindowMs;
       const model::TimeMs start = WindowStart(t, width_ms);
       ends[start] = start + width_ms - 1;

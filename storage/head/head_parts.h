@@ -30,7 +30,7 @@ namespace storage {
 struct RetiredChunks {
   absl::Mutex mu;
   absl::flat_hash_map<SeriesRef, std::vector<ChunkPtr>> chunks ABSL_GUARDED_BY(mu);
-  absl::flat_hash_map<SeriesRef, std::vector<LateSample>> late ABSL_GUARDED_BY(mu);
+  absl::flat_hash_map<SeriesRef, LateParts> late ABSL_GUARDED_BY(mu);
   absl::flat_hash_map<SeriesRef, model::StartRuns> starts ABSL_GUARDED_BY(mu);  // Of `chunks`.
   std::shared_ptr<RetiredChunks> next ABSL_GUARDED_BY(mu);
 };

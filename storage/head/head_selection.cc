@@ -15,13 +15,13 @@ namespace {
 
 // Appends what flushes after `view` dropped of this series, oldest first.
 void CollectRetired(RetiredChunks* view, SeriesRef ref, std::vector<ChunkPtr>* out,
-                    std::vector<LateSample>* late) {
+                    LateParts* late) {
   for (RetiredChunks* v = view; v != nullptr;) {
     absl::MutexLock lock(&v->mu);
     const auto it = v->chunks.find(ref);
     if (it != v->chunks.end()) out->insert(out->end(), it->second.begin(), it->second.end());
     const auto of = v->late.find(ref);
-    if (of != v->late.end()) late->insert(late->end(), of->second.begin(), of->second.end());
+    if (of != v->late.end()) late->Append(of->second);
     v = v->next.get();  // Lives as long as `view` does.
   }
 }
@@ -66,14 +66,15 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
   const model::TimeRange range = range_;
   thread_local std::vector<FoundChunk> found;
   thread_local std::vector<ChunkPtr> sealed;
-  thread_local std::vector<LateSample> retired_late;
+  thread_local LateParts retired, late;
   found.clear();
   sealed.clear();
-  retired_late.clear();
-  CollectRetired(view, series->ref, &sealed, &retired_late);
+  retired.clear(), late.clear();
+  CollectRetired(view, series->ref, &sealed, &retired);
+  retired.Collect(snapshot, range, &late);
+  if (series->late() != nullptr) series->late()->Collect(snapshot, range, &late);
   const size_t first_late = late_.size();
-  AppendSeen(retired_late, snapshot, range, &late_);
-  if (series->late() != nullptr) AppendSeen(series->late()->all, snapshot, range, &late_);
+  late_.insert(late_.end(), late.loose.begin(), late.loose.end());
   SortLate(late_.begin() + static_cast<std::ptrdiff_t>(first_late), &late_);
   if (series->sealed != nullptr) {
     sealed.insert(sealed.end(), series->sealed->begin(), series->sealed->end());
@@ -97,19 +98,24 @@ void HeadSelection::Add(MemSeries* series, const CommitSnapshot& snapshot, Retir
   } else {
     std::erase_if(found, [&](const FoundChunk& c) { return !c.view.range.Overlaps(range); });
   }
-  if (found.empty() && late_.size() == first_late) return;
+  if (found.empty() && late.runs.empty() && late_.size() == first_late) return;
   series_.push_back(series);
   places_.push_back(static_cast<uint32_t>(parts_.size()) | kHasParts);
   parts_.push_back({static_cast<uint32_t>(chunks_.size()), static_cast<uint32_t>(first_late),
                     static_cast<uint32_t>(starts_.size())});
   if (starts_wanted_ && !found.empty()) CollectStarts(view, *series, range, &starts_);
-  for (FoundChunk& chunk : found) {
-    const chunk::ChunkView& v = chunk.view;
-    const char* const bytes = chunk.owner == nullptr ? arena_.Copy(v.bytes).data() : v.bytes.data();
-    chunks_.push_back({bytes, v.range, static_cast<uint32_t>(v.bytes.size()),
-                       static_cast<uint16_t>(v.num_samples), v.encoding});
-    if (chunk.owner != nullptr) owners_.push_back(std::move(chunk.owner));
+  for (ChunkPtr& run : late.runs) {
+    const chunk::ChunkView run_view = run->view();
+    AddChunk(run_view, std::move(run), /*late=*/true);
   }
+  for (FoundChunk& chunk : found) AddChunk(chunk.view, std::move(chunk.owner), /*late=*/false);
+}
+
+void HeadSelection::AddChunk(const chunk::ChunkView& view, ChunkPtr owner, bool late) {
+  const char* const bytes = owner == nullptr ? arena_.Copy(view.bytes).data() : view.bytes.data();
+  chunks_.push_back({bytes, view.range, static_cast<uint32_t>(view.bytes.size()),
+                     static_cast<uint16_t>(view.num_samples), view.encoding, late});
+  if (owner != nullptr) owners_.push_back(std::move(owner));
 }
 
 // A late sample is never newer, and of two at one time the one that came in order stays.
@@ -168,7 +174,10 @@ HeadSelection::Parts HeadSelection::PartsOf(uint32_t n) const {
                          : Begins{static_cast<uint32_t>(chunks_.size()),
                                   static_cast<uint32_t>(late_.size()),
                                   static_cast<uint32_t>(starts_.size())};
-  return {std::span(chunks_).subspan(begin.chunk, end.chunk - begin.chunk),
+  const auto chunks = std::span(chunks_).subspan(begin.chunk, end.chunk - begin.chunk);
+  size_t runs = 0;
+  while (runs < chunks.size() && chunks[runs].late) ++runs;
+  return {chunks.first(runs), chunks.subspan(runs),
           std::span(late_).subspan(begin.late, end.late - begin.late),
           std::span(starts_).subspan(begin.start, end.start - begin.start)};
 }
@@ -311,7 +320,7 @@ absl::Status HeadSelection::Read(int i, model::TimeRange range, chunk::SampleCol
   }
   RETURN_IF_ERROR(ReadChunks(i, range, out));
   const Parts parts = PartsOf(Nth(i));
-  if (parts.late.empty()) return absl::OkStatus();
+  if (!parts.any_late()) return absl::OkStatus();
   chunk::MixedColumns late = Late(parts, range);
   if (out->histograms || late.histograms.size() > 0) {  // One kind may stand where the other does.
     RETURN_IF_ERROR(ReadMixed(i, range, &late));
@@ -330,7 +339,7 @@ absl::Status HeadSelection::ReadMixed(int i, model::TimeRange range,
   if (Newest(Nth(i)) != nullptr) return Read(i, range, &out->floats);
   RETURN_IF_ERROR(ReadChunks(i, range, out));
   const Parts parts = PartsOf(Nth(i));
-  if (parts.late.empty()) return absl::OkStatus();
+  if (!parts.any_late()) return absl::OkStatus();
   chunk::MixedColumns merged = Late(parts, range);
   MergeMixed(*out, &merged);
   std::swap(*out, merged);
@@ -343,6 +352,7 @@ model::TimeRange HeadSelection::Extent(int i) const {
   }
   const Parts parts = PartsOf(Nth(i));
   model::TimeRange extent = model::TimeRange::None();
+  for (const Chunk& run : parts.late_runs) extent.Extend(run.range);
   for (const Chunk& chunk : parts.chunks) extent.Extend(chunk.range);
   for (const LateSample& late : parts.late) extent.Extend(late.sample.t);
   return extent;
@@ -353,9 +363,12 @@ absl::Status HeadSelection::ReadStarts(int i, model::TimeRange range,
   out->clear();
   if (Newest(Nth(i)) != nullptr) return absl::OkStatus();
   const Parts parts = PartsOf(Nth(i));
-  const bool mixes = std::any_of(parts.late.begin(), parts.late.end(), [&](const LateSample& l) {
-    return range.Contains(l.sample.t) && (l.start != 0 || !parts.starts.empty());
-  });
+  const chunk::SampleColumns runs = LateRuns(parts, range);
+  const bool mixes =
+      (runs.size() > 0 && !parts.starts.empty()) ||
+      std::any_of(parts.late.begin(), parts.late.end(), [&](const LateSample& l) {
+        return range.Contains(l.sample.t) && (l.start != 0 || !parts.starts.empty());
+      });
   if (!mixes) {
     model::AppendStarts(parts.starts, range, out);
     return absl::OkStatus();
@@ -368,6 +381,7 @@ absl::Status HeadSelection::ReadStarts(int i, model::TimeRange range,
     merged.times.push_back(l.sample.t);
     merged.values.push_back(l.start);
   }
+  MergeStarts({runs.times, std::vector<model::TimeMs>(runs.size())}, &merged);
   model::AppendStartsAt(parts.starts, TimesOf(samples), &part);
   MergeStarts(part, &merged);  // As in ReadMixed.
   *out = model::ToRuns(merged);
@@ -388,7 +402,22 @@ chunk::MixedColumns HeadSelection::Late(const Parts& parts, model::TimeRange ran
       late.histograms.Add(l.sample.t, std::move(h));
     }
   }
+  if (parts.late_runs.empty()) return late;
+  chunk::MixedColumns runs;
+  runs.floats = LateRuns(parts, range);
+  MergeMixed(runs, &late);
   return late;
+}
+
+chunk::SampleColumns HeadSelection::LateRuns(const Parts& parts, model::TimeRange range) const {
+  chunk::SampleColumns all, one;
+  for (const Chunk& run : parts.late_runs) {
+    if (!run.range.Overlaps(range)) continue;
+    one.clear();
+    chunk::Decode(run.view(), range, &one).IgnoreError();  // The head's own bytes.
+    MergeColumns(one, &all);
+  }
+  return all;
 }
 
 }  // namespace storage

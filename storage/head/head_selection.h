@@ -47,6 +47,7 @@ class HeadSelection final : public Selection {
     uint32_t size;
     uint16_t num_samples;
     chunk::Encoding encoding;
+    bool late;  // Of LateParts::runs. They come first.
     chunk::ChunkView view() const { return {encoding, range, num_samples, {bytes, size}}; }
   };
   static_assert(sizeof(Chunk) == 32);
@@ -54,9 +55,10 @@ class HeadSelection final : public Selection {
     uint32_t chunk, late, start;
   };
   struct Parts {
-    std::span<const Chunk> chunks;
-    std::span<const LateSample> late;
+    std::span<const Chunk> late_runs, chunks;
+    std::span<const LateSample> late;  // The loose ones.
     std::span<const model::StartRun> starts;  // Of what came in order.
+    bool any_late() const { return !late_runs.empty() || !late.empty(); }
   };
   // Adds no more than the newest sample, if it can be told without opening chunks.
   bool AddNewest(MemSeries* series, const CommitSnapshot& snapshot);
@@ -71,6 +73,8 @@ class HeadSelection final : public Selection {
   // What came in order, into columns of floats or of both kinds.
   template <class Columns>
   absl::Status ReadChunks(int i, model::TimeRange range, Columns* out) const;
+  void AddChunk(const chunk::ChunkView& view, ChunkPtr owner, bool late);
+  chunk::SampleColumns LateRuns(const Parts& parts, model::TimeRange range) const;
   chunk::MixedColumns Late(const Parts& parts, model::TimeRange range) const;
   void KeepVisible(const std::vector<bool>& visible, std::vector<FoundChunk>* chunks) const;
   absl::Status MakeLabels(const HeadIndex& index);

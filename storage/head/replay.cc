@@ -35,13 +35,8 @@ class Replayer::Impl final : public RecordReader {
     if (stats_->places.size() < ReplayStats::kMaxPlaces) stats_->places.push_back(std::move(reason));
   }
 
-
   void ListNew() {
-    // The log holds them as connections wrote them; postings want them in order of ref.
-    std::sort(created_.begin(), created_.end(),
-              [](const MemSeries* a, const MemSeries* b) { return a->ref < b->ref; });
-    parts_->List(created_);
-    created_.clear();
+    ListCreated();
     if (newest_flushed_ == kNoTime) return;
     // Not in memory, but the head has been that far.
     model::TimeMs seen = parts_->max_time.load();
@@ -73,8 +68,8 @@ class Replayer::Impl final : public RecordReader {
     series = parts_->map.FindOrCreate(hash, make, [](MemSeries*) {});
     if (!made) return Alias(ref, series);  // By a commit, this very moment.
     series->logged_in.store(segment_ + 1, std::memory_order_relaxed);
-    created_.push_back(series);
     ++stats_->series;
+    created_.push_back(series);
   }
 
   void OnSample(SeriesRef ref, model::Sample sample, model::TimeMs start) override {
@@ -121,6 +116,22 @@ class Replayer::Impl final : public RecordReader {
 
  private:
   static constexpr int64_t kAnyAge = 1;  // A window; how wide does not matter here.
+  // Many: when new series came since the start, each time lists are merged. Not all, for what a
+  // listing takes, and as queries and new series wait for it.
+  static constexpr size_t kListedAtOnce = 1 << 17;
+
+  void ListCreated() {
+    // Logs hold them as connections wrote them, checkpoints by their labels; postings want them in
+    // order of ref.
+    std::sort(created_.begin(), created_.end(),
+              [](const MemSeries* a, const MemSeries* b) { return a->ref < b->ref; });
+    for (std::span<MemSeries* const> rest = created_; !rest.empty();) {
+      const size_t n = std::min(rest.size(), kListedAtOnce);
+      parts_->List(rest.first(n));
+      rest = rest.subspan(n);
+    }
+    created_ = {};
+  }
 
   static LateSample FromHistogram(model::TimeMs t, model::AnyHistogram h, model::TimeMs start) {
     const model::Sample sample{t, Fingerprint(h)};
@@ -195,7 +206,7 @@ class Replayer::Impl final : public RecordReader {
   ReplayStats* const stats_;
   uint32_t segment_ = 0;
   bool cut_ = false;  // No block has anything of the segments.
-  std::vector<MemSeries*> created_;  // Listed at the end, all at once.
+  std::vector<MemSeries*> created_;  // Not listed yet.
   HeadDelta delta_;  // Of the record.
   model::TimeRange times_ = model::TimeRange::None();
   model::TimeMs newest_flushed_ = kNoTime;

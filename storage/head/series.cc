@@ -97,7 +97,7 @@ void MemSeries::EndHistograms(HeadDelta* delta) {
 }
 
 void MemSeries::DropSeldom() {
-  if (seldom == nullptr || !seldom->late.all.empty() || seldom->histograms != nullptr || has_starts) {
+  if (seldom == nullptr || !seldom->late.empty() || seldom->histograms != nullptr || has_starts) {
     return;
   }
   seldom.reset();
@@ -137,39 +137,28 @@ void MemSeries::TrimStarts(model::StartRuns* out, HeadDelta* delta) {
 
 void MemSeries::AppendLate(LateSample sample, HeadDelta* delta) {
   if (seldom == nullptr) seldom = std::make_unique<Seldom>();
-  std::vector<LateSample>& all = seldom->late.all;
-  const size_t before = all.capacity();
-  all.push_back(std::move(sample));
-  delta->bytes += static_cast<int64_t>((all.capacity() - before) * sizeof(LateSample));
+  const size_t before = seldom->late.heap_bytes();
+  seldom->late.Add(std::move(sample));
+  delta->bytes += static_cast<int64_t>(seldom->late.heap_bytes() - before);
   ++delta->samples;
   ++delta->late;
   emptied = false;
 }
 
-void MemSeries::TakeLate(size_t n, std::vector<LateSample>* out, HeadDelta* delta) {
-  if (n == 0) return;
-  CHECK(late() != nullptr && n <= late()->all.size());
-  std::vector<LateSample>& all = seldom->late.all;
-  const auto end = all.begin() + static_cast<std::ptrdiff_t>(n);
-  if (out != nullptr) out->insert(out->end(), all.begin(), end);
-  const size_t before = all.capacity();
-  all.erase(all.begin(), end);
-  all.shrink_to_fit();
-  delta->samples -= static_cast<int64_t>(n);
-  delta->bytes -= static_cast<int64_t>((before - all.capacity()) * sizeof(LateSample));
-  seldom->late.flushing = 0;
+void MemSeries::DropGivenLate(HeadDelta* delta) {
+  LateSamples& samples = seldom->late;
+  const size_t num = samples.size(), bytes = samples.heap_bytes();
+  samples.DropGiven();
+  delta->samples += static_cast<int64_t>(samples.size() - num);
+  delta->bytes += static_cast<int64_t>(samples.heap_bytes() - bytes);
   DropSeldom();
 }
 
 void MemSeries::ComeBack(model::TimeMs horizon) {
   if (last_t.load(std::memory_order_relaxed) <= horizon) return;
   if (num_sealed() > 0 || HasOpen()) return;
-  model::Sample newest{kNoTime, 0};
-  if (late() != nullptr) {
-    for (const LateSample& l : late()->all) {
-      if (l.sample.t <= horizon && l.sample.t > newest.t) newest = l.sample;
-    }
-  }
+  const model::Sample newest =
+      late() == nullptr ? model::Sample{kNoTime, 0} : late()->Newest(horizon);
   last_v = newest.v;
   last_t.store(newest.t, std::memory_order_relaxed);
   if (!histogram) return;
@@ -364,9 +353,7 @@ model::TimeRange MemSeries::times_in_order() const {
 
 model::TimeRange MemSeries::times() const {
   model::TimeRange range = times_in_order();
-  if (late() != nullptr) {
-    for (const LateSample& l : late()->all) range.Extend(l.sample.t);
-  }
+  if (late() != nullptr) range.Extend(late()->times());
   return range;
 }
 

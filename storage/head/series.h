@@ -17,23 +17,12 @@
 #include "storage/head/gate.h"
 #include "storage/head/isolation.h"
 #include "storage/head/late_samples.h"
+#include "storage/head/sealed_chunk.h"
 #include "storage/head/time_rules.h"
 #include "storage/index/head_index.h"
 #include "storage/model/start_times.h"
 
 namespace storage {
-
-struct SealedChunk {  // Immutable, shared with readers.
-  std::string bytes;
-  model::TimeRange range;
-  double last_v = 0;
-  int num_samples = 0;
-  chunk::Encoding encoding = chunk::Encoding::kXor;
-
-  chunk::ChunkView view() const { return {encoding, range, num_samples, bytes}; }
-  size_t memory_bytes() const { return sizeof(SealedChunk) + 32 + bytes.capacity(); }
-};
-using ChunkPtr = std::shared_ptr<const SealedChunk>;
 
 // What changed in the head by an append or a seal; summed per batch.
 struct HeadDelta {
@@ -103,7 +92,7 @@ struct alignas(64) MemSeries {  // Two lines of the processor's cache.
   // The rest needs the stripe's lock.
 
   LateSamples* late() const {  // Null when there are none.
-    return seldom == nullptr || seldom->late.all.empty() ? nullptr : &seldom->late;
+    return seldom == nullptr || seldom->late.empty() ? nullptr : &seldom->late;
   }
   bool HasOpen() const {
     return !open.empty() || (histogram && !seldom->histograms->empty());
@@ -146,8 +135,8 @@ struct alignas(64) MemSeries {  // Two lines of the processor's cache.
   void TakeSealed(size_t n, std::vector<ChunkPtr>* out, HeadDelta* delta);
   size_t num_in_order() const;  // Samples, without the late ones.
   size_t num_sealed() const { return sealed == nullptr ? 0 : sealed->size(); }
-  // Removes the first `n` late samples and appends them to *out, which may be null.
-  void TakeLate(size_t n, std::vector<LateSample>* out, HeadDelta* delta);
+  // Removes the late samples that went with the flush. Requires late().
+  void DropGivenLate(HeadDelta* delta);
   // After a flush: when its newest sample is beyond `horizon` and out of memory, the newest late
   // one that is not stands in for it, and without any the series begins anew.
   void ComeBack(model::TimeMs horizon);

@@ -1,6 +1,8 @@
 #include "storage/head/late_samples.h"
 
+#include <map>
 #include <random>
+#include <tuple>
 
 #include "tests/storage/head/head_fixture.h"
 
@@ -101,6 +103,152 @@ TEST_F(LateTest, FlushGivesLateSamplesByWindowAndQueriersGoOnSeeingThem) {
   head_->DropFlushed(kNever);
   EXPECT_EQ(Difference(ReadAll(before.get()), want), "");
   EXPECT_EQ(Difference(Now(), {{up_, {{kStart - 2 * kMinute, Bits(5)}}}}), "");
+}
+
+// What replay brings behind new data costs as much as a chunk does, not as a sample that waits.
+TEST(LateSamplesTest, WhatAscendsAndEverybodySeesIsPacked) {
+  LateSamples late;
+  for (int i = 0; i < 1000; ++i) late.Add({{kStart + i * 15'000, 1e6 + i}});
+  EXPECT_EQ(late.size(), 1000u);
+  EXPECT_LT(late.heap_bytes(), 1000 * sizeof(LateSample) / 8);
+  EXPECT_EQ(late.times(), (model::TimeRange{kStart, kStart + 999 * 15'000}));
+  EXPECT_EQ(late.Newest(kStart + 20'000).t, kStart + 15'000);
+}
+
+// Against lists of samples: what comes, in any order, is collected and given to flushes while more
+// comes.
+TEST(LateSamplesTest, AgreesWithPlainLists) {
+  using Seen = std::map<model::TimeMs, std::tuple<uint64_t, bool, model::TimeMs>>;
+  struct Plain {
+    std::vector<LateSample> runs, loose;
+    Seen See(size_t num_runs, size_t num_loose, model::TimeRange range) const {
+      Seen seen;
+      const auto add = [&](const LateSample& l) {
+        if (!range.Contains(l.sample.t)) return;
+        seen.try_emplace(l.sample.t, Bits(l.sample.v), l.histogram != nullptr, l.start);
+      };
+      for (size_t i = 0; i < num_runs; ++i) add(runs[i]);
+      for (size_t i = 0; i < num_loose; ++i) add(loose[i]);
+      return seen;
+    }
+  };
+  const auto see = [](const LateParts& parts, model::TimeRange range) {
+    std::vector<LateSample> samples;
+    parts.Expand(range, &samples);
+    SortLate(samples.begin(), &samples);
+    Seen seen;
+    for (const LateSample& l : samples) {
+      seen.try_emplace(l.sample.t, Bits(l.sample.v), l.histogram != nullptr, l.start);
+    }
+    return seen;
+  };
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    std::mt19937_64 random(seed);
+    const auto one_of = [&](int64_t n) { return static_cast<int64_t>(random() % static_cast<uint64_t>(n)); };
+    LateSamples late;
+    Plain plain;
+    model::TimeMs next = kStart, last_run = kNever;
+    size_t given_runs = 0, given_loose = 0;
+    bool giving = false;
+    const int64_t odd = 1 + one_of(40);
+    for (int step = 0; step < 1500; ++step) {
+      LateSample sample{{next += one_of(30'000), static_cast<double>(one_of(5))}};
+      if (one_of(odd) == 0) sample.sample.t -= one_of(400'000);
+      if (one_of(odd) == 0) sample.seq = 1 + static_cast<CommitSeq>(step);
+      if (one_of(4 * odd) == 0) sample.histogram = std::make_shared<const model::AnyHistogram>();
+      if (one_of(4 * odd) == 0) sample.start = 5;
+      const bool packed = sample.seq == 0 && !sample.histogram && sample.start == 0 &&
+                          (plain.runs.empty() || sample.sample.t > last_run);
+      if (packed) last_run = sample.sample.t;
+      (packed ? plain.runs : plain.loose).push_back(sample);
+      late.Add(sample);
+      ASSERT_EQ(late.size(), plain.runs.size() + plain.loose.size());
+      if (one_of(50) == 0) {
+        const model::TimeRange range{next - one_of(3'000'000), next - one_of(100'000)};
+        LateParts parts;
+        late.Collect({.newest = 1u << 20}, range, &parts);
+        ASSERT_EQ(see(parts, range), plain.See(plain.runs.size(), plain.loose.size(), range));
+      }
+      if (!giving && one_of(200) == 0) {
+        const CommitSnapshot cut{.newest = static_cast<CommitSeq>(std::max<int64_t>(0, step - one_of(100)))};
+        given_runs = plain.runs.size();
+        given_loose = 0;
+        while (given_loose < plain.loose.size() && cut.Sees(plain.loose[given_loose].seq)) ++given_loose;
+        giving = late.Give(cut);
+        ASSERT_EQ(giving, given_runs + given_loose > 0);
+      }
+      if (!giving || one_of(100) != 0) continue;
+      ASSERT_EQ(see(late.given(), {}), plain.See(given_runs, given_loose, {}));
+      late.DropGiven();
+      ASSERT_FALSE(late.gives());
+      plain.runs.erase(plain.runs.begin(), plain.runs.begin() + static_cast<std::ptrdiff_t>(given_runs));
+      plain.loose.erase(plain.loose.begin(), plain.loose.begin() + static_cast<std::ptrdiff_t>(given_loose));
+      giving = false;
+    }
+  }
+}
+
+// A start reads old samples behind new ones, and flushes meanwhile.
+TEST_F(LateTest, AnOldLogBehindNewDataIsWholeAndInOrder) {
+  for (int i = 0; i < 500; ++i) {
+    ASSERT_TRUE(Append({{up_, {kStart + i * 15'000, 1.0 * (i % 7)}}, {other_, {kStart + i * 15'000, 1.0 * i}}}).ok());
+  }
+  const SampleModel old = Now();
+  auto fresh = std::make_unique<Head>(options_);
+  fresh->SetReplaying(true);
+  wal::WriterOptions options;
+  options.sync = wal::Sync::kOs;
+  log_.reset();
+  auto log = *wal::Writer::Open(dir_.path(), options, 0);
+  fresh->AttachLog(log.get());
+  head_ = std::move(fresh);
+  // Commits first, then all of the old log; and some commits amid it.
+  constexpr int kNew = 40;
+  SampleModel want = old;
+  int n = 0;
+  const auto commit = [&] {
+    const model::TimeMs t = kStart + (1000 + n) * 15'000;
+    ASSERT_TRUE(Append({{up_, {t, 1.0 * n}}}).ok());
+    want[up_][t] = Bits(n++);
+  };
+  commit();
+  const auto progress = [&](const ReplayProgress&) {
+    commit();
+    return true;
+  };
+  const uint32_t own = log->stats().segment;
+  ASSERT_TRUE(head_->Replay(dir_.path(), 0, own, progress).ok());
+  while (n < kNew) commit();
+  EXPECT_EQ(Difference(Now(), want), "");
+  // Half of the series' samples are asked for: runs are cut by range.
+  auto querier = head_->NewQuerier({});
+  const model::TimeRange half{kStart + 100 * 15'000 + 1, kStart + 400 * 15'000};
+  SampleModel in_half = want;
+  for (auto& [labels, samples] : in_half) {
+    std::erase_if(samples, [&](const auto& s) { return !half.Contains(s.first); });
+  }
+  EXPECT_EQ(Difference(ReadAll(querier.get(), {}, half), in_half), "");
+  head_->SetReplaying(false);
+  // A flush takes what is late, too, and the querier of before goes on seeing it.
+  ASSERT_TRUE(head_->CutForFlush().ok());
+  auto cursor = head_->FlushCursor();
+  size_t flushed = 0;
+  while (*cursor->Next()) {
+    for (const chunk::ChunkView& chunk : cursor->chunks()) flushed += static_cast<size_t>(chunk.num_samples);
+  }
+  for (const model::TimeRange range : head_->LateRanges()) {
+    const auto late = head_->LateCursor(range);
+    while (*late->Next()) {
+      for (const chunk::ChunkView& chunk : late->chunks()) flushed += static_cast<size_t>(chunk.num_samples);
+    }
+  }
+  EXPECT_EQ(flushed, 1000u + kNew);
+  cursor.reset();
+  head_->DropFlushed(kNever);
+  EXPECT_EQ(head_->info().num_samples, 0u);
+  EXPECT_EQ(Difference(ReadAll(querier.get()), want), "");
+  querier.reset();
+  head_.reset();  // Before its log.
 }
 
 }  // namespace

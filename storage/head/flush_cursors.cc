@@ -82,7 +82,8 @@ class FlushCursorImpl final : public FlushCursor {
       if (series->has_starts) all_starts_.assign(series->starts().begin(), series->starts().end());
     }
     if (older_.num == 0) return false;
-    parts_->flush_given[place] = {static_cast<uint32_t>(older_.num), older_.last};
+    parts_->flush_given[place].samples = static_cast<uint32_t>(older_.num);
+    parts_->flush_given[place].last = older_.last;
     RETURN_IF_ERROR(CutChunks());
     if (older_.chunks.empty()) return false;
     model::AppendStarts(all_starts_,

@@ -32,20 +32,34 @@ bool LastFlushed(Head::Parts* parts, const MemSeries& series, const Head::Parts:
   return last->t != kNoTime;
 }
 
+// Fills in Given::by_ref. What they are to hold later is the room to sort in.
+void OrderByRef(std::span<MemSeries* const> series, std::vector<Head::Parts::Given>* given) {
+  given->assign(series.size(), {});
+  for (uint32_t i = 0; i < series.size(); ++i) {
+    (*given)[i].by_ref = i;
+    (*given)[i].last.t = static_cast<int64_t>(series[i]->ref);
+  }
+  std::sort(given->begin(), given->end(),
+            [](const auto& a, const auto& b) { return a.last.t < b.last.t; });
+  for (Head::Parts::Given& g : *given) g.last = {};
+}
+
 class CheckpointSession {
  public:
   CheckpointSession(Head::Parts* parts, wal::CheckpointWriter* out) : parts_(parts), out_(out) {}
 
   absl::Status WriteSeries() {
-    const std::span<MemSeries* const> all = parts_->flush_order;
     // Amid replay blocks have some of the old log that stays.
     if (!parts_->replaying) {
       record_.Clear();
       record_.AddCut();
       RETURN_IF_ERROR(Write());
     }
+    // In the order in which they were made: the next start makes them so, and what comes together
+    // lies together in memory.
+    const std::span<const Head::Parts::Given> all = parts_->flush_given;
     for (size_t i = 0; i < all.size(); i += kSeriesPerRecord) {
-      RETURN_IF_ERROR(WriteBatch(i, std::min(i + kSeriesPerRecord, all.size())));
+      RETURN_IF_ERROR(WriteBatch(all.subspan(i, std::min(kSeriesPerRecord, all.size() - i))));
     }
     return absl::OkStatus();
   }
@@ -102,25 +116,25 @@ class CheckpointSession {
   }
 
  private:
-  absl::Status WriteBatch(size_t begin, size_t end) {
-    std::vector<size_t> logged;
-    for (size_t i = begin; i < end; ++i) {
+  absl::Status WriteBatch(std::span<const Head::Parts::Given> batch) {
+    std::vector<uint32_t> logged;
+    for (const Head::Parts::Given& given : batch) {
       // What was never committed is not there yet; its commit will log it.
-      const uint32_t segment = parts_->flush_order[i]->logged_in.load(std::memory_order_relaxed);
-      if (segment != 0) logged.push_back(i);
+      const MemSeries& series = *parts_->flush_order[given.by_ref];
+      if (series.logged_in.load(std::memory_order_relaxed) != 0) logged.push_back(given.by_ref);
     }
     if (logged.empty()) return absl::OkStatus();
     record_.Clear();
     record_.BeginSeries(logged.size());
     std::vector<std::string_view> pairs;
     std::vector<std::pair<SeriesRef, model::Sample>> lasts;
-    for (const size_t i : logged) {
-      const MemSeries* series = parts_->flush_order[i];
+    for (const uint32_t place : logged) {
+      const MemSeries* series = parts_->flush_order[place];
       pairs.clear();
       for (const PairId id : series->pairs) pairs.push_back(parts_->index.bytes(id));
       record_.AddSeries(series->ref, pairs);
       model::Sample last;
-      if (LastFlushed(parts_, *series, parts_->flush_given[i], &last)) {
+      if (LastFlushed(parts_, *series, parts_->flush_given[place], &last)) {
         lasts.emplace_back(series->ref, last);
       }
     }
@@ -321,7 +335,7 @@ absl::StatusOr<uint32_t> Head::CutForFlush() {
 
 std::unique_ptr<FlushCursor> Head::FlushCursor() {
   parts_->flush_order = parts_->order.RankAll();
-  parts_->flush_given.assign(parts_->flush_order.size(), {});
+  OrderByRef(parts_->flush_order, &parts_->flush_given);
   parts_->flush_late.clear();
   return NewFlushCursor(parts_.get());
 }

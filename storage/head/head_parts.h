@@ -122,6 +122,7 @@ struct Head::Parts {
   std::vector<MemSeries*> flush_order;  // All series when the cursor was made.
   struct Given {                        // In order, of one series.
     uint32_t samples = 0;
+    uint32_t by_ref = 0;  // Of something else: the n-th series in order of ref stands there.
     model::Sample last;
   };
   std::vector<Given> flush_given;   // In the same order.

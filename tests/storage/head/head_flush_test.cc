@@ -2,6 +2,8 @@
 #include <random>
 
 #include "tests/storage/head/head_fixture.h"
+#include "tests/storage/head/record_log.h"
+#include "wal/reader.h"
 
 namespace storage {
 namespace {
@@ -47,6 +49,25 @@ TEST_F(HeadFlushTest, RefsAreStableOverFlushAndRestart) {
   EXPECT_EQ(appender->Append({}, up_, {2000, 1}).ref, ref);
   EXPECT_EQ(appender->Append(ref, {}, {3000, 1}).ref, ref);
   EXPECT_NE(appender->Append({}, down_, {3000, 1}).ref, ref);
+}
+
+// Not in label order: what is scraped together then lies together in memory after a restart, too.
+TEST_F(HeadFlushTest, ACheckpointNamesSeriesInTheOrderInWhichTheyCame) {
+  const Labels last{{"__name__", "a"}};
+  ASSERT_TRUE(Append({{up_, {1000, 1}}}).ok());
+  ASSERT_TRUE(Append({{last, {1000, 1}}, {down_, {1000, 1}}}).ok());
+  Flush();
+  const auto checkpoint = wal::FindCheckpoint(dir_.path(), watermark_);
+  ASSERT_TRUE(checkpoint.ok() && checkpoint->has_value());
+  const auto reader = *wal::Reader::Open((*checkpoint)->dir, 0, UINT32_MAX);
+  RecordLog read;
+  std::string_view record;
+  while (*reader->Next(&record)) ASSERT_TRUE(ReadRecord(record, &read).ok());
+  std::vector<std::string> series;
+  for (const std::string& line : read.lines) {
+    if (const size_t name = line.find('{'); name != line.npos) series.push_back(line.substr(name));
+  }
+  EXPECT_THAT(series, ElementsAre(up_.ToString(), last.ToString(), down_.ToString()));
 }
 
 TEST_F(HeadFlushTest, ACrashAtAnyStepLosesAndDoublesNothing) {

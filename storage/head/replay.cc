@@ -98,6 +98,7 @@ class Replayer::Impl final : public RecordReader {
     newest_flushed_ = std::max(newest_flushed_, newest.t);
     newest_ = std::max(newest_, newest.t);
     if (newest.t <= series->last_t.load(std::memory_order_relaxed)) return;
+    series->Seal(&delta_);  // An open chunk ends with the newest sample; some came since the start.
     series->last_t.store(newest.t, std::memory_order_relaxed);
     series->last_v = newest.v;
   }

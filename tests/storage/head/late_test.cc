@@ -188,6 +188,32 @@ TEST(LateSamplesTest, AgreesWithPlainLists) {
   }
 }
 
+// A commit came before the checkpoint was read, which knows of a newer sample in a block.
+TEST_F(LateTest, ACheckpointBehindNewDataDoesNotBreakItsChunk) {
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(AppendOne(up_, kStart + i * 15'000, i), Outcome::kAccepted);
+  Flush();
+  ASSERT_EQ(AppendOne(up_, kStart + 200'000, 100), Outcome::kAccepted);
+  log_.reset();
+  auto fresh = std::make_unique<Head>(options_);
+  fresh->SetOutOfOrderWindow(30 * kMinute);
+  fresh->SetReplaying(true);
+  wal::WriterOptions options;
+  options.sync = wal::Sync::kOs;
+  log_ = *wal::Writer::Open(dir_.path(), options, watermark_);
+  fresh->AttachLog(log_.get());
+  head_ = std::move(fresh);
+  const uint32_t own = log_->stats().segment;
+  ASSERT_EQ(AppendOne(up_, kStart + 7000, 50), Outcome::kAccepted);  // Older than what the block has.
+  ASSERT_TRUE(head_->Replay(dir_.path(), watermark_, own, nullptr).ok());
+  head_->SetReplaying(false);
+  ASSERT_EQ(AppendOne(up_, kStart + 300'000, 101), Outcome::kAccepted);
+  EXPECT_EQ(Difference(Now(), {{up_,
+                                {{kStart + 7000, Bits(50)},
+                                 {kStart + 200'000, Bits(100)},
+                                 {kStart + 300'000, Bits(101)}}}}),
+            "");
+}
+
 // A start reads old samples behind new ones, and flushes meanwhile.
 TEST_F(LateTest, AnOldLogBehindNewDataIsWholeAndInOrder) {
   for (int i = 0; i < 500; ++i) {

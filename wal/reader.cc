@@ -31,6 +31,17 @@ bool AllZero(std::string_view s) {
   return std::all_of(s.begin(), s.end(), [](char c) { return c == 0; });
 }
 
+// Whether `bytes`, which are too few for a header, may be what a crash left of one: its beginning, and
+// perhaps zeros after that.
+bool MayBeTornHeader(std::string_view bytes, uint32_t number) {
+  std::string expected(bytes.starts_with(kMagicOne) ? kMagicOne : kMagic);
+  for (int shift = 0; shift < 32; shift += 8) expected += static_cast<char>(number >> shift);
+  const size_t known = std::min(bytes.size(), expected.size());
+  size_t same = 0;
+  while (same < known && bytes[same] == expected[same]) ++same;
+  return same == known || AllZero(bytes.substr(same));
+}
+
 // One segment file as pages, read a megabyte at a time.
 class PageFile {
  public:
@@ -159,7 +170,8 @@ class Reader::Impl {
                       LittleEndianAt<uint32_t>(header, offset_ - 4) ==
                           Crc32c(header.substr(0, offset_ - 4));
     // A file cut off inside its header, or all zeros, is a torn tail like any other.
-    if (!good && whole && !AllZero(header)) Report({number, 0}, offset_, "bad file header");
+    const bool torn = whole ? AllZero(header) : MayBeTornHeader(header, number);
+    if (!good && !torn) Report({number, 0}, header.size(), "bad file header");
     if (!good && AllZero(header)) silent_from_ = 0;
     if (good && !one) LookBack(LittleEndianAt<uint64_t>(header, 12));
     return true;

@@ -280,6 +280,29 @@ TEST_F(LogTest, ABadFileHeaderIsReportedAndRecordsStillRead) {
   EXPECT_THAT(damage_, SizeIs(1));
 }
 
+// Too short for a header: what a crash leaves is its beginning, perhaps with zeros.
+TEST_F(LogTest, AShortFileThatIsNoTornHeaderIsReported) {
+  ASSERT_TRUE(Write({"a"}).ok());
+  Close();
+  std::ifstream file(SegmentPath(0), std::ios::binary);
+  std::string header(kFileHeaderBytes, 0);
+  ASSERT_TRUE(file.read(header.data(), static_cast<std::streamsize>(header.size())).good());
+  const auto put = [&](const std::string& bytes) {
+    std::ofstream(SegmentPath(0), std::ios::binary) << bytes;
+    ReadAll();
+  };
+  for (size_t n = 0; n < header.size(); ++n) {
+    put(header.substr(0, n));
+    EXPECT_THAT(damage_, IsEmpty()) << n;
+    put(header.substr(0, n / 2) + std::string(n - n / 2, '\0'));
+    EXPECT_THAT(damage_, IsEmpty()) << n;
+  }
+  for (const char* other : {"x", "some other text", "TIDEWAL3", "TIDEWAL2\1\1"}) {
+    put(other);
+    EXPECT_THAT(damage_, SizeIs(1)) << other;
+  }
+}
+
 TEST_F(LogTest, OpeningStartsANewSegment) {
   ASSERT_TRUE(Write({"a"}).ok());
   Close();

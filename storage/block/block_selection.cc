@@ -15,6 +15,9 @@ namespace {
 
 constexpr size_t kMaxIdleReaders = 8;
 constexpr size_t kSeriesPerCheck = 256;  // Of the memory a request may take.
+// What more series of a block bring to the cache stays there for a question that is seldom asked twice:
+// hundreds of bytes for each of them.
+constexpr size_t kMaxCachedSeries = 100'000;
 
 std::string_view View(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
@@ -53,7 +56,8 @@ absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range, 
   rows_.reserve(refs.size());
   if (!few_labels) labels_.Reserve(refs.size());
   size_t damaged = 0;
-  SeriesReader reader(*block_);
+  const bool wide = refs.size() > kMaxCachedSeries;
+  SeriesReader reader(*block_, /*fill_cache=*/!wide);
   for (const SeriesRef series : refs) {
     if (items_.size() % kSeriesPerCheck == 0) RETURN_IF_ERROR(base::MemoryMeter::Check());
     const auto ref = static_cast<uint32_t>(series);
@@ -86,7 +90,7 @@ absl::Status BlockSelection::Load(const Postings& refs, model::TimeRange range, 
   }
   // What would push everything else out of the cache goes past it.
   const double share = static_cast<double>(items_.size()) / std::max(1u, block_->num_series());
-  fill_cache_ = share * static_cast<double>(block_->meta().bytes) <
+  fill_cache_ = !wide && share * static_cast<double>(block_->meta().bytes) <
                 static_cast<double>(block_->db().cache_bytes()) / 4;
   return absl::OkStatus();
 }

@@ -209,6 +209,31 @@ TEST_F(BlockStoreTest, CursorLeavesTheCacheAlone) {
   }
 }
 
+TEST_F(BlockStoreTest, AWideSelectionLeavesTheCacheAlone) {
+  constexpr int kWide = 100'001;
+  const testing_support::Chunks chunks({{1, 1}, {2, 2}});
+  auto writer = *store_->NewBlock({});
+  for (int i = 0; i < kWide; ++i) {
+    const model::Labels labels{
+        {"__name__", "wide"}, {"i", fmt::format("{:06}", i)}, {"last", i == kWide - 1 ? "yes" : "no"}};
+    ASSERT_TRUE(writer->AddSeries(labels.view(), chunks.views()).ok());
+  }
+  const BlockMeta meta = *writer->Publish();
+  const auto grown = [&](std::string name, std::string value) {
+    Reopen();
+    const int64_t before = store_->cache_used_bytes();
+    const model::Matcher matcher = *model::Matcher::Create(model::MatchType::kEqual, name, value);
+    const std::vector<model::Matcher> matchers{matcher};
+    auto selection = *QuerierOf(meta)->Select({matchers, kAll});
+    chunk::SampleColumns columns;
+    for (int i = 0; i < selection->size(); ++i) EXPECT_TRUE(selection->Read(i, kAll, &columns).ok());
+    selection.reset();
+    return store_->cache_used_bytes() - before;
+  };
+  const int64_t wide = grown("__name__", "wide"), narrow = grown("last", "no");
+  EXPECT_LT(wide * 4, narrow);
+}
+
 TEST_F(BlockStoreTest, WriterRefusesWhatIsOutOfOrder) {
   const testing_support::Chunks chunks({{1, 1}, {2, 2}});
   auto writer = *store_->NewBlock({});

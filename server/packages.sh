@@ -16,7 +16,7 @@ TEST_PACKAGES=(
 )
 
 # What the benches are measured beside.
-BENCH_PACKAGES=(curl python3 git prometheus victoria-metrics)
+BENCH_PACKAGES=(curl python3 git zstd prometheus victoria-metrics)
 
 # missing_packages NAME...: those not installed, one a line.
 missing_packages() {

@@ -112,8 +112,9 @@ KNOWN = [
     ("powers and transcendental functions differ in the last bit, which steep functions blow up",
      lambda expr, what, ours, theirs: re.search(r" \^ |\b(exp|a?(sin|cos|tan)h?|ln|log2|log10)\(", expr)
      and close(expr, ours, theirs)),
-    ("so do sines of large numbers",
-     lambda expr, what, ours, theirs: re.search(r"\b(sin|cos|tan)\(", expr) and " at " in what),
+    ("so do sines of large numbers, and rests of large powers",
+     lambda expr, what, ours, theirs: (re.search(r"\b(sin|cos|tan)\(", expr)
+                                       or (" ^ " in expr and " % " in expr)) and " at " in what),
     ("2.42 groups count_values by other labels from the second step on",
      lambda expr, what, ours, theirs: "count_values by" in expr),
 ]

@@ -92,23 +92,31 @@ LateParts* LateSamples::parts() {
   return parts_.get();
 }
 
-void LateSamples::Add(LateSample sample) {
+size_t LateSamples::Add(LateSample sample) {
   const bool first = run_.empty() && (parts_ == nullptr || parts_->runs.empty());
   const bool ascends = first || sample.sample.t > last_.t;
   if (sample.seq == 0 && sample.histogram == nullptr && sample.start == 0 && ascends) {
-    AddToRun(sample.sample);
-  } else {
-    parts()->loose.push_back(std::move(sample));
+    return AddToRun(sample.sample);
   }
+  const size_t made = parts_ == nullptr ? sizeof(LateParts) : 0;
+  std::vector<LateSample>& loose = parts()->loose;
+  const size_t before = loose.capacity();
+  loose.push_back(std::move(sample));
+  return made + (loose.capacity() - before) * sizeof(LateSample);
 }
 
-void LateSamples::AddToRun(model::Sample sample) {
+size_t LateSamples::AddToRun(model::Sample sample) {
+  const size_t before = run_.heap_bytes();
+  size_t grown = 0;
   if (!run_.Append(sample, last_)) {
-    parts()->runs.push_back(CopyOfRun());
+    if (parts_ == nullptr) grown += sizeof(LateParts);
+    const ChunkPtr& full = parts()->runs.emplace_back(CopyOfRun());
+    grown += sizeof full + full->memory_bytes();
     run_ = chunk::XorAppender();
     CHECK(run_.Append(sample, last_));
   }
   last_ = sample;
+  return grown + run_.heap_bytes() - before;  // The difference may be below 0, the sum is not.
 }
 
 ChunkPtr LateSamples::CopyOfRun() const {

@@ -47,8 +47,9 @@ class LateSamples {  // Of one series, guarded as that is. Small: a start may ma
   bool empty() const { return run_.empty() && parts_ == nullptr; }
   size_t size() const;
   size_t heap_bytes() const;
-  // Takes what a commit brought, or replay (with number 0).
-  void Add(LateSample sample);
+  // Takes what a commit brought, or replay (with number 0); returns by how much heap_bytes() grew, which
+  // by itself costs a look at all of them.
+  size_t Add(LateSample sample);
   // As LateParts.
   void Collect(const CommitSnapshot& snapshot, model::TimeRange range, LateParts* out) const;
   model::TimeRange times() const;
@@ -64,7 +65,7 @@ class LateSamples {  // Of one series, guarded as that is. Small: a start may ma
 
  private:
   LateParts* parts();  // Made when there is none.
-  void AddToRun(model::Sample sample);
+  size_t AddToRun(model::Sample sample);
   ChunkPtr CopyOfRun() const;
 
   std::unique_ptr<LateParts> parts_;  // Null: without any.

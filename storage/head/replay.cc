@@ -68,8 +68,8 @@ class Replayer::Impl final : public RecordReader {
     series = parts_->map.FindOrCreate(hash, make, [](MemSeries*) {});
     if (!made) return Alias(ref, series);  // By a commit, this very moment.
     series->logged_in.store(segment_ + 1, std::memory_order_relaxed);
-    ++stats_->series;
     created_.push_back(series);
+    ++stats_->series;
   }
 
   void OnSample(SeriesRef ref, model::Sample sample, model::TimeMs start) override {
@@ -97,10 +97,7 @@ class Replayer::Impl final : public RecordReader {
     if (newest.t > horizon_) return;  // As MemSeries::ComeBack.
     newest_flushed_ = std::max(newest_flushed_, newest.t);
     newest_ = std::max(newest_, newest.t);
-    if (newest.t <= series->last_t.load(std::memory_order_relaxed)) return;
-    series->Seal(&delta_);  // An open chunk ends with the newest sample; some came since the start.
-    series->last_t.store(newest.t, std::memory_order_relaxed);
-    series->last_v = newest.v;
+    series->KnowFlushed(newest, &delta_);
   }
 
   void OnCut() override { cut_ = true; }
@@ -122,8 +119,8 @@ class Replayer::Impl final : public RecordReader {
   static constexpr size_t kListedAtOnce = 1 << 17;
 
   void ListCreated() {
-    // Logs hold them as connections wrote them, checkpoints by their labels; postings want them in
-    // order of ref.
+    // Logs hold them as connections wrote them, older checkpoints by their labels; postings want
+    // them in order of ref.
     std::sort(created_.begin(), created_.end(),
               [](const MemSeries* a, const MemSeries* b) { return a->ref < b->ref; });
     for (std::span<MemSeries* const> rest = created_; !rest.empty();) {

@@ -137,9 +137,7 @@ void MemSeries::TrimStarts(model::StartRuns* out, HeadDelta* delta) {
 
 void MemSeries::AppendLate(LateSample sample, HeadDelta* delta) {
   if (seldom == nullptr) seldom = std::make_unique<Seldom>();
-  const size_t before = seldom->late.heap_bytes();
-  seldom->late.Add(std::move(sample));
-  delta->bytes += static_cast<int64_t>(seldom->late.heap_bytes() - before);
+  delta->bytes += static_cast<int64_t>(seldom->late.Add(std::move(sample)));
   ++delta->samples;
   ++delta->late;
   emptied = false;
@@ -152,6 +150,13 @@ void MemSeries::DropGivenLate(HeadDelta* delta) {
   delta->samples += static_cast<int64_t>(samples.size() - num);
   delta->bytes += static_cast<int64_t>(samples.heap_bytes() - bytes);
   DropSeldom();
+}
+
+void MemSeries::KnowFlushed(model::Sample newest, HeadDelta* delta) {
+  if (newest.t <= last_t.load(std::memory_order_relaxed)) return;
+  Seal(delta);
+  last_v = newest.v;
+  last_t.store(newest.t, std::memory_order_relaxed);
 }
 
 void MemSeries::ComeBack(model::TimeMs horizon) {

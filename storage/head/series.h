@@ -137,6 +137,9 @@ struct alignas(64) MemSeries {  // Two lines of the processor's cache.
   size_t num_sealed() const { return sealed == nullptr ? 0 : sealed->size(); }
   // Removes the late samples that went with the flush. Requires late().
   void DropGivenLate(HeadDelta* delta);
+  // A block has samples up to `newest`. An open chunk ends with the newest sample, so one that commits
+  // began before this was known is sealed.
+  void KnowFlushed(model::Sample newest, HeadDelta* delta);
   // After a flush: when its newest sample is beyond `horizon` and out of memory, the newest late
   // one that is not stands in for it, and without any the series begins anew.
   void ComeBack(model::TimeMs horizon);

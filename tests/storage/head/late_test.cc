@@ -161,7 +161,8 @@ TEST(LateSamplesTest, AgreesWithPlainLists) {
                           (plain.runs.empty() || sample.sample.t > last_run);
       if (packed) last_run = sample.sample.t;
       (packed ? plain.runs : plain.loose).push_back(sample);
-      late.Add(sample);
+      const size_t bytes = late.heap_bytes(), grown = late.Add(sample);
+      ASSERT_EQ(late.heap_bytes(), bytes + grown);
       ASSERT_EQ(late.size(), plain.runs.size() + plain.loose.size());
       if (one_of(50) == 0) {
         const model::TimeRange range{next - one_of(3'000'000), next - one_of(100'000)};
